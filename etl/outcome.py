@@ -1,0 +1,73 @@
+"""What came of a run, as values: the summary prints it, `--json` writes it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from etl.books import Books
+
+__all__ = ["Outcome", "RunState"]
+
+RunState = Literal["complete", "incomplete", "interrupted", "aborted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run of one job did, and where that leaves it.
+
+    `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
+    delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
+    both are empty where nothing went wrong.
+    """
+
+    job: str
+    state: RunState
+    exit_code: int
+    books: Books = Books()
+    rejects: dict[str, int] = field(default_factory=dict)
+    sent_now: int = 0
+    attempts: int = 0
+    retries: int = 0
+    resent: int = 0
+    elapsed_seconds: float = 0.0
+    stage_seconds: float = 0.0
+    send_seconds: float = 0.0
+    message: str = ""
+    fix: str = ""
+    reports: tuple[Path, ...] = ()
+    loads: tuple[int, ...] = ()
+
+    @property
+    def events_per_second(self) -> float:
+        """How fast this run delivered, over its sending time; 0 where it sent nothing."""
+        return self.sent_now / self.send_seconds if self.send_seconds > 0 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `--json` writes."""
+        books = self.books
+        return {
+            "job": self.job,
+            "state": self.state,
+            "rows": {
+                "read": books.read,
+                "delivered": books.delivered,
+                "rejected": books.rejected,
+                "duplicate": books.duplicate,
+                "skipped": books.skipped,
+                "pending": books.pending,
+            },
+            "rejects": self.rejects,
+            "sent_now": self.sent_now,
+            "attempts": self.attempts,
+            "retries": self.retries,
+            "resent": self.resent,
+            "elapsed_s": round(self.elapsed_seconds, 3),
+            "stage_s": round(self.stage_seconds, 3),
+            "send_s": round(self.send_seconds, 3),
+            "events_per_s": round(self.events_per_second, 1),
+            "loads": list(self.loads),
+            "reports": [str(path) for path in self.reports],
+            "message": self.message,
+            "fix": self.fix,
+            "exit_code": self.exit_code,
+        }

@@ -1,0 +1,54 @@
+"""What staging made, as values: they go into the ledger and come out of it. Times are seconds since the epoch, UTC."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from etl.event import ID_SCHEME_VERSION
+
+__all__ = ["MAX_PART_EVENTS", "LoadKind", "SourceFile", "StagedLoad", "StagedPart"]
+
+MAX_PART_EVENTS = 65_536
+LoadKind = Literal["files", "retry"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One source file as it was when its rows were staged. `size` is in bytes."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPart:
+    """One part as staged: `events` counts its rows, those marked in the bitmap `duplicates` included.
+
+    The bitmap has one bit an event, the lowest bit of each byte first.
+    """
+
+    number: int
+    events: int
+    size_bytes: int
+    sha256: str
+    duplicates: bytes
+    n_duplicate: int
+
+
+@dataclass(frozen=True, slots=True)
+class StagedLoad:
+    """One load as staged: `rejected` counts the rejects found so far, `mapping` is a fingerprint."""
+
+    number: int
+    kind: LoadKind
+    staged_at: float
+    read: int
+    skipped: int
+    rejected: int
+    files: tuple[SourceFile, ...]
+    parts: tuple[StagedPart, ...]
+    mapping: str
+    ids_digest: str
+    id_scheme_version: int = ID_SCHEME_VERSION
