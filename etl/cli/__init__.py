@@ -1,0 +1,98 @@
+"""The command line: one file a command; what goes wrong becomes a message and an exit code here, in one place."""
+
+import importlib
+import sys
+import traceback
+from typing import Final
+
+import click
+
+from etl.errors import BackfillError
+
+__all__ = ["backfill", "main"]
+
+# Imported only when it is called: `--help` loads no Polars. The text is the first line of the command's own help.
+COMMANDS: Final = {
+    "preview": "Show the first rows beside the events they become. Sends nothing.",
+    "validate": "Check every row without a network or a key: what would be sent, what would be rejected.",
+    "run": "Stage what is new, send what is pending; running it again resumes.",
+    "status": "Say where a job stands, also while it runs.",
+    "rejects": "Write the error report: file, row, code, reason, fix, and every original column.",
+    "sandbox": "Run a local stand-in for the events API.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"etl.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            import difflib
+
+            guess = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"Did you mean `{guess[0]}`?" if guess else "See `backfill --help` for the commands."
+            ctx.fail(f"Expected a command, found `{args[0]}`. {hint}")
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: backfill preview JOB, backfill validate JOB, backfill run --sandbox JOB.",
+)
+@click.version_option(package_name="inkeep-backfill", prog_name="backfill")
+def backfill() -> None:
+    """Upload historical logs to the Inkeep Analytics events API.
+
+    A job file (TOML) says which files, which column becomes which field, and how fast. Every row becomes an event
+    with its own time and a deterministic id, or a reject with a reason. Killed at any moment, the same command
+    goes on where it stopped.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = backfill.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        print("stopped", file=sys.stderr)
+        code = 130
+    except BackfillError as error:
+        print(error, file=sys.stderr)
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has enough (`| head`); Python must not try to flush it again.
+        sys.stdout = None  # type: ignore[assignment]
+        code = 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = 130
+    except Exception:  # noqa: BLE001 - the last resort
+        traceback.print_exc()
+        print(
+            "This is a bug in backfill. Nothing that was delivered is forgotten: running again goes on.\n"
+            "Please report it with the lines above.",
+            file=sys.stderr,
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
