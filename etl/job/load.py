@@ -1,0 +1,131 @@
+"""Reads a job file into a `Job`, or explains what to mend in it.
+
+The only module that makes a `Job`. No value that holds a secret is ever read from the file.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import ValidationError
+
+from etl.errors import JobError
+from etl.event import ENTITY_FIELDS
+from etl.job.explain import explain_errors
+from etl.job.model import Job
+from etl.job.places import nearest_name, place_of
+
+__all__ = ["load_job", "parse_job"]
+
+
+def load_job(path: Path) -> Job:
+    """Return the job that the TOML file at `path` describes.
+
+    Raises `JobError`, whose text names the file, the table, the key, what was found and the fix.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise JobError(f"Expected a job file, found nothing - {path}", _similar_files(path)) from None
+    except IsADirectoryError:
+        raise JobError(
+            f"Expected a job file, found a folder - {path}", "Name one file: backfill run JOB.toml"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise JobError(
+            f"Expected a job file in UTF-8, found byte 0x{error.object[error.start]:02x} at offset {error.start} - {path}",
+            "Save the file as UTF-8; a job file is TOML text, not the data itself",
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a usable path"
+        raise JobError(
+            f"Expected a readable job file, found: {reason} - {path}", "Check the path and its permissions"
+        ) from None
+    return parse_job(text, path)
+
+
+def parse_job(text: str, path: Path) -> Job:
+    """Return the job that `text` describes; `path` is where it is from, for messages and relative paths."""
+    try:
+        tables = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise JobError(
+            f"Expected TOML, found: {str(error) or 'nesting too deep'} - {path}",
+            'Mend that line; text values need quotes, as in name = "docs-search"',
+        ) from None
+    try:
+        job = Job.model_validate({**_as_tuples(tables), "path": path, "text": text})
+    except ValidationError as error:
+        raise explain_errors(error, tables, text, path) from None
+    _check_entity_type(job)
+    _check_timezone(job)
+    _check_endpoint(job)
+    return job
+
+
+def _as_tuples(value: Any) -> Any:
+    """TOML's arrays as tuples: a job is a value that never changes."""
+    if isinstance(value, dict):
+        return {key: _as_tuples(inner) for key, inner in value.items()}
+    return tuple(_as_tuples(inner) for inner in value) if isinstance(value, list) else value
+
+
+def _check_entity_type(job: Job) -> None:
+    """A constant entity type must be one the API knows, and its own field must be mapped."""
+    spec = job.event.entityType
+    named = [spec.value] if spec.value is not None else [*(spec.map or {}).values(), spec.default]
+    for entity_type in (name for name in named if name is not None):
+        place = place_of(job, "event", "entityType")
+        if entity_type not in ENTITY_FIELDS:
+            choices = ", ".join(f"`{name}`" for name in ENTITY_FIELDS)
+            raise JobError(
+                f"Expected one of {choices}, found `{entity_type}` - {place}",
+                f'Set entityType = {{ value = "{nearest_name(str(entity_type), ENTITY_FIELDS) or "message"}" }}',
+            )
+        field = ENTITY_FIELDS[str(entity_type)]
+        if getattr(job.event, field) is None:
+            raise JobError(
+                f"Expected `{field}`, which every {entity_type} event needs, found nothing - {place}",
+                f'Add the column that holds it under [event]: {field} = "your_column"',
+            )
+    if not any(getattr(job.event, field) for field in ENTITY_FIELDS.values()):
+        raise JobError(
+            f"Expected one of {', '.join(f'`{field}`' for field in ENTITY_FIELDS.values())}, found none - "
+            f"[event], {job.path}",
+            'Add the column that holds it under [event], as in messageId = "message_id"',
+        )
+
+
+def _check_timezone(job: Job) -> None:
+    zone = job.event.createdAt.timezone
+    if zone is None:
+        return
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError):
+        place = place_of(job, "event", "createdAt")
+        guess = nearest_name(zone, available_timezones())
+        raise JobError(
+            f"Expected an IANA time zone like `America/Los_Angeles`, found `{zone}` - {place}",
+            f'Set timezone = "{guess or "UTC"}" in createdAt',
+        ) from None
+
+
+def _check_endpoint(job: Job) -> None:
+    endpoint = job.upload.endpoint
+    if not endpoint.startswith(("https://", "http://")):
+        place = place_of(job, "upload", "endpoint")
+        raise JobError(
+            f"Expected an https:// address, found `{endpoint}` - {place}",
+            "Leave `endpoint` out to send to the Inkeep Analytics API",
+        )
+
+
+def _similar_files(path: Path) -> str:
+    try:
+        names = {entry.name for entry in path.parent.glob("*.toml")}
+    except OSError:
+        names = set()
+    guess = nearest_name(path.name, names)
+    return f"Did you mean {path.parent / guess}?" if guess else "Check the path; job files end in .toml"
