@@ -1,7 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= jobs/*.toml
 
 .PHONY: help install demo test check fix bench soak lock clean
 
@@ -18,7 +17,12 @@ install: .venv/ready ## set up .venv with the pinned dependencies and the backfi
 	@touch $@
 
 demo: install ## run every sample job against the embedded sandbox
-	@$(BIN)/python jobs/demo.py $(BIN)/backfill
+	@$(BIN)/backfill run --sandbox jobs/*.toml || [ $$? -eq 3 ]
+	@echo
+	@echo "The rows that were rejected, by cause:  $(BIN)/backfill rejects --sandbox jobs/docs-search.toml"
+	@echo "What arrived at the sandbox:            $(BIN)/backfill sandbox --store jobs/.backfill/sandbox.db"
+	@echo "Nothing is sent twice:                  make demo"
+	@echo "A file of your own:                     $(BIN)/backfill init FILE"
 
 test: install ## run the tests
 	$(BIN)/python -m pytest
