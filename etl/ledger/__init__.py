@@ -1,0 +1,1 @@
+"""The ledger of a job: what is staged, delivered and refused, durable at every instant."""
