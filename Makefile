@@ -38,6 +38,9 @@ fix: install ## format the code, mend what the linter can, refresh the docs
 	$(BIN)/ruff check --fix .
 	$(BIN)/python tests/docs.py
 
+bench: install ## measure the performance targets, as a table of ratios (needs nginx and wrk for the full one)
+	$(BIN)/python -m tests.bench
+
 lock: ## refresh requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --group dev pyproject.toml -o requirements.lock
 

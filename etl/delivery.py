@@ -11,7 +11,7 @@ class Outgoing(NamedTuple):
     """One staged event on its way out: its place (part number, index in the part), its id, its exact bytes."""
 
     part: int
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple also has a method of this name, which nothing here uses
     id: str
     body: bytes
 
@@ -34,5 +34,5 @@ class Settlement(NamedTuple):
     """The fate of one staged event: delivered, or refused for the reason given."""
 
     part: int
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple also has a method of this name, which nothing here uses
     refusal: Refusal | None

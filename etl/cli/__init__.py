@@ -23,16 +23,16 @@ COMMANDS: Final = {
 
 
 class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(importlib.import_module(f"etl.cli.{cmd_name}"), cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -81,7 +81,7 @@ def main() -> None:
         code = error.exit_code
     except BrokenPipeError:
         # Whoever read our output has enough (`| head`); Python must not try to flush it again.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         code = 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -95,4 +95,3 @@ def main() -> None:
         )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
-
