@@ -1,0 +1,83 @@
+"""The account a send gives of itself: progress meanwhile, a report after.
+
+Rule: values only; whoever reads them formats them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+__all__ = ["Latencies", "SecondSample", "SendProgress", "SendReport", "SendState", "StopCause"]
+
+SendState = Literal["sending", "paused", "probing", "stopping"]
+StopCause = Literal["key", "endpoint", "outage", "interrupted", "limit", "rejects", "retries"]
+
+
+@dataclass(slots=True)
+class SendProgress:
+    """Where a send stands now. The sender writes it, anyone may read it at any time.
+
+    `limit` is how many requests may be in flight; `wait_seconds` is how long a pause or the next probe is away;
+    `rate_per_second` is the rate kept, None for as fast as it goes.
+    """
+
+    delivered: int = 0
+    refused: int = 0
+    attempts: int = 0
+    retries: int = 0
+    resent: int = 0
+    in_flight: int = 0
+    limit: int = 1
+    state: SendState = "sending"
+    wait_seconds: float = 0.0
+    rate_per_second: float | None = None
+
+
+class Latencies(NamedTuple):
+    """Round trips of answered requests, in seconds; 0 where there were none. Right to within a tenth."""
+
+    p50_seconds: float
+    p95_seconds: float
+    p99_seconds: float
+    max_seconds: float
+
+
+class SecondSample(NamedTuple):
+    """One stretch of a send, a second long or, in a long send, `seconds` long.
+
+    Of a longer stretch, the latencies are those of its slowest second; `in_flight` and `limit` are those of its end.
+    """
+
+    at_seconds: float
+    seconds: float
+    settled: int
+    attempts: int
+    p50_seconds: float
+    p95_seconds: float
+    in_flight: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """What came of a send.
+
+    `sent` counts delivered events, `refused` those the server rejected; every other event that was taken stays
+    pending. `resent` counts attempts whose predecessor may have been stored although no answer proved it.
+    `unanswered` requests were still out when the send ended; `statuses` counts answers by status, under 0 the
+    attempts that got none. `stopped` is None where all events were settled.
+    """
+
+    sent: int
+    refused: int
+    attempts: int
+    retries: int
+    resent: int
+    unanswered: int
+    stopped: StopCause | None
+    stop_reason: str
+    elapsed_seconds: float
+    statuses: dict[int, int]
+    latencies: Latencies
+    max_in_flight: int
+    timeline: list[SecondSample]
+    learned_rate_per_second: float | None

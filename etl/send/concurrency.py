@@ -1,0 +1,112 @@
+"""Decides how many requests to keep in flight, from how long they take.
+
+Theory of operation. As Vector's adaptive request concurrency and Netflix's concurrency-limits do, the latency of an
+unloaded server is remembered as the base, and more in flight is right as long as latency stays near it. The run starts
+with one request, whose answer shows that the key and the endpoint are right, then doubles each window until latency
+rises; after that the limit grows by its square root and shrinks in proportion as latency passes the tolerance.
+Failures shrink it by their share: so a tenth of answers lost balances at about a hundred, and a half at four.
+
+Tolerance: twice the base, plus 1 ms: a full server may make us queue once. The 1 ms matters for a server in the same
+rack only: what queues for so short a time is what keeps it and us busy. Medians of a window, not single times, are
+compared, so a server whose times vary is not mistaken for a full one.
+
+A base that was measured under load would let the limit creep up for ever. So every 30 s, if the limit is in use, two
+windows run at a quarter of it, and the second gives the base anew; a path that became longer is learnt the same way.
+Alone in flight, a request waits for no other: whatever it takes is the base, and the doubling starts again.
+
+Rule: pure; a window's numbers in, the next limit out. Windows in which the limit was not what held the run back
+(a rate did, or the ledger) raise nothing.
+"""
+
+from math import sqrt
+from typing import Final, NamedTuple
+
+__all__ = ["MAX_IN_FLIGHT", "Concurrency", "Window", "next_concurrency", "window_seconds"]
+
+MAX_IN_FLIGHT: Final = 1024
+START_LIMIT: Final = 4
+MIN_WINDOW_SECONDS: Final = 0.1
+TOLERANCE: Final = 2.0
+SLACK_SECONDS: Final = 0.001
+IN_USE: Final = 0.6
+REBASE_AFTER_SECONDS: Final = 30.0
+REBASE_ABOVE: Final = 16
+
+
+class Window(NamedTuple):
+    """What happened in one window. `busy_seconds` adds up the time events were held by a request or a back-off."""
+
+    seconds: float
+    answers: int
+    failures: int
+    busy_seconds: float
+    median_latency_seconds: float | None
+
+
+class Concurrency(NamedTuple):
+    """The limit, and what it was found from. `rebasing` counts the windows left at a quarter of the limit."""
+
+    limit: float = START_LIMIT
+    base_latency_seconds: float | None = None
+    is_starting: bool = True
+    rebased_at: float | None = None
+    rebasing: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests may be in flight now."""
+        return max(1, int(self.limit / 4 if self.rebasing else self.limit))
+
+
+def window_seconds(concurrency: Concurrency) -> float:
+    """Return how long a window lasts: twice a round trip, so that half of it was sent under the present limit."""
+    return max(MIN_WINDOW_SECONDS, 2 * (concurrency.base_latency_seconds or 0.0))
+
+
+def next_concurrency(state: Concurrency, window: Window, now: float) -> Concurrency:
+    """Return the state for the next window."""
+    total = window.answers + window.failures
+    latency = window.median_latency_seconds
+    if total == 0:
+        return state
+    if state.rebasing:
+        return _rebased(state, latency, now)
+    base, is_starting = state.base_latency_seconds, state.is_starting
+    if latency is not None and state.in_flight == 1:
+        base, is_starting = latency, True
+    elif latency is not None:
+        base = latency if base is None else min(base, latency)
+    held_back = window.busy_seconds >= IN_USE * state.in_flight * window.seconds
+    state = state._replace(
+        base_latency_seconds=base,
+        is_starting=is_starting,
+        rebased_at=now if state.rebased_at is None else state.rebased_at,
+    )
+    limit, is_starting = _next_limit(state, window.failures / total, latency, held_back)
+    state = state._replace(limit=min(float(MAX_IN_FLIGHT), max(1.0, limit)), is_starting=is_starting)
+    is_due = now - (state.rebased_at or 0.0) >= REBASE_AFTER_SECONDS
+    return state._replace(rebasing=2) if is_due and held_back and limit > REBASE_ABOVE else state
+
+
+def _next_limit(
+    state: Concurrency, failed_share: float, latency: float | None, held_back: bool
+) -> tuple[float, bool]:
+    limit = state.limit * (1 - min(0.5, failed_share))
+    if failed_share > 0.5:
+        return limit, False
+    base = state.base_latency_seconds
+    if latency is not None and base is not None:
+        tolerated = TOLERANCE * base + SLACK_SECONDS
+        if latency > tolerated:
+            return limit * max(0.7, tolerated / latency), False
+    if not held_back:
+        return limit, state.is_starting and failed_share == 0
+    if state.is_starting and failed_share == 0:
+        return limit * 2, True
+    return limit + sqrt(limit), False
+
+
+def _rebased(state: Concurrency, latency: float | None, now: float) -> Concurrency:
+    if state.rebasing > 1 or latency is None:
+        return state._replace(rebasing=max(1, state.rebasing - 1))
+    return state._replace(base_latency_seconds=latency, rebased_at=now, rebasing=0)

@@ -1,0 +1,104 @@
+"""The transport where pyreqwest can't be imported: httpx.
+
+Rule: one connection a client. httpx looks through every connection of a pool for each request, so one pool of
+many connections slows down with their number; a stack of clients that hold one each does not.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import certifi
+import httpx
+
+from etl.send.endpoint import Endpoint
+from etl.send.transport import CONNECT_TIMEOUT_SECONDS, Answer, FailureKind, TransportFailure, without_key
+
+__all__ = ["HttpxTransport"]
+
+
+class HttpxTransport:
+    """Posts bodies through httpx."""
+
+    def __init__(
+        self, endpoint: Endpoint, headers: Mapping[str, str], timeout_seconds: float, max_connections: int
+    ) -> None:
+        self.url = endpoint.url
+        self._headers = headers
+        self._timeout_seconds = timeout_seconds
+        self._trusts_env = not endpoint.is_loopback
+        self._certificates = _load_certificates()
+        self._idle: list[httpx.AsyncClient] = []
+        self._clients: list[httpx.AsyncClient] = []
+        self._places = asyncio.Semaphore(max_connections)
+
+    async def post(self, body: bytes) -> Answer:
+        """Return the server's answer to `body`; raises `TransportFailure` where none came."""
+        async with self._places:
+            client = self._idle.pop() if self._idle else self._open_client()
+            try:
+                # httpx times each phase by itself: a server that drips its answer would never time out.
+                async with asyncio.timeout(self._timeout_seconds):
+                    response = await client.post(self.url, content=body)
+            except (httpx.HTTPError, TimeoutError) as error:
+                raise _failure(error) from None
+            finally:
+                self._idle.append(client)
+        content = response.content
+        status = response.status_code
+        return Answer(
+            status, response.headers, without_key(content, self._headers) if status >= 300 else content
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for client in self._clients:
+            await client.aclose()
+
+    def _open_client(self) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(
+            headers=dict(self._headers),
+            verify=self._certificates,
+            # A proxy between this machine and itself would only carry the key off it.
+            trust_env=self._trusts_env,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            timeout=httpx.Timeout(
+                self._timeout_seconds, connect=min(self._timeout_seconds, CONNECT_TIMEOUT_SECONDS)
+            ),
+        )
+        self._clients.append(client)
+        return client
+
+
+def _load_certificates() -> ssl.SSLContext:
+    # The system's certificates, which SSL_CERT_FILE and SSL_CERT_DIR replace.
+    context = ssl.create_default_context()
+    if not os.environ.get("SSL_CERT_FILE") and not os.environ.get("SSL_CERT_DIR"):
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def _failure(error: httpx.HTTPError | TimeoutError) -> TransportFailure:
+    if isinstance(error, httpx.ConnectTimeout):
+        return TransportFailure(FailureKind.CONNECT, "no connection within the connect timeout")
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return TransportFailure(FailureKind.TIMEOUT, "no answer within the timeout")
+    detail = str(error) or "the connection was lost"
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        is_tls = any(isinstance(cause, ssl.SSLError) for cause in _causes(error))
+        return TransportFailure(FailureKind.TLS if is_tls else FailureKind.CONNECT, detail)
+    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
+        return TransportFailure(FailureKind.RESET, detail)
+    return TransportFailure(FailureKind.OTHER, detail)
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found

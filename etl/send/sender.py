@@ -1,0 +1,217 @@
+"""Sends events until all are settled, or something says stop.
+
+Theory of operation. Workers pull events from one iterator; each holds one event from the first attempt to its
+settlement, so what is in flight is bounded by the number of workers, and the limit is kept by starting and ending
+workers. The first worker goes alone: until one answer shows that the key and the endpoint are right, a wrong one costs
+one request. A ticker closes a window every tenth of a second and sets the limit; an event's own path touches none of
+that.
+
+Rule: starts, stops and reports; how one event fares is `courier`'s.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import islice
+from typing import Any, Final
+
+from etl.delivery import Outgoing
+from etl.send.account import SendProgress, SendReport, StopCause
+from etl.send.backoff import MAX_BACKOFF_SECONDS
+from etl.send.concurrency import Concurrency, next_concurrency, window_seconds
+from etl.send.courier import Courier
+from etl.send.gate import Gate, Sleep
+from etl.send.meter import Meter
+from etl.send.settings import SendSettings, Settle, StopSignal
+from etl.send.transport import Transport
+
+__all__ = ["send_events"]
+
+TICK_SECONDS: Final = 0.05
+
+
+async def send_events(
+    events: Iterator[Outgoing],
+    transport: Transport,
+    settle: Settle,
+    settings: SendSettings,
+    *,
+    stop: StopSignal,
+    progress: SendProgress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
+    wall_clock: Callable[[], float] = time.time,
+    rng: random.Random | None = None,
+) -> SendReport:
+    """Send `events` and return what came of it; what isn't settled stays pending.
+
+    `settle` is awaited after each verdict, by the worker that holds the event: while it blocks, that worker sends
+    nothing. Whatever it or the iterator raises ends the send and is raised here. `progress` is kept up to date.
+    """
+    sender = _Sender(
+        events,
+        transport,
+        settle,
+        settings,
+        progress or SendProgress(),
+        clock,
+        sleep,
+        wall_clock,
+        rng or random.Random(),
+    )
+    return await sender.run(stop)
+
+
+class _Sender:
+    def __init__(
+        self,
+        events: Iterator[Outgoing],
+        transport: Transport,
+        settle: Settle,
+        settings: SendSettings,
+        progress: SendProgress,
+        clock: Callable[[], float],
+        sleep: Sleep,
+        wall_clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._source, self._settings, self._progress = events, settings, progress
+        self._events = events if settings.limit is None else islice(events, settings.limit)
+        self._clock, self._sleep = clock, sleep
+        self._started_at = clock()
+        # No wait of our own is so long that giving up comes much later than it is due.
+        longest_wait_seconds = min(MAX_BACKOFF_SECONDS, settings.give_up_seconds / 4)
+        self._gate = Gate(settings.rate_per_second, progress, clock, sleep, rng, longest_wait_seconds)
+        self._meter = Meter(self._started_at)
+        self._courier = Courier(
+            transport, settle, settings, self._gate, self._meter, progress, clock, wall_clock, rng, self._end
+        )
+        self._concurrency = Concurrency()
+        self._limit = 1
+        self._active = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._task_ended = asyncio.Event()
+        self._is_exhausted = False
+        self._stopped: StopCause | None = None
+        self._stop_reason = ""
+        self._error: Exception | None = None
+        self._unanswered = 0
+
+    async def run(self, stop: StopSignal) -> SendReport:
+        chores = [asyncio.create_task(self._guard(work)) for work in (self._heed(stop), self._tick())]
+        try:
+            self._start_workers()
+            await self._wait_for_workers()
+        finally:
+            for task in (*chores, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*chores, *self._tasks, return_exceptions=True)
+        if self._error is not None:
+            raise self._error
+        return self._report()
+
+    async def _work(self) -> None:
+        events, deliver = self._events, self._courier.deliver
+        try:
+            while self._active <= self._limit and not self._gate.is_closing:
+                event = next(events, None)
+                if event is None:
+                    self._is_exhausted = True
+                    return
+                await deliver(event)
+        finally:
+            self._active -= 1
+
+    async def _tick(self) -> None:
+        """Keep the limit and the measurements up to date."""
+        while True:
+            await self._sleep(TICK_SECONDS)
+            now = self._clock()
+            self._gate.tick(now)
+            self._close_window(now)
+            self._set_limit()
+            self._start_workers()
+
+    async def _heed(self, stop: StopSignal) -> None:
+        await stop.wait()
+        self._end("interrupted", "told to stop")
+
+    def _close_window(self, now: float) -> None:
+        if self._meter.window_age_seconds(now) < window_seconds(self._concurrency):
+            return
+        window = self._meter.close_window(now)
+        self._concurrency = next_concurrency(self._concurrency, window, now)
+        if self._meter.close_second(now, self._progress):
+            # Hints may appear on any answer; one a second is looked at for them.
+            self._courier.is_watching = True
+
+    def _set_limit(self) -> None:
+        if self._courier.is_proven:
+            self._limit = self._settings.concurrency or self._concurrency.in_flight
+        self._progress.limit = self._limit
+
+    def _start_workers(self) -> None:
+        while self._active < self._limit and not self._is_exhausted and not self._gate.is_closing:
+            self._active += 1
+            task = asyncio.create_task(self._guard(self._work()))
+            self._tasks.add(task)
+            task.add_done_callback(self._drop_task)
+
+    def _drop_task(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._task_ended.set()
+
+    async def _wait_for_workers(self) -> None:
+        while self._tasks and not self._gate.is_closing:
+            self._task_ended.clear()
+            await self._task_ended.wait()
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                while self._tasks:
+                    self._task_ended.clear()
+                    await self._task_ended.wait()
+        except TimeoutError:
+            self._unanswered = self._progress.in_flight
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - raised again by `run`, once the other workers are done
+            self._error = self._error or error
+            self._close()
+
+    def _end(self, cause: StopCause, reason: str) -> None:
+        if not self._gate.is_closing:
+            self._stopped, self._stop_reason = cause, reason
+            self._close()
+
+    def _close(self) -> None:
+        self._gate.close()
+        self._task_ended.set()
+
+    def _report(self) -> SendReport:
+        now, progress, meter = self._clock(), self._progress, self._meter
+        meter.close_window(now)
+        meter.close_second(now, progress, at_end=True)
+        stopped, reason = self._stopped, self._stop_reason
+        if stopped is None and self._courier.left:
+            stopped, reason = "retries", self._courier.left_reason
+        if stopped is None and self._settings.limit is not None and next(self._source, None) is not None:
+            stopped, reason = "limit", f"sent the {self._settings.limit:,} events that were asked for"
+        return SendReport(
+            sent=progress.delivered,
+            refused=progress.refused,
+            attempts=progress.attempts,
+            retries=progress.retries,
+            resent=progress.resent,
+            unanswered=self._unanswered,
+            stopped=stopped,
+            stop_reason=reason,
+            elapsed_seconds=now - self._started_at,
+            statuses=dict(meter.statuses),
+            latencies=meter.latencies_so_far(),
+            max_in_flight=meter.max_in_flight,
+            timeline=meter.timeline(),
+            learned_rate_per_second=self._gate.learned_rate_per_second,
+        )

@@ -1,0 +1,50 @@
+"""What a send is told: how fast, how patient, when to stop.
+
+Rule: values and seams only.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from etl.delivery import Settlement
+from etl.send.verdict import ConflictPolicy
+
+__all__ = ["SendSettings", "Settle", "StopSignal"]
+
+Settle = Callable[[Settlement], Awaitable[None]]
+
+
+class StopSignal(Protocol):
+    """Tells a send to stop; an `asyncio.Event` is one."""
+
+    async def wait(self) -> object:
+        """Return once the send should stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendSettings:
+    """How to send. None means: no rate, a limit found by itself, all events.
+
+    `max_refused` is the most events this send may have refused, or says of a number whether it is still allowed.
+    `max_left` is how many events may stay pending because they fail while others succeed.
+    `give_up_seconds` is how long nothing may succeed, `first_answer_seconds` how long where nothing was ever
+    answered, `max_wait_seconds` the longest pause a server may ask for.
+    """
+
+    rate_per_second: float | None = None
+    concurrency: int | None = None
+    conflict: ConflictPolicy = "rejected"
+    limit: int | None = None
+    max_left: int = 100
+    max_refused: Callable[[int], bool] | int | None = None
+    give_up_seconds: float = 120.0
+    first_answer_seconds: float = 10.0
+    drain_seconds: float = 5.0
+    max_wait_seconds: float = 3600.0
+
+    def allows_refused(self, refused: int) -> bool:
+        """Return whether the send may go on after `refused` refusals."""
+        if self.max_refused is None:
+            return True
+        return refused <= self.max_refused if isinstance(self.max_refused, int) else self.max_refused(refused)

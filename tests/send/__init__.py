@@ -1,0 +1,1 @@
+"""Tests of `etl.send`, and the servers on loopback that they need."""
