@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from etl.books import Books
+from etl.notebook import render_table
 
 __all__ = ["Outcome", "RunState"]
 
@@ -17,7 +18,7 @@ class Outcome:
 
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
     delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
-    both are empty where nothing went wrong.
+    both are empty where nothing went wrong. `notes` are what a person should know besides.
     """
 
     job: str
@@ -34,6 +35,7 @@ class Outcome:
     send_seconds: float = 0.0
     message: str = ""
     fix: str = ""
+    notes: tuple[str, ...] = ()
     reports: tuple[Path, ...] = ()
     loads: tuple[int, ...] = ()
 
@@ -41,6 +43,12 @@ class Outcome:
     def events_per_second(self) -> float:
         """How fast this run delivered, over its sending time; 0 where it sent nothing."""
         return self.sent_now / self.send_seconds if self.send_seconds > 0 else 0.0
+
+    def _repr_html_(self) -> str:
+        rows = [*self.to_json()["rows"].items(), *((f"rejected: {code}", n) for code, n in self.rejects.items())]
+        return render_table(
+            f"{self.job}: {self.state}, exit {self.exit_code}", rows, notes=(self.message, self.fix, *self.notes)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` writes."""
@@ -67,6 +75,7 @@ class Outcome:
             "events_per_s": round(self.events_per_second, 1),
             "loads": list(self.loads),
             "reports": [str(path) for path in self.reports],
+            "notes": list(self.notes),
             "message": self.message,
             "fix": self.fix,
             "exit_code": self.exit_code,

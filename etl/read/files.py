@@ -1,78 +1,60 @@
-"""Which files a job reads: globs, formats, compression, fingerprints. Opens files, parses none."""
+"""Which files a job reads: globs, folders, remote objects, fingerprints. Opens files, parses none."""
 
 import glob
 import hashlib
 import os
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Final
-
-import pyarrow as pa
+from pathlib import Path, PurePosixPath
 
 from etl.errors import InputError
 from etl.job.model import Job
+from etl.read.fetch import Fetched
+from etl.read.kinds import has_known_suffix, tell_kind
+from etl.read.partitions import Partitions, find_partitions
+from etl.read.remote import fetch_pattern, is_remote
 
-__all__ = ["Fingerprint", "SourcePath", "explain_os_error", "fingerprint", "open_bytes", "resolve_files"]
-
-FORMATS: Final = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
-COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
-# First bytes that settle what a file is, whatever its name says.
-SIGNATURES: Final = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PAR1": "parquet",
-    b"PK\x03\x04": "zip",
-    b"BZh": "bzip2",
-    b"\xd0\xcf\x11\xe0": "Excel",
-    b"%PDF": "PDF",
-    b"SQLite format 3\x00": "SQLite",
-    b"\xfd7zXZ\x00": "xz",
-}
+__all__ = ["Fingerprint", "SourcePath", "explain_os_error", "fingerprint", "resolve_files"]
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePath:
-    """One file to read: `name` is how the job's reader knows it, `path` is where it is."""
+    """One file to read: `name` is how the job's reader knows it, `path` is where it is.
+
+    `compression` is `gzip`, `zstd`, `bzip2`, `zip` or None; `partitions` are the columns its folders' names give;
+    `etag` is what a remote store knew this version by.
+    """
 
     name: str
     path: Path
     format: str
     compression: str | None
+    partitions: Partitions = ()
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a file is known by: size in bytes, modification time in ns, SHA-256 in hex."""
+    """What a file is known by: size in bytes, modification time in ns, SHA-256 in hex, and ETag where it is remote."""
 
     size: int
     mtime_ns: int
     sha256: str
+    etag: str | None = None
 
 
-def resolve_files(job: Job) -> tuple[SourcePath, ...]:
-    """Return the files of the job, sorted within each pattern, each once.
+def resolve_files(job: Job, fetched: Path | None = None) -> tuple[SourcePath, ...]:
+    """Return the files of the job, sorted within each pattern, each once; remote ones are fetched into `fetched`.
 
-    Raises `InputError` where a pattern matches nothing or a file's kind can't be told.
+    Raises `InputError` where a pattern matches nothing or a file's kind can't be told, and what fetching raises.
     """
     found: dict[Path, SourcePath] = {}
+    folder = fetched or job.folder / ".backfill" / job.name / "fetched"
     for pattern in job.source.paths:
-        matches = sorted(glob.glob(str(job.folder / pattern), recursive=True))
-        files = [Path(match) for match in matches if not Path(match).is_dir()]
-        if not files:
-            raise InputError(
-                f"Expected files, found none that match `{pattern}` - [source] paths, {job.path}",
-                _fix_for_no_match(job.folder, pattern),
-            )
-        for path in files:
-            found.setdefault(path.resolve(), _describe(path, job))
+        for item in fetch_pattern(pattern, folder) if is_remote(pattern) else _match(pattern, job):
+            if item.path.resolve() not in found:
+                found[item.path.resolve()] = _describe(item, job)
     return tuple(found.values())
 
 
@@ -84,12 +66,7 @@ def fingerprint(source: SourcePath) -> Fingerprint:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise explain_os_error(error, source) from None
-    return Fingerprint(state.st_size, state.st_mtime_ns, digest)
-
-
-def open_bytes(source: SourcePath) -> BinaryIO:
-    """Open the file as a stream of decompressed bytes. Truncated and damaged streams raise OSError on read."""
-    return pa.input_stream(str(source.path), compression=source.compression)  # type: ignore[no-any-return]
+    return Fingerprint(state.st_size, state.st_mtime_ns, digest, source.etag)
 
 
 def explain_os_error(error: OSError, source: SourcePath) -> InputError:
@@ -109,61 +86,80 @@ def explain_os_error(error: OSError, source: SourcePath) -> InputError:
             f"Expected whole {source.compression} data, found: {reason[:200]} - {source.name}",
             "Copy or export the file again: it is truncated or damaged",
         )
-    return InputError(f"Expected a readable file, found: {reason[:200]} - {source.name}", "Check the file and its disk")
+    return InputError(
+        f"Expected a readable file, found: {reason[:200]} - {source.name}", "Check the file and its disk"
+    )
 
 
-def _describe(path: Path, job: Job) -> SourcePath:
-    name = os.path.relpath(path, job.folder)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
-    inner = suffixes[-2] if compression and len(suffixes) > 1 else suffixes[-1] if suffixes else ""
-    kind = job.source.format or FORMATS.get(inner)
-    if kind is None:
+def _match(pattern: str, job: Job) -> Iterator[Fetched]:
+    """Yield the local files that `pattern` means: a file, a glob, or a folder with all that it holds."""
+    where = job.folder / pattern
+    is_glob = glob.has_magic(pattern) and not where.exists()  # a name may hold brackets
+    names = glob.glob(pattern, root_dir=job.folder, recursive=True) if is_glob else [pattern]  # noqa: PTH207 - root_dir
+    matches = [path for name in sorted(names) if (path := job.folder / name).exists()]
+    root = _fixed_part(where) if is_glob else where
+    count = 0
+    for match in matches:
+        is_folder = match.is_dir()
+        if is_folder and is_glob and "=" not in match.name:
+            continue
+        for path in _walk(match, job) if is_folder else (match,):
+            count += 1
+            yield Fetched(
+                os.path.relpath(path, job.folder), path, None, find_partitions(path.relative_to(root).parts)
+            )
+    if not count:
         raise InputError(
-            f"Expected a name that ends in .csv, .tsv, .ndjson or .parquet (and .gz or .zst), found `{path.name}` - {name}",
-            'Say what the files are: format = "csv" under [source]',
+            f"Expected files, found none that match `{pattern}` - [source] paths, {job.path}",
+            _fix_for_no_match(job.folder, pattern),
         )
-    source = SourcePath(name, path, kind, compression)
-    _check_signature(source)
-    return source
 
 
-def _check_signature(source: SourcePath) -> None:
-    """Refuse a file whose first bytes say that it is not what its name says."""
+def _walk(folder: Path, job: Job) -> Iterable[Path]:
+    """Return the data files under `folder`; names that start with a dot or underscore are bookkeeping."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    visible = [
+        path
+        for path in files
+        if not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    ]
+    return [path for path in visible if job.source.format or has_known_suffix(path.name)]
+
+
+def _fixed_part(where: Path) -> Path:
+    """Return the folders of a glob before its first wildcard."""
+    fixed: list[str] = []
+    for part in where.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        fixed.append(part)
+    return Path(*fixed)
+
+
+def _describe(item: Fetched, job: Job) -> SourcePath:
+    unknown = SourcePath(item.name, item.path, "", None)
     try:
-        with source.path.open("rb") as file:
-            head = file.read(16)
+        item.name.encode()
+        if not stat.S_ISREG(item.path.stat().st_mode):
+            raise InputError(
+                f"Expected a regular file, found something else - {item.name}", "Save its content to a file"
+            )
+        kind = tell_kind(item.name, item.path, job.source.format)
     except OSError as error:
-        raise explain_os_error(error, source) from None
-    if not head:
-        raise InputError(f"Expected rows, found an empty file - {source.name}", "Export the file again, or remove it from [source] paths")
-    found = next((kind for signature, kind in SIGNATURES.items() if head.startswith(signature)), "text")
-    expected = source.compression or ("parquet" if source.format == "parquet" else "text")
-    if found == expected:
-        return
-    shown = "something else" if found == "text" and expected != "text" else f"{found} data"
-    if found == "text" and expected in ("gzip", "zstd", "parquet"):
-        shown = f"no {expected} signature in its first bytes ({head[:8]!r})"
-    wanted = f"{expected} data" if expected != "text" else f"{source.format} text"
-    raise InputError(f"Expected {wanted}, found {shown} - {source.name}", _fix_for_kind(found, source))
-
-
-def _fix_for_kind(found: str, source: SourcePath) -> str:
-    if found == "gzip":
-        return f"Rename it to {source.path.name}.gz"
-    if found == "zstd":
-        return f"Rename it to {source.path.name}.zst"
-    if found == "parquet":
-        return 'Set format = "parquet" under [source]'
-    if found == "text" and source.compression:
-        return f"Rename it without the {source.path.suffix}: it is not compressed"
-    if found in ("Excel", "zip"):
-        return "Save the sheet as CSV (UTF-8), or unpack the archive"
-    return "Export the file again as CSV, TSV, NDJSON or Parquet"
+        raise explain_os_error(error, unknown) from None
+    except UnicodeEncodeError:
+        shown = os.fsencode(item.name).decode("utf-8", "replace")
+        raise InputError(
+            f"Expected a file name in UTF-8, found `{shown}` - [source] paths", "Rename the file"
+        ) from None
+    return SourcePath(item.name, item.path, kind.format, kind.compression, item.partitions, item.etag)
 
 
 def _fix_for_no_match(folder: Path, pattern: str) -> str:
-    where = (folder / pattern).parent
-    if glob.has_magic(str(where)) or where.is_dir():
+    where = folder / pattern
+    if where.is_dir():
+        return f"The folder {PurePosixPath(pattern)} holds no .csv, .tsv, .ndjson or .parquet file: check its name"
+    parent = where.parent
+    if glob.has_magic(str(parent)) or parent.is_dir():
         return f"Check the pattern; it is relative to the job file's folder, {folder}"
-    return f"Check the folder: {where} doesn't exist"
+    return f"Check the folder: {parent} doesn't exist"

@@ -2,23 +2,27 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Final, Protocol
 
 import polars as pl
 
 from etl.errors import InputError
 from etl.job.model import Job
-from etl.rows import ROW, Batch, json_flag
 from etl.read.csv import CsvReader
 from etl.read.files import SourcePath, resolve_files
 from etl.read.ndjson import NdjsonReader
 from etl.read.parquet import ParquetReader
+from etl.read.widening import fit_values, widen_schemas
+from etl.rows import ROW, Batch, MalformedRecord, json_flag
 
 __all__ = ["Source", "open_source"]
 
 READ_AHEAD: Final = 2
+# What follows holds several times a frame's own size: short rows make frames of no more than this.
+MOST_ROWS: Final = 131_072
 
 
 class Reader(Protocol):
@@ -27,7 +31,7 @@ class Reader(Protocol):
     schema: dict[str, pl.DataType]
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the file's records."""
+        """Yield the file's records in order."""
         ...
 
 
@@ -42,27 +46,40 @@ class Source:
 
     def batches(self, index: int) -> Iterator[Batch]:
         """Yield the batches of the file at `index`, with the columns of `schema` (and their JSON flags)."""
+        file = self.files[index]
         with closing(_read_ahead(self._readers[index].batches())) as batches:
             for batch in batches:
-                yield Batch(self._conform(batch.frame), batch.malformed)
+                frame = self._conform(batch.frame, file)
+                if frame.height <= MOST_ROWS:
+                    yield Batch(frame, batch.malformed)
+                else:
+                    yield from _slice(frame, batch.malformed)
 
-    def _conform(self, frame: pl.DataFrame) -> pl.DataFrame:
-        columns: list[pl.Expr] = [pl.col(ROW)]
+    def _conform(self, frame: pl.DataFrame, file: SourcePath) -> pl.DataFrame:
+        """Return the frame with the columns of `schema`, by name alone: `pl.col` would take `*` or `^a$` for patterns."""
+        given, height = dict(zip(frame.columns, frame.get_columns(), strict=True)), frame.height
+        partitions = dict(file.partitions)
+        columns: list[pl.Series] = [given[ROW]]
         for name, dtype in self.schema.items():
-            known = frame.schema.get(name)
-            columns.append(pl.lit(None, dtype).alias(name) if known is None else pl.col(name).cast(dtype))
+            if name in given:
+                columns.append(_cast(given[name], dtype, file))
+            else:
+                columns.append(pl.Series(name, [partitions.get(name)], dtype=dtype).new_from_index(0, height))
             if self.has_json_flags:
                 flag = json_flag(name)
-                columns.append(pl.col(flag) if flag in frame.columns else pl.lit(value=False).alias(flag))
-        return frame.select(columns)
+                columns.append(
+                    given[flag] if flag in given else pl.Series(flag, [False]).new_from_index(0, height)
+                )
+        return pl.DataFrame(columns)
 
 
-def open_source(job: Job) -> Source:
-    """Open every file of the job far enough to know its columns.
+def open_source(job: Job, fetched: Path | None = None) -> Source:
+    """Open every file of the job far enough to know its columns; remote ones are fetched into `fetched` first.
 
-    Raises `InputError` for what is missing or unreadable, `JobError` for what the job says wrongly of it.
+    Where `fetched` is None that is `fetched/` in the job's own place beside the job file. Raises `InputError` for what
+    is missing or unreadable, `JobError` for what the job says wrongly of it, `Incomplete` where the network fails.
     """
-    files = resolve_files(job)
+    files = resolve_files(job, fetched)
     return Source(files, tuple(_open_reader(file, job) for file in files))
 
 
@@ -75,19 +92,44 @@ def _open_reader(file: SourcePath, job: Job) -> Reader:
 def _unite(files: tuple[SourcePath, ...], readers: tuple[Reader, ...]) -> dict[str, pl.DataType]:
     schema: dict[str, pl.DataType] = {}
     for file, reader in zip(files, readers, strict=True):
-        try:
-            frames = [pl.DataFrame(schema=schema), pl.DataFrame(schema=reader.schema)]
-            schema = dict(pl.concat(frames, how="diagonal_relaxed").schema)
-        except pl.exceptions.PolarsError:
-            name = next(name for name in schema if name in reader.schema and schema[name] != reader.schema[name])
+        partitions = {name: pl.String() for name, _ in file.partitions if name not in reader.schema}
+        united = widen_schemas(schema, {**reader.schema, **partitions})
+        if isinstance(united, str):
+            found = reader.schema.get(united, pl.String())
             raise InputError(
-                f"Expected column `{name}` to be {schema[name]} as in the files before, found {reader.schema[name]} - {file.name}",
+                f"Expected column `{united}` to be {schema[united]} as in the files before, found {found} - {file.name}",
                 "Give files of different types a job each",
-            ) from None
+            )
+        schema = united
     return schema
 
 
-def _read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _cast(column: pl.Series, dtype: pl.DataType, file: SourcePath) -> pl.Series:
+    if column.dtype == dtype:
+        return column
+    try:
+        return fit_values(column, dtype)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0][:200]
+        raise InputError(
+            f"Expected values of column `{column.name}` that fit {dtype}, as in the other files, found: {reason} - {file.name}",
+            "Give files of different types a job each",
+        ) from None
+
+
+def _slice(frame: pl.DataFrame, malformed: tuple[MalformedRecord, ...]) -> Iterator[Batch]:
+    """Yield the frame in parts of `MOST_ROWS`, each with the malformed records up to its last row."""
+    left = list(malformed)
+    for start in range(0, frame.height, MOST_ROWS):
+        part = frame.slice(start, MOST_ROWS)
+        is_last = start + MOST_ROWS >= frame.height
+        last_row = part.get_column(ROW)[-1]
+        here = tuple(record for record in left if is_last or record.row < last_row)
+        left = left[len(here) :]
+        yield Batch(part, here)
+
+
+def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     """Yield `batches`, read by a thread that keeps a few ready: reading and transforming overlap."""
     ready: queue.Queue[Batch | BaseException | None] = queue.Queue(READ_AHEAD)
     stopped = threading.Event()
@@ -115,7 +157,9 @@ def _read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
 
 
 def _offer(
-    ready: "queue.Queue[Batch | BaseException | None]", item: Batch | BaseException | None, stopped: threading.Event
+    ready: "queue.Queue[Batch | BaseException | None]",
+    item: Batch | BaseException | None,
+    stopped: threading.Event,
 ) -> bool:
     while not stopped.is_set():
         try:

@@ -1,57 +1,109 @@
-"""Opens a text file as UTF-8: decompressed, transcoded, without its byte order mark."""
+"""Opens a text file as UTF-8: decompressed, transcoded, without its byte order mark.
+
+Bytes that aren't in the file's encoding become bytes that aren't UTF-8, so that the record they stand in can be told.
+"""
 
 import codecs
 from collections.abc import Iterator
 from typing import Final
 
 from etl.errors import JobError
-from etl.read.files import SourcePath, explain_os_error, open_bytes
+from etl.read.files import SourcePath
+from etl.read.streams import read_stream
 
-__all__ = ["CHUNK_BYTES", "check_encoding", "read_chunks"]
+__all__ = ["CHUNK_BYTES", "check_encoding", "open_text"]
 
 CHUNK_BYTES: Final = 4 << 20
 _UTF8: Final = {"utf-8", "utf-8-sig", "ascii"}
+# Marks that no text in UTF-8 starts with.
+_MARKS: Final = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+# Codecs that Python lists as encodings and that don't stand for text as it is written.
+_NO_TEXT: Final = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7"}
 
 
 def check_encoding(encoding: str) -> str:
     """Return the name Python knows `encoding` by; raises `JobError` where there is none."""
     try:
-        return codecs.lookup(encoding).name
-    except LookupError:
-        raise JobError(
-            f"Expected an encoding like `utf-8`, `utf-16` or `windows-1252`, found `{encoding}` - [source.csv] encoding",
-            "Name the encoding the files are written in, or leave it out for UTF-8",
-        ) from None
+        name = codecs.lookup(encoding).name
+        name.encode(name)  # raises LookupError for hex, zlib and the like
+        if name.replace("_", "-") not in {known.replace("_", "-") for known in _NO_TEXT}:
+            return name
+    except (LookupError, ValueError):
+        pass
+    raise JobError(
+        f"Expected an encoding like `utf-8`, `utf-16` or `windows-1252`, found `{encoding}` - [source.csv] encoding",
+        "Name the encoding the files are written in, or leave it out for UTF-8",
+    )
 
 
-def read_chunks(source: SourcePath, encoding: str = "utf-8") -> Iterator[tuple[bytes, bool]]:
-    """Yield the file's text as UTF-8 in chunks of about `CHUNK_BYTES`, and whether each is the last.
+def open_text(
+    source: SourcePath, encoding: str = "utf-8", chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[tuple[bytes, bool]]:
+    """Yield the file's text as UTF-8 in chunks of about `chunk_bytes`, and whether each is the last.
 
-    Bytes that are not in `encoding` stay undecodable, so that the record they stand in can be told.
-    Raises `InputError` where the file can't be read to its end.
+    A UTF-16 or UTF-32 byte order mark counts where the job asks for UTF-8, which can't start so. Raises `InputError`
+    where the file can't be read to its end, `JobError` for an unknown encoding.
     """
-    try:
-        chunks = _decode(_read_raw(source), check_encoding(encoding))
-        waiting = next(chunks, b"").removeprefix(codecs.BOM_UTF8)
-        for chunk in chunks:
-            yield waiting, False
-            waiting = chunk
-        yield waiting, True
-    except OSError as error:
-        raise explain_os_error(error, source) from None
+    chunks = _decode(_with_whole_mark(read_stream(source, chunk_bytes)), check_encoding(encoding))
+    waiting = next(chunks, b"")
+    for chunk in chunks:
+        yield waiting, False
+        waiting = chunk
+    yield waiting, True
 
 
-def _read_raw(source: SourcePath) -> Iterator[bytes]:
-    with open_bytes(source) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            yield chunk
+def _with_whole_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield `chunks` with at least four bytes in the first, where there are as many."""
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= 4:
+            break
+    yield first
+    yield from chunks
 
 
 def _decode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    first = next(chunks)
     if encoding in _UTF8:
-        yield from chunks
-        return
-    decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+        mark = next((mark for mark in _MARKS if first.startswith(mark)), None)
+        if mark is None:
+            yield first.removeprefix(codecs.BOM_UTF8)
+            yield from chunks
+            return
+        encoding = _MARKS[mark]
+    if encoding in ("utf-16", "utf-32"):
+        encoding = _find_byte_order(first, encoding)
+    decoder = codecs.getincrementaldecoder(encoding)(_MARK_UNDECODABLE)
+    text = decoder.decode(first).removeprefix("\ufeff")
     for chunk in chunks:
-        yield decoder.decode(chunk).encode("utf-8", "surrogateescape")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+        yield text.encode("utf-8", "surrogatepass")
+        text = decoder.decode(chunk)
+    yield (text + decoder.decode(b"", final=True)).encode("utf-8", "surrogatepass")
+
+
+def _find_byte_order(first: bytes, encoding: str) -> str:
+    """Return the encoding with its byte order: by its mark, else by where the zero bytes of plain letters stand."""
+    mark = next(
+        (mark for mark, name in _MARKS.items() if name.startswith(encoding) and first.startswith(mark)), None
+    )
+    if mark is not None:
+        return _MARKS[mark]
+    sample, width = first[:4096], 2 if encoding == "utf-16" else 4
+    high_first, high_last = sample[0::width].count(0), sample[width - 1 :: width].count(0)
+    return f"{encoding}-be" if high_first > high_last else f"{encoding}-le"
+
+
+def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udcff", error.end
+
+
+# A lone surrogate is no UTF-8 once `surrogatepass` lets it through.
+_MARK_UNDECODABLE: Final = "backfill.mark_undecodable"
+codecs.register_error(_MARK_UNDECODABLE, _keep_undecodable)

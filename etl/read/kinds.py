@@ -1,0 +1,142 @@
+"""What kind of file a source is: its format and its compression, by name and by first bytes.
+
+Rule: the name says what a file is, and its bytes must agree. Where a name says nothing, bytes that can't be text do.
+"""
+
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from etl.errors import InputError
+from etl.read.archive import only_member
+
+__all__ = ["Kind", "has_known_suffix", "tell_kind"]
+
+FORMATS: Final = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bzip2", ".zip": "zip"}
+# First bytes that settle what a file is, whatever its name says.
+_SIGNATURES: Final = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PAR1": "parquet",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\xd0\xcf\x11\xe0": "Excel",
+    b"%PDF-": "PDF",
+    b"SQLite format 3\x00": "SQLite",
+    b"\xfd7zXZ\x00": "xz",
+}
+_HEAD_BYTES: Final = 16
+
+
+class Kind(NamedTuple):
+    """A file's format (`csv`, `tsv`, `ndjson`, `parquet`) and compression, if any."""
+
+    format: str
+    compression: str | None
+
+
+def has_known_suffix(name: str) -> bool:
+    """Return whether the name alone tells a format."""
+    return _read_suffixes(name)[0] is not None
+
+
+def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:
+    """Return what the file called `name` at `path` is; `wanted` is the format the job says.
+
+    Raises `InputError` where that can't be told, or its first bytes say otherwise, and `OSError` from reading them.
+    """
+    found = _find_signature(path)
+    if found is None:
+        raise InputError(
+            f"Expected rows, found an empty file - {name}",
+            "Export the file again, or remove it from [source] paths",
+        )
+    known, compression = _read_suffixes(name)
+    if compression is None and known is None and found in COMPRESSIONS.values():
+        compression = found
+    kind = wanted or known
+    if kind is None and compression == "zip" and found == "zip":
+        kind = _read_suffixes(_name_in_zip(name, path))[0]
+    if kind is None and found == "parquet":
+        kind = "parquet"
+    if kind is None:
+        raise InputError(
+            f"Expected a name that ends in .csv, .tsv, .ndjson or .parquet (and .gz, .zst, .bz2 or .zip), found `{_last(name)}` - {name}",
+            'Say what the files are: format = "csv" under [source]',
+        )
+    _check_signature(name, kind, compression, found)
+    if kind == "parquet" and compression:
+        raise InputError(
+            f"Expected Parquet as it is, found it inside {compression} - {name}",
+            "Decompress it: Parquet compresses its own pages",
+        )
+    return Kind(kind, compression)
+
+
+def _read_suffixes(name: str) -> tuple[str | None, str | None]:
+    suffixes = [suffix.lower() for suffix in PurePosixPath(name.partition("?")[0]).suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    inner = suffixes[:-1] if compression else suffixes
+    return (FORMATS.get(inner[-1]) if inner else None), compression
+
+
+def _find_signature(path: Path) -> str | None:
+    """Return what the file's bytes say it is: `text` where nothing else, None where there are none."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        if head.startswith(b"PAR1"):
+            # Text may start so too: Parquet also ends so. A truncated one holds zero bytes early on.
+            file.seek(-4, 2)
+            is_parquet = file.read(4) == b"PAR1" or any(byte < 9 for byte in head)
+            return "parquet" if is_parquet else "text"
+    if not head:
+        return None
+    if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+        return "bzip2"
+    return next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), "text")
+
+
+def _name_in_zip(name: str, path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return only_member(archive, name).filename
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise InputError(
+            f"Expected a whole zip, found: {error} - {name}",
+            "Copy or export the file again: it is truncated or damaged",
+        ) from None
+
+
+def _check_signature(name: str, kind: str, compression: str | None, found: str) -> None:
+    expected = compression or ("parquet" if kind == "parquet" else "text")
+    if found == expected:
+        return
+    shown = f"no {expected} signature in its first bytes" if found == "text" else f"{found} data"
+    wanted = f"{expected} data" if expected != "text" else f"{kind} text"
+    raise InputError(f"Expected {wanted}, found {shown} - {name}", _fix_for(found, name, compression))
+
+
+def _fix_for(found: str, name: str, compression: str | None) -> str:
+    suffix = next((suffix for suffix, kind in COMPRESSIONS.items() if kind == found and found != "zip"), None)
+    if suffix:
+        return f"Rename it to {_last(name)}{suffix}"
+    if found == "parquet":
+        return 'Set format = "parquet" under [source], and name it .parquet'
+    if found == "text" and compression:
+        return f"Rename it without the {PurePosixPath(name).suffix}: it is not compressed, or it is damaged"
+    if found in ("Excel", "zip"):
+        return "Save the sheet as CSV (UTF-8), or unpack the archive"
+    return "Export the file again as CSV, TSV, NDJSON or Parquet"
+
+
+def _last(name: str) -> str:
+    return PurePosixPath(name).name
