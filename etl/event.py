@@ -5,19 +5,21 @@ these accept and build the same bytes, which the property tests hold them to. Fa
 API's documentation (`POST /events`).
 """
 
+import math
 import re
 import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 __all__ = [
     "ENTITY_FIELDS",
     "ID_NAMESPACE",
     "ID_SCHEME_VERSION",
     "MAX_BODY_BYTES",
+    "MOST_EXACT_INTEGER",
     "ConversationEvent",
     "Event",
     "MessageEvent",
@@ -31,10 +33,44 @@ ID_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://api.analytics.inke
 ID_SCHEME_VERSION: Final = 1
 # The API says "2 MB" without saying which: the smaller reading is safe under both.
 MAX_BODY_BYTES: Final = 2_000_000
+# Above this JavaScript's numbers lose digits, so the destination would.
+MOST_EXACT_INTEGER: Final = 2**53 - 1
 ENTITY_FIELDS: Final = {"message": "messageId", "conversation": "conversationId", "search": "searchQuery"}
 
 Text = Annotated[str, Field(min_length=1)]
 Id = Annotated[str, Field(min_length=1)]
+
+
+def _check_json(value: Any) -> Any:
+    """Return a JSON value as it goes out: integers that JavaScript would round are strings. Raises `ValueError`."""
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("a JSON object whose keys are strings")
+        return {key: _check_json(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_check_json(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a finite number")
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MOST_EXACT_INTEGER:
+        return str(value)
+    if value is not None and not isinstance(value, str | int | float):
+        raise ValueError("a JSON value")
+    return value
+
+
+def _check_user(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse other types than the API's own for the keys that it knows; others may hold any JSON."""
+    for key in ("id", "userId"):
+        if isinstance(value.get(key), bool | list | dict):
+            raise ValueError(f"text or a number in `{key}`")
+    for key in ("identificationType", "supportAgentName", "supportAgentEmail", "userType"):
+        if not isinstance(value.get(key), str | None):
+            raise ValueError(f"text in `{key}`")
+    return value
+
+
+Properties = Annotated[dict[str, Any], AfterValidator(_check_json)]
+UserProperties = Annotated[dict[str, Any], AfterValidator(_check_json), AfterValidator(_check_user)]
 
 
 class _CommonFields(BaseModel):
@@ -45,8 +81,8 @@ class _CommonFields(BaseModel):
     createdAt: AwareDatetime  # noqa: N815 - the wire's own name
     projectId: str | None = None  # noqa: N815
     integrationId: str | None = None  # noqa: N815
-    properties: dict[str, Any] | None = None
-    userProperties: dict[str, Any] | None = None  # noqa: N815
+    properties: Properties | None = None
+    userProperties: UserProperties | None = None  # noqa: N815
 
     def name_json(self) -> str:
         """Return the body without its `id`: the text that a content id is the hash of."""

@@ -3,110 +3,125 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from etl.errors import JobError
-from etl.job.model import Job
+from etl.job.advice import EXPECTED, FIXES, KINDS, MISSING
+from etl.job.model import EventSpec, FieldSpec, Job, PropertiesSpec
 from etl.job.places import Place, find_line, nearest_name
 
-__all__ = ["explain_errors"]
+__all__ = ["explain_errors", "hide_secrets"]
 
-MOST_PROBLEMS = 8
+MOST_PROBLEMS: Final = 8
+MOST_SHOWN_CHARS: Final = 80
 Location = tuple[int | str, ...]
-_SECRET_NAMES = re.compile(r"(?i)key|token|secret|password|authorization|bearer")
+_SECRET_NAMES = re.compile(
+    r"(?i)(?:^|[-_.])(?:api)?[-_]?(?:keys?|tokens?|secrets?|passwords?|passwd|authorization|bearer|credentials?)(?:$|[-_.])"
+)
 
 
 def explain_errors(error: ValidationError, tables: dict[str, Any], text: str, path: Path) -> JobError:
-    """Return the error a person reads: every problem with its place, each followed by its fix."""
+    """Return the error a person reads: every problem with its place, each followed by its fix.
+
+    The value of a key that is named like a secret is never shown.
+    """
+    found: dict[Location, ErrorDetails] = {}
+    for detail in error.errors():
+        # A union complains once an arm: the first complaint about a place says it.
+        wanted = (detail["loc"][-1],) if detail["type"] == "missing" else ()
+        found.setdefault((*_keys_in_file(detail["loc"], tables), *wanted), detail)
     lines: list[str] = []
-    found = [detail for detail in error.errors() if not _repeats(detail, error.errors())]
-    for detail in found[:MOST_PROBLEMS]:
+    for detail in list(found.values())[:MOST_PROBLEMS]:
         lines += _explain_one(detail, tables, text, path)
     if len(found) > MOST_PROBLEMS:
         lines += [f"and {len(found) - MOST_PROBLEMS} more problems", "Mend these first, then try again"]
     return JobError("\n".join(lines[:-1]), lines[-1])
 
 
-def _repeats(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
-    """A union reports each arm's complaint: the later ones say nothing new about the same place."""
-    first = next(other for other in details if _plain(other["loc"])[:3] == _plain(detail["loc"])[:3])
-    return first is not detail and "concurrency" in _plain(detail["loc"])
-
-
-def _plain(location: Location) -> Location:
-    """The keys of the job file alone, without the names pydantic adds for the arms of a union."""
-    return tuple(part for part in location if not (isinstance(part, str) and "[" in part))
-
-
 def _explain_one(detail: ErrorDetails, tables: dict[str, Any], text: str, path: Path) -> list[str]:
     keys = _keys_in_file(detail["loc"], tables)
     kind = detail["type"]
+    name = str(next((key for key in reversed(keys) if isinstance(key, str)), ""))
     place = _place_of(keys, text, path)
-    name = str(keys[-1]) if keys else ""
+    shown = _show(detail["input"], keys)
     if kind == "extra_forbidden":
         return _explain_unknown_key(name, keys, place)
     if kind == "missing":
         wanted = str(detail["loc"][-1])
-        place = _place_of((*keys, wanted) if keys[-1:] != (wanted,) else keys, text, path)
-        return [f"Expected `{wanted}`, found nothing - {place}", _fix_for_missing(wanted, keys)]
+        place = _place_of((*keys, wanted), text, path)
+        return [f"Expected `{wanted}`, found nothing - {place}", MISSING.get(wanted, f"Add `{wanted}`")]
     if kind == "value_error":
         expected = detail["msg"].removeprefix("Value error, ")
-        found = "" if "found" in expected or "because" in expected else f", found {_show(detail['input'])}"
-        return [f"Expected {expected}{found} - {place}", f"Mend `{name}`; the README lists what it takes"]
-    if kind == "literal_error":
+        found = "" if "found" in expected or "because" in expected else f", found {shown}"
+        return [f"Expected {expected}{found} - {place}", _fix_for(keys)]
+    if kind == "literal_error" and name not in EXPECTED:
         choices = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
-        shown = ", ".join(f'"{choice}"' for choice in choices)
+        listed = ", ".join(f'"{choice}"' for choice in choices)
         guess = nearest_name(str(detail["input"]), choices) or choices[0]
+        return [f"Expected one of {listed}, found {shown} - {place}", f'Set {name} = "{guess}"']
+    if kind in ("model_type", "model_attributes_type") and _is_field(keys):
+        constant = (
+            f", or {name} = {{ value = {shown.strip('`')} }} for a constant"
+            if _is_scalar(detail["input"])
+            else ""
+        )
         return [
-            f"Expected one of {shown}, found {_show(detail['input'])} - {place}",
-            f'Set {name} = "{guess}"',
+            f"Expected a column's name in quotes or a table, found {shown} - {place}",
+            f'Write {name} = "your_column"{constant}',
         ]
-    if name == "name" and kind == "string_pattern_mismatch":
-        return [
-            f"Expected a name of letters, digits, `.`, `_` and `-`, found {_show(detail['input'])} - {place}",
-            'Choose one that can be a folder name, as in name = "docs-search-2023"',
-        ]
-    if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return [
-            f"Expected a table or a column's name, found {_show(detail['input'])} - {place}",
-            f'Write {name} = "your_column", or {name} = {{ value = {_show(detail["input"]).strip("`")} }} for a constant',
-        ]
-    expected = re.sub(r"^Input should be (a |an )?", "", detail["msg"]).replace("valid ", "")
-    return [f"Expected {expected}, found {_show(detail['input'])} - {place}", f"Mend the value of `{name}`"]
+    name = "value" if "map" in keys[:-1] else name
+    otherwise = KINDS.get(kind) or re.sub(r"^Input should be (a |an )?", "", detail["msg"])
+    expected = EXPECTED.get(name, otherwise)
+    return [f"Expected {expected}, found {shown} - {place}", _fix_for(keys)]
 
 
 def _explain_unknown_key(name: str, keys: Location, place: Place) -> list[str]:
     known = _known_keys(keys[:-1])
-    guess = nearest_name(name, known)
-    if guess is None and _SECRET_NAMES.search(name):
+    if _SECRET_NAMES.search(name):
         return [
             f"Expected no key or token in a job file, found `{name}` - {place}",
             "Remove it, and put the key into the environment: INKEEPANALYTICS_API_INTEGRATION_KEY",
         ]
+    guess = nearest_name(name, known)
     listed = ", ".join(f"`{key}`" for key in known)
-    problem = f"Expected one of {listed}, found `{name}` - {place}"
+    problem = f"Expected one of {listed}, found `{_printable(name)}` - {place}"
     if guess:
         return [problem, f"Rename it to `{guess}`"]
     if keys[:1] == ("event",) and len(keys) == 2:
-        return [problem, f"Put your own fields under [event.properties], as in {name} = {{ column = … }}"]
+        return [
+            problem,
+            f"Put your own fields under [event.properties], as in {_printable(name)} = {{ column = … }}",
+        ]
     return [problem, "Remove it, or use one of the names above"]
 
 
-def _fix_for_missing(wanted: str, keys: Location) -> str:
-    fixes = {
-        "name": 'Add a first line: name = "my-job"',
-        "source": 'Add a table: [source] with paths = ["logs/*.csv"]',
-        "paths": 'Add paths = ["logs/*.csv"] under [source]',
-        "event": "Add a table: [event] with type, entityType and createdAt",
-        "type": 'Add type = "your_column" under [event], or type = { value = "search_query_submitted" }',
-        "entityType": 'Add entityType = { value = "message" } under [event]',
-        "createdAt": 'Add createdAt = "your_time_column" under [event]: a row without its own time is never sent as "now"',
-        "sql": "Add sql = \"region <> 'test'\" under [filter], or remove the table",
-    }
-    return fixes.get(wanted, f"Add `{wanted}`")
+def _fix_for(keys: Location) -> str:
+    """Return the line that would be right for the innermost key that has one."""
+    names = [str(key) for key in keys if isinstance(key, str)]
+    if "map" in names[:-1]:
+        return FIXES["map"]
+    if _is_field(keys) and names[-1:] != ["createdAt"] and names[-1:] != ["id"]:
+        return f'Write {_printable(names[-1])} = "your_column", or {_printable(names[-1])} = {{ column = "your_column" }}'
+    return next(
+        (FIXES[name] for name in reversed(names) if name in FIXES),
+        "Write it as the README's job file shows it",
+    )
+
+
+def _is_field(keys: Location) -> bool:
+    """Tell whether the keys name one field of the event: `[event] type`, `[event.properties] page`."""
+    if keys[:1] != ("event",):
+        return False
+    if keys[1:2] in (("properties",), ("userProperties",)):
+        return len(keys) == 3 and keys[2] not in ("*", "except")
+    return len(keys) == 2 and keys[1] in EventSpec.model_fields and keys[1] != "non_finite"
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
 
 
 def _place_of(keys: Location, text: str, path: Path) -> Place:
@@ -122,7 +137,7 @@ def _keys_in_file(location: Location, tables: dict[str, Any]) -> Location:
     here: Any = tables
     for part in location:
         if isinstance(here, dict) and part in here:
-            here = here[part]
+            here = here[str(part)]
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
             here = here[part]
         else:
@@ -132,11 +147,11 @@ def _keys_in_file(location: Location, tables: dict[str, Any]) -> Location:
 
 
 def _known_keys(keys: Location) -> list[str]:
-    """The keys that the table at `keys` may hold, from the models themselves."""
+    """Return the keys that the table at `keys` may hold, from the models themselves."""
     model: Any = Job
     for key in keys:
         inner = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
-        model = inner or model
+        model = FieldSpec if inner is PropertiesSpec else inner or model
     return sorted(name for name in model.model_fields if name not in ("path", "text"))
 
 
@@ -146,9 +161,29 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((model for arm in get_args(annotation) if (model := _model_in(arm))), None)
 
 
-def _show(value: Any) -> str:
+def _show(value: Any, keys: Location) -> str:
+    """Return a value as a message shows it: as JSON, cut where it is long, secrets hidden."""
+    if any(_SECRET_NAMES.search(str(key)) for key in keys):
+        return "a value that isn't shown"
     try:
-        shown = json.dumps(value, ensure_ascii=False, default=str)
+        shown = json.dumps(hide_secrets(value), ensure_ascii=False, default=str)
     except (ValueError, RecursionError):
         shown = str(type(value).__name__)
-    return f"`{shown if len(shown) <= 80 else shown[:77] + '…'}`"
+    return f"`{shown if len(shown) <= MOST_SHOWN_CHARS else shown[: MOST_SHOWN_CHARS - 1] + '…'}`"
+
+
+def hide_secrets(value: Any) -> Any:
+    """Return a value of a job file without what may be secret in it."""
+    if isinstance(value, dict):
+        return {
+            key: "…" if _SECRET_NAMES.search(str(key)) else hide_secrets(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, str):
+        # A user and password before the host of an address.
+        return re.sub(r"(?<=://)[^/@\s]*@", "…@", value)
+    return [hide_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _printable(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)[1:-1][:MOST_SHOWN_CHARS]

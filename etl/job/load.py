@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
-from etl.job.explain import explain_errors
+from etl.job.explain import explain_errors, hide_secrets
 from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
 
@@ -49,9 +49,10 @@ def parse_job(text: str, path: Path) -> Job:
     """Return the job that `text` describes; `path` is where it is from, for messages and relative paths."""
     try:
         tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
+        reason = "nesting too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise JobError(
-            f"Expected TOML, found: {str(error) or 'nesting too deep'} - {path}",
+            f"Expected TOML, found: {reason} - {path}",
             'Mend that line; text values need quotes, as in name = "docs-search"',
         ) from None
     try:
@@ -72,7 +73,7 @@ def _as_tuples(value: Any) -> Any:
 
 
 def _check_entity_type(job: Job) -> None:
-    """A constant entity type must be one the API knows, and its own field must be mapped."""
+    """Refuse a constant entity type that the API doesn't know, or whose own field isn't mapped."""
     spec = job.event.entityType
     named = [spec.value] if spec.value is not None else [*(spec.map or {}).values(), spec.default]
     for entity_type in (name for name in named if name is not None):
@@ -103,7 +104,7 @@ def _check_timezone(job: Job) -> None:
         return
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):  # an unknown name is a KeyError of a kind
         place = place_of(job, "event", "createdAt")
         guess = nearest_name(zone, available_timezones())
         raise JobError(
@@ -117,7 +118,7 @@ def _check_endpoint(job: Job) -> None:
     if not endpoint.startswith(("https://", "http://")):
         place = place_of(job, "upload", "endpoint")
         raise JobError(
-            f"Expected an https:// address, found `{endpoint}` - {place}",
+            f"Expected an https:// address, found `{hide_secrets(endpoint)}` - {place}",
             "Leave `endpoint` out to send to the Inkeep Analytics API",
         )
 

@@ -4,10 +4,23 @@ Every stage may read these; only `etl.job.load` makes them. Nothing here opens a
 """
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from etl.job.amounts import MaxRejects, Rate, parse_max_rejects, parse_moment, parse_rate, parse_seconds
+from etl.job.mapping import EventSpec, FieldSpec, IdSpec, PropertiesSpec, TimestampSpec
+from etl.job.unattended import NoticeCause, NotifySpec, StateSpec
 
 __all__ = [
     "DEFAULT_ENDPOINT",
@@ -20,8 +33,12 @@ __all__ = [
     "Job",
     "Limits",
     "MaxRejects",
+    "NoticeCause",
+    "NotifySpec",
+    "PropertiesSpec",
     "Rate",
     "SourceSpec",
+    "StateSpec",
     "TimestampSpec",
     "UploadSpec",
     "parse_rate",
@@ -39,79 +56,57 @@ EVENT_FIELDS = (
 )
 
 
-class Rate(NamedTuple):
-    """How many events a second may be sent; None is as many as the destination takes."""
-
-    per_second: float | None
-
-    @property
-    def text(self) -> str:
-        """The rate as a job file writes it."""
-        return "max" if self.per_second is None else f"{self.per_second:g}/s"
-
-
-class MaxRejects(NamedTuple):
-    """How many rejects a load may have: a count, or a share of the rows read."""
-
-    count: int | None
-    share: float | None
-
-    def allows(self, rejected: int, read: int) -> bool:
-        """Whether `rejected` of `read` rows is within the limit."""
-        if self.count is not None:
-            return rejected <= self.count
-        return self.share is None or rejected <= self.share * read
-
-    @property
-    def text(self) -> str:
-        """The limit as a job file writes it."""
-        return str(self.count) if self.count is not None else f"{(self.share or 0) * 100:g}%"
-
-
-def parse_rate(value: object) -> Rate:
-    """Return the rate that a job file or an option writes; raises `ValueError` that says what is expected."""
-    if isinstance(value, Rate):
-        return value
-    if value == "max":
-        return Rate(None)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|m|h|hour)\s*", str(value))
-    if isinstance(value, str) and match and float(match[1]) > 0:
-        return Rate(float(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2][0]])
-    raise ValueError('a rate like "20/s", "600/min" or "max"')
-
-
-def _parse_seconds(value: object) -> float:
-    if isinstance(value, float):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min)\s*", value) if isinstance(value, str) else None
-    if match and float(match[1]) > 0:
-        return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "min": 60}[match[2]]
-    raise ValueError('a duration like "30s", "500ms" or "2m"')
-
-
-def _parse_max_rejects(value: object) -> MaxRejects:
-    if isinstance(value, MaxRejects):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return MaxRejects(value, None)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
-    if match and float(match[1]) <= 100:
-        return MaxRejects(None, float(match[1]) / 100)
-    raise ValueError('a share like "1%" or a count like 500')
-
-
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _is_plain_character(text: str) -> bool:
+    return len(text) == 1 and text.isascii() and text not in "\r\n\0"
+
+
+def _check_separator(text: str) -> str:
+    if not _is_plain_character(text):
+        raise ValueError('one ASCII character like ";" or "\\t", not a line end')
+    return text
+
+
+def _check_quote(text: str) -> str:
+    if text and not _is_plain_character(text):
+        raise ValueError('one ASCII character like "\'", or "" for none')
+    return text
+
+
+def _check_comment(text: str) -> str:
+    if not text.isascii() or any(char in text for char in "\r\n\0"):
+        raise ValueError('an ASCII prefix like "#", or "" for none')
+    return text
 
 
 class CsvDialect(_Table):
     """How the delimited files are written."""
 
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    separator: Annotated[str, AfterValidator(_check_separator)] | None = None
+    quote: Annotated[str, AfterValidator(_check_quote)] = '"'
+    escape: Annotated[str, AfterValidator(_check_quote)] = ""
+    comment: Annotated[str, AfterValidator(_check_comment)] = ""
+    skip_lines: Annotated[int, Field(ge=0)] = 0
     header: bool = True
     columns: tuple[str, ...] | None = None
     null_values: tuple[str, ...] = ("",)
     encoding: str = "utf-8"
+
+    @model_validator(mode="after")
+    def _tells_characters_apart(self) -> Self:
+        given = [char for char in (self.separator, self.quote, self.escape) if char]
+        if len(set(given)) != len(given):
+            raise ValueError(
+                "a separator, a quote and an escape that differ; a doubled quote is understood without `escape`"
+            )
+        if self.comment and self.comment[0] in given:
+            raise ValueError(
+                "a comment prefix that starts with neither the separator, the quote nor the escape"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_columns(self) -> Self:
@@ -123,6 +118,17 @@ class CsvDialect(_Table):
         return self
 
 
+def _parse_hook(value: object) -> object:
+    """Return the hook: a file of the job's own folder and a function in it, for nothing else is ever run."""
+    wanted = 'a Python file beside the job file and a function in it, like "mapping.py:clean"'
+    if not isinstance(value, str) or not re.fullmatch(r"[^:\\\x00]+\.py:[^\W\d]\w*", value):
+        raise ValueError(wanted)
+    file = Path(value.partition(":")[0])
+    if file.is_absolute() or ".." in file.parts:
+        raise ValueError(f"{wanted}, inside the job file's own folder")
+    return value
+
+
 class SourceSpec(_Table):
     """Which files hold the rows, and how to read them."""
 
@@ -130,6 +136,7 @@ class SourceSpec(_Table):
     format: Literal["csv", "tsv", "ndjson", "parquet"] | None = None
     mode: Literal["once", "incremental"] = "once"
     csv: CsvDialect = CsvDialect()
+    transform: Annotated[str, BeforeValidator(_parse_hook)] | None = None
 
 
 class FilterSpec(_Table):
@@ -138,118 +145,33 @@ class FilterSpec(_Table):
     sql: str
 
 
-Cast = Literal["string", "int", "float", "bool", "json"]
-Scalar = str | int | float | bool
-
-
-class FieldSpec(_Table):
-    """Where one field's value comes from, and how it is shaped. Exactly one of column, value, sql is set."""
-
-    column: str | None = None
-    value: Scalar | None = None
-    sql: str | None = None
-    map: dict[str, Scalar] | None = None
-    default: Scalar | None = None
-    cast: Cast | None = None
-    split: Annotated[str, Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Self:
-        given = [name for name in ("column", "value", "sql") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"exactly one of `column`, `value`, `sql`, found {_list_names(given)}")
-        return self
-
-
-class TimestampSpec(_Table):
-    """Which column holds the row's own time, and how it is written."""
-
-    column: str | None = None
-    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    sql: str | None = None
-    format: str = "iso8601"
-    timezone: str | None = None
-    ambiguous: Literal["reject", "earliest", "latest"] = "reject"
-    nonexistent: Literal["reject", "shift_forward"] = "reject"
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Self:
-        given = [name for name in ("column", "columns", "sql") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"exactly one of `column`, `columns`, `sql`, found {_list_names(given)}")
-        return self
-
-
-class IdSpec(_Table):
-    """What an event's id is made of: its content, some columns of its row, or the source's own id."""
-
-    column: str | None = None
-    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    verbatim: bool = False
-    duplicates: Literal["collapse", "number"] = "collapse"
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> Self:
-        if self.column is not None and self.columns is not None:
-            raise ValueError("`column` or `columns`, found both")
-        if self.verbatim and self.column is None:
-            raise ValueError("`column`, the one that holds the source's own id, because `verbatim = true`")
-        if self.verbatim and self.duplicates == "number":
-            raise ValueError('`duplicates = "collapse"`: an id taken verbatim has no room for a number')
-        return self
-
-    @property
-    def kind(self) -> Literal["content", "key", "verbatim"]:
-        """What the id is made of."""
-        if self.verbatim:
-            return "verbatim"
-        return "key" if self.key_columns else "content"
-
-    @property
-    def key_columns(self) -> tuple[str, ...]:
-        """The columns of an id by key, in the job's order."""
-        return self.columns or ((self.column,) if self.column else ())
-
-
-def _expand_shorthand(value: Any) -> Any:
-    return {"column": value} if isinstance(value, str) else value
-
-
-Field_ = Annotated[FieldSpec, BeforeValidator(_expand_shorthand)]
-Timestamp = Annotated[TimestampSpec, BeforeValidator(_expand_shorthand)]
-IdField = Annotated[IdSpec, BeforeValidator(_expand_shorthand)]
-
-
-class EventSpec(_Table):
-    """Which column becomes which field of the event."""
-
-    type: Field_
-    entityType: Field_  # noqa: N815 - the wire's own names
-    createdAt: Timestamp  # noqa: N815
-    id: IdField = IdSpec()
-    messageId: Field_ | None = None  # noqa: N815
-    conversationId: Field_ | None = None  # noqa: N815
-    searchQuery: Field_ | None = None  # noqa: N815
-    projectId: Field_ | None = None  # noqa: N815
-    integrationId: Field_ | None = None  # noqa: N815
-    properties: dict[str, Field_] = Field(default_factory=dict)
-    userProperties: dict[str, Field_] = Field(default_factory=dict)  # noqa: N815
-
-
 class UploadSpec(_Table):
     """Where the events go, and how fast."""
 
     endpoint: str = DEFAULT_ENDPOINT
     rate: Annotated[Rate, BeforeValidator(parse_rate)] = Rate(20.0)
     concurrency: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
-    timeout: Annotated[float, BeforeValidator(_parse_seconds)] = 30.0
+    timeout: Annotated[float, BeforeValidator(parse_seconds)] = 30.0
     conflict: Literal["rejected", "delivered"] = "rejected"
 
 
-class Limits(_Table):
-    """When a run is hopeless and stops."""
+Moment = Annotated[AwareDatetime, BeforeValidator(parse_moment)]
 
-    max_rejects: Annotated[MaxRejects, BeforeValidator(_parse_max_rejects)] = MaxRejects(None, 1.0)
+
+class Limits(_Table):
+    """When a run is hopeless and stops, and which times are credible (`not_after`: a day after the run's start)."""
+
+    max_rejects: Annotated[MaxRejects, BeforeValidator(parse_max_rejects)] = MaxRejects(None, 1.0)
+    not_before: Moment = datetime(2000, 1, 1, tzinfo=UTC)
+    not_after: Moment | None = None
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> Self:
+        if self.not_after is not None and self.not_after <= self.not_before:
+            raise ValueError(
+                f"`not_after` later than `not_before`, found {self.not_after} and {self.not_before}"
+            )
+        return self
 
 
 class Job(_Table):
@@ -263,13 +185,11 @@ class Job(_Table):
     event: EventSpec
     upload: UploadSpec = UploadSpec()
     limits: Limits = Limits()
+    notify: NotifySpec = NotifySpec()
+    state: StateSpec = StateSpec()
     keep: bool = False
 
     @property
     def folder(self) -> Path:
         """The job file's own folder."""
         return self.path.parent
-
-
-def _list_names(names: list[str]) -> str:
-    return " and ".join(f"`{name}`" for name in names) if names else "none of them"

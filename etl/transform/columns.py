@@ -1,35 +1,39 @@
-"""The columns an expression may use: names, types, and which text is JSON already. Pure."""
+"""The columns a job's expressions may use: by name, by a dotted path into structs and JSON, and in SQL. Pure."""
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from etl.errors import JobError
 from etl.job.model import Job
 from etl.job.places import Place, nearest_name, place_of
+from etl.transform.cells import CELL, read_cells
+from etl.transform.values import Value
 
-__all__ = ["Columns", "Operand", "Value"]
+__all__ = ["Columns", "Operand"]
 
+MOST_LISTED: Final = 12
 # These would give a row another value in another batch, or at another time.
-_NOT_OF_THE_ROW = re.compile(r"(?i)\bover\s*\(|\b(now|current_timestamp|current_date|localtime|today)\b\s*\(?")
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An expression for one value a row: its type, and where its text is JSON already (None: nowhere)."""
-
-    expr: pl.Expr
-    dtype: pl.DataType
-    is_json: pl.Expr | None = None
+_NOT_OF_THE_ROW: Final = re.compile(
+    r"(?i)\bover\s*\(|\b(?:now|current_timestamp|current_date|current_time|localtime|localtimestamp|today|random|rand)\b\s*\(?"
+    r"|\b(?:row_number|rank|dense_rank|lag|lead|cum_?sum|ntile)\s*\("
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """Where a field's value comes from in the source: what a reject names, and the value."""
+    """Where a field's value comes from in the source.
+
+    `column` is what a reject names. Where `source` is given it becomes a column of the frame first, which may fail for
+    a row; `value` reads it. `is_broken` is where a cell doesn't hold the JSON that a path needs.
+    """
 
     column: str
     value: Value
+    source: pl.Expr | None = None
+    is_broken: pl.Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,53 +44,98 @@ class Columns:
     schema: dict[str, pl.DataType]
     json_flag: dict[str, str]
 
-    def find(self, name: str, key: str) -> Value:
-        """Return the column `name`; raises `JobError` that names the nearest one where there is none.
+    def find(self, name: str, key: str) -> Operand:
+        """Return the column `name`, or what it names as a dotted path; a column of that very name comes first.
 
-        `key` is the job file's key that asks for it, as in `[event] messageId`.
+        `key` is the job file's key that asks for it, as in `[event] messageId`. Raises `JobError` that names the nearest column
+        where there is none.
         """
-        if name not in self.schema:
-            guess = nearest_name(name, self.schema)
-            known = ", ".join(f"`{column}`" for column in list(self.schema)[:12])
-            more = f" and {len(self.schema) - 12} more" if len(self.schema) > 12 else ""
-            raise JobError(
-                f"Expected a column of the source ({known}{more}), found `{name}` - {self.place(key)}",
-                f'Did you mean "{guess}"?' if guess else "Use one of these names; they are case-sensitive",
-            )
-        flag = self.json_flag.get(name)
-        return Value(pl.col(name), self.schema[name], pl.col(flag) if flag else None)
+        if name in self.schema:
+            flag = self.json_flag.get(name)
+            return Operand(name, Value(pl.col(name), self.schema[name], pl.col(flag) if flag else None))
+        steps = name.split(".")
+        for count in range(len(steps) - 1, 0, -1):
+            column = ".".join(steps[:count])
+            if column in self.schema:
+                return self._follow(column, tuple(steps[count:]), name, key)
+        raise self._explain_unknown(name, list(self.schema), "a column of the source", key)
 
-    def parse_sql(self, sql: str, key: str) -> tuple[Value, tuple[str, ...]]:
-        """Return the value of a Polars SQL expression and the columns it reads; raises `JobError`."""
+    def parse_sql(self, sql: str, name: str, key: str) -> Operand:
+        """Return the value of a Polars SQL expression, to be computed as a column called for `name`; raises `JobError`."""
         try:
             expr = pl.sql_expr(sql)
-            names = tuple(dict.fromkeys(expr.meta.root_names()))
-        except (pl.exceptions.PolarsError, RecursionError) as error:
+            roots = tuple(dict.fromkeys(expr.meta.root_names()))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError) as error:
             raise self._explain_sql(sql, key, str(error)) from None
         if match := _NOT_OF_THE_ROW.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", sql)):
             raise JobError(
                 f"Expected SQL that depends on its row alone, found `{match[0].strip()}` in `{sql}` - {self.place(key)}",
                 "A row must give the same event whenever and beside whatever it is read: use its columns",
             )
-        for name in names:
-            self.find(name, key)
+        for root in roots:
+            if root not in self.schema:
+                raise self._explain_unknown(root, list(self.schema), "a column of the source", key)
+        dtype = self._type_of(expr, sql, key, is_constant=not roots)
+        column = f"\x1fsql:{name}"
+        return Operand(", ".join(roots), Value(pl.col(column), dtype), expr.alias(column))
+
+    def place(self, key: str) -> Place:
+        """Return where in the job file `key` is set."""
+        table, _, name = key.rpartition(" ")
+        return place_of(self.job, table.strip("[]"), name)
+
+    def _type_of(self, expr: pl.Expr, sql: str, key: str, *, is_constant: bool) -> pl.DataType:
         try:
             empty = pl.DataFrame(schema=self.schema).lazy().select(expr.alias("value"))
             dtype = empty.collect_schema()["value"]
-            is_constant = not names
-            if empty.collect().height and not is_constant:
-                raise JobError(
-                    f"Expected SQL that gives one value a row, found an aggregate: `{sql}` - {self.place(key)}",
-                    "Use functions of one row, like trim(query) or a || b",
-                )
-        except pl.exceptions.PolarsError as error:
+            height = empty.collect().height
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise self._explain_sql(sql, key, str(error)) from None
-        return Value(expr, dtype), names
+        if height and not is_constant:
+            raise JobError(
+                f"Expected SQL that gives one value a row, found an aggregate: `{sql}` - {self.place(key)}",
+                "Use functions of one row, like trim(query) or a || b",
+            )
+        return dtype
 
-    def place(self, key: str) -> Place:
-        """Where in the job file `key` is set."""
-        table, _, name = key.rpartition(" ")
-        return place_of(self.job, table.strip("[]"), name)
+    def _follow(self, column: str, steps: tuple[str, ...], name: str, key: str) -> Operand:
+        """Go along a path: by type as far as the types go, then into the JSON of a text."""
+        expr, dtype, walked = pl.col(column), self.schema[column], column
+        while steps and dtype.is_nested():
+            if isinstance(dtype, pl.Struct):
+                fields = {field.name: field.dtype for field in dtype.fields}
+                if steps[0] not in fields:
+                    raise self._explain_unknown(steps[0], list(fields), f"a field of `{walked}`", key)
+                expr, inner = expr.struct.field(steps[0]), fields[steps[0]]
+            elif isinstance(dtype, pl.List | pl.Array) and steps[0].isascii() and steps[0].isdigit():
+                items = expr if isinstance(dtype, pl.List) else expr.arr.to_list()
+                expr, inner = items.list.get(int(steps[0]), null_on_oob=True), dtype.inner
+            else:
+                raise self._explain_unknown(steps[0], [], f"a position like `{walked}.0` in a list", key)
+            dtype = inner() if isinstance(inner, type) else inner
+            walked, steps = f"{walked}.{steps[0]}", steps[1:]
+        if not steps:
+            return Operand(name, Value(expr, dtype))
+        if dtype != pl.String:
+            raise JobError(
+                f"Expected an object with a field `{steps[0]}` in `{walked}`, found {dtype} - {self.place(key)}",
+                f'Use the column itself: column = "{walked}"',
+            )
+        cell, path = f"\x1fpath:{name}", steps
+        read = expr.map_batches(lambda texts: read_cells(texts, path), return_dtype=CELL, is_elementwise=True)
+        found = pl.col(cell).struct
+        value = Value(found.field("text"), pl.String(), found.field("is_json"))
+        return Operand(name, value, read.alias(cell), found.field("is_broken"))
+
+    def _explain_unknown(self, name: str, known: list[str], wanted: str, key: str) -> JobError:
+        guess = nearest_name(name, known)
+        listed = ", ".join(f"`{column}`" for column in known[:MOST_LISTED])
+        more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+        choices = f" ({listed}{more})" if known else ""
+        return JobError(
+            f"Expected {wanted}{choices}, found `{name}` - {self.place(key)}",
+            f'Did you mean "{guess}"?' if guess else "Use one of these names; they are case-sensitive",
+        )
 
     def _explain_sql(self, sql: str, key: str, reason: str) -> JobError:
         first = reason.splitlines()[0] if reason else "not understood"

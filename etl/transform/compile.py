@@ -3,145 +3,195 @@
 What can be wrong with a mapping as such is found here, before the first row is read.
 """
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import polars as pl
 
 from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
-from etl.job.model import FieldSpec, Job, TimestampSpec
-from etl.transform.columns import Columns, Value
-from etl.transform.encode import to_text
-from etl.transform.fields import Check, FieldPlan, compile_json_field, compile_text_field
-from etl.transform.plan import Plan, TimePlan
-from etl.transform.rules import entity_checks, is_missing, missing_check, time_checks
-from etl.transform.timestamps import EPOCH_UNITS, TimeFormat, check_pattern, has_zone
+from etl.job.model import EventSpec, FieldSpec, Job, PropertiesSpec
+from etl.job.places import nearest_name
+from etl.rows import ROW
+from etl.transform.bodies import EventFields
+from etl.transform.columns import Columns
+from etl.transform.fields import Check, FieldPlan, compile_json_field, compile_key, compile_text_field
+from etl.transform.hook import ORIGINAL, Hook, load_hook
+from etl.transform.origin import Original
+from etl.transform.plan import Plan
+from etl.transform.rules import entity_checks, key_check, missing_check
+from etl.transform.times import TimePlan, compile_time, time_checks
 
 __all__ = ["compile_plan"]
 
-TEXT_USER_PROPERTIES = ("identificationType", "supportAgentName", "supportAgentEmail", "userType")
+# The destination's own types of the keys it knows in userProperties.
+TEXT_USER_PROPERTIES: Final = ("identificationType", "supportAgentName", "supportAgentEmail", "userType")
+ID_USER_PROPERTIES: Final = ("id", "userId")
+LATEST_AFTER_START: Final = timedelta(days=1)
 
 
 def compile_plan(
-    job: Job, schema: dict[str, pl.DataType], *, json_flags: dict[str, str], started: datetime
+    job: Job,
+    schema: dict[str, pl.DataType],
+    *,
+    json_flags: dict[str, str],
+    started: datetime,
+    with_source: bool = True,
 ) -> Plan:
     """Return the plan of `job` over a source with the columns of `schema`.
 
     `json_flags` names, for a column that may hold JSON (NDJSON), the Boolean column that says where it does. `started` is the
-    run's start: a time more than a day after it is out of range. Raises `JobError` for what the job asks wrongly of these columns.
+    run's start: where the job sets no limit, a time more than a day after it is out of range. Without `with_source` the events
+    lack their original columns, which only staging needs. Raises `JobError` for what the job asks wrongly of these columns.
     """
-    columns = Columns(job, schema, json_flags)
-    event = job.event
-    entity = compile_text_field(event.entityType, "entityType", "[event] entityType", columns)
-    kind = compile_text_field(event.type, "type", "[event] type", columns)
-    own = {
-        field: compile_text_field(getattr(event, field), field, f"[event] {field}", columns)
-        for field in ENTITY_FIELDS.values()
-        if getattr(event, field) is not None
-    }
-    extra = {
-        field: compile_text_field(getattr(event, field), field, f"[event] {field}", columns)
-        for field in ("projectId", "integrationId")
-        if getattr(event, field) is not None
-    }
-    properties = _compile_members(event.properties, "properties", columns)
-    user_properties = _compile_members(event.userProperties, "userProperties", columns)
-    time = _compile_time(event.createdAt, columns)
-    keys = {name: _key_text(name, columns) for name in event.id.key_columns}
-    verbatim = _key_text(event.id.column, columns) if event.id.verbatim and event.id.column else None
-    origins = {field: _origin(getattr(event, field)) for field in own}
-    fields = [entity, kind, *own.values(), *extra.values(), *properties.values(), *user_properties.values()]
-    checks: list[Check] = [
-        *entity.checks,
-        *entity_checks(entity, _origin(event.entityType), own, origins),
-        *kind.checks,
-        missing_check("type", _origin(event.type), pl.col(kind.column)),
-        *(check for field in own.values() for check in field.checks),
-        *time_checks(time.column, time.form, started.astimezone(UTC).replace(tzinfo=None)),
-        *(_missing_key_check(name, text) for name, text in keys.items()),
-        *([_missing_key_check(event.id.column or "", verbatim)] if verbatim is not None else []),
-        *(check for field in [*extra.values(), *properties.values(), *user_properties.values()] for check in field.checks),
-    ]
+    hook = load_hook(job, (*schema, *json_flags.values()))
+    columns = _columns_after(hook, job, schema, json_flags)
+    time = compile_time(job.event.createdAt, columns)
+    fields = _compile_fields(job.event, columns)
+    keep = None
+    if job.filter is not None:
+        operand = columns.parse_sql(job.filter.sql, "filter", "[filter] sql")
+        if operand.value.dtype not in (pl.Boolean, pl.Null):
+            raise JobError(
+                f"Expected SQL that is true or false, found {operand.value.dtype}: `{job.filter.sql}` - "
+                f"{columns.place('[filter] sql')}",
+                "Compare with something: sql = \"region <> 'test'\"",
+            )
+        keep = operand.source
+    latest = job.limits.not_after or min(started.astimezone(UTC), _LATEST_START) + LATEST_AFTER_START
     return Plan(
-        schema=schema,
-        json_flags=json_flags,
-        filter=columns.parse_sql(job.filter.sql, "[filter] sql")[0].expr if job.filter else None,
-        fields=tuple(fields),
-        entity=entity,
-        kind=kind,
-        own=own,
-        extra=extra,
-        properties=properties,
-        user_properties=user_properties,
+        original=Original(schema, json_flags, ORIGINAL if hook else ""),
+        hook=hook,
+        filter=keep,
+        fields=fields,
         time=time,
-        checks=tuple(checks),
-        keys=keys,
-        verbatim=verbatim,
-        keeps_name=bool(keys) and event.id.duplicates == "number",
+        checks=_order_checks(fields, time, job.limits.not_before, latest),
+        keeps_name=bool(fields.keys) and job.event.id.duplicates == "number",
+        with_source=with_source,
     )
 
 
-def _compile_members(specs: dict[str, FieldSpec], table: str, columns: Columns) -> dict[str, FieldPlan]:
-    """Return the plans of the members of an object, by key, sorted as bodies sort them."""
-    plans: dict[str, FieldPlan] = {}
-    for name in sorted(specs):
-        as_text = table == "userProperties" and name in TEXT_USER_PROPERTIES
-        compile_field = compile_text_field if as_text else compile_json_field
-        plans[name] = compile_field(specs[name], f"{table}.{name}", f"[event.{table}] {name}", columns)
-    return plans
+_LATEST_START: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
-def _compile_time(spec: TimestampSpec, columns: Columns) -> TimePlan:
-    key = "[event] createdAt"
-    form = TimeFormat(spec.format, spec.timezone, spec.ambiguous, spec.nonexistent)
-    if problem := check_pattern(spec.format):
+def _columns_after(
+    hook: Hook | None, job: Job, schema: dict[str, pl.DataType], flags: dict[str, str]
+) -> Columns:
+    """Return the columns that the mapping sees: the source's, or what the hook makes of them."""
+    if hook is None:
+        return Columns(job, schema, flags)
+    made = hook.output_schema({**schema, **dict.fromkeys(flags.values(), pl.Boolean())})
+    own = {name: dtype for name, dtype in made.items() if not name.startswith("\x1f") and name != ROW}
+    kept = {name: flag for name, flag in flags.items() if flag in made and own.get(name) == pl.String}
+    return Columns(job, own, kept)
+
+
+def _compile_fields(event: EventSpec, columns: Columns) -> EventFields:
+    def compile_text(field: str) -> FieldPlan:
+        return compile_text_field(getattr(event, field), field, f"[event] {field}", columns)
+
+    given = [
+        field
+        for field in (*ENTITY_FIELDS.values(), "projectId", "integrationId")
+        if getattr(event, field) is not None
+    ]
+    texts = {field: compile_text(field) for field in ("entityType", "type", *given)}
+    user_specs = event.userProperties
+    property_specs = _add_unused(event, columns)
+    return EventFields(
+        entity=texts["entityType"],
+        kind=texts["type"],
+        own={field: texts[field] for field in given if field in ENTITY_FIELDS.values()},
+        extra={field: texts[field] for field in given if field not in ENTITY_FIELDS.values()},
+        properties={
+            name: compile_json_field(
+                property_specs[name], f"properties.{name}", f"[event.properties] {name}", columns
+            )
+            for name in sorted(property_specs)
+        },
+        user_properties={
+            name: _compile_user_property(name, user_specs[name], columns) for name in sorted(user_specs)
+        },
+        keys={} if event.id.verbatim else {name: compile_key(name, columns) for name in event.id.key_columns},
+        verbatim=compile_key(event.id.column, columns) if event.id.verbatim and event.id.column else None,
+    )
+
+
+def _compile_user_property(name: str, spec: FieldSpec, columns: Columns) -> FieldPlan:
+    field, key = f"userProperties.{name}", f"[event.userProperties] {name}"
+    if name in TEXT_USER_PROPERTIES:
+        return compile_text_field(spec, field, key, columns)
+    return compile_json_field(spec, field, key, columns, is_scalar=name in ID_USER_PROPERTIES)
+
+
+def _add_unused(event: EventSpec, columns: Columns) -> dict[str, FieldSpec]:
+    """Return the properties that the job names, and where it asks for them the columns that no field is made of."""
+    spec: PropertiesSpec = event.properties
+    for name in spec.excluded:
+        if name not in columns.schema:
+            columns.find(
+                name.partition(".")[0] if name in columns.schema else name, "[event.properties] except"
+            )
+            raise JobError(
+                f"Expected whole columns, found the path `{name}` - {columns.place('[event.properties] except')}",
+                f'Leave out the column: except = ["{nearest_name(name, columns.schema) or name.partition(".")[0]}"]',
+            )
+    if not spec.every_column:
+        return spec.fields
+    used = _used_columns(event, columns)
+    rest = {
+        name: FieldSpec(column=name)
+        for name in columns.schema
+        if name not in used and name not in spec.excluded
+    }
+    if clash := sorted(name for name in rest if name in spec.fields):
         raise JobError(
-            f"Expected iso8601, epoch_s, epoch_ms, epoch_us, epoch_ns or a strptime pattern like %Y-%m-%d %H:%M:%S, "
-            f"found `{spec.format}`: {problem} - {columns.place(key)}",
-            "Mend `format`, or leave it out where the times are ISO 8601",
+            f"Expected every property once, found `{clash[0]}` as a property of its own and as a column that no field uses - "
+            f"{columns.place('[event.properties] ' + clash[0])}",
+            f'Leave the column out: except = ["{clash[0]}"], or give the property another name',
         )
-    if spec.column is not None:
-        origin, value = spec.column, columns.find(spec.column, key)
-    elif spec.sql is not None:
-        value, names = columns.parse_sql(spec.sql, key)
-        origin = ", ".join(names)
-    else:
-        parts = [columns.find(name, key) for name in spec.columns or ()]
-        texts = [to_text(part.expr, part.dtype) for part in parts]
-        origin, value = ", ".join(spec.columns or ()), Value(pl.concat_str(texts, separator=" "), pl.String())
-    _check_time_type(value.dtype, form, origin, columns, key)
-    return TimePlan(origin, value.expr, value.dtype, form)
+    return {**spec.fields, **rest}
 
 
-def _check_time_type(dtype: pl.DataType, form: TimeFormat, origin: str, columns: Columns, key: str) -> None:
-    is_local = dtype == pl.Date or (isinstance(dtype, pl.Datetime) and dtype.time_zone is None)
-    if form.timezone is None and (is_local or (dtype == pl.String and form.pattern != "iso8601" and not has_zone(form.pattern))):
-        raise JobError(
-            f"Expected the time zone of `{origin}`, whose times don't say it, found none - {columns.place(key)}",
-            'Say which clock wrote them: timezone = "UTC" or timezone = "America/New_York" in createdAt',
-        )
-    if dtype.is_numeric() and form.pattern not in EPOCH_UNITS:
-        raise JobError(
-            f"Expected a time, found numbers ({dtype}) in `{origin}` - {columns.place(key)}",
-            'Say their unit: format = "epoch_s", "epoch_ms", "epoch_us" or "epoch_ns" in createdAt',
-        )
-    if dtype.is_nested() or dtype in (pl.Boolean, pl.Binary, pl.Time) or isinstance(dtype, pl.Duration):
-        raise JobError(
-            f"Expected a time, found {dtype} in `{origin}` - {columns.place(key)}", "Name the column that holds the time"
-        )
+def _used_columns(event: EventSpec, columns: Columns) -> set[str]:
+    """Return the columns that the body holds already, named whole or in SQL: a path takes only a part of one."""
+    own = (
+        getattr(event, field)
+        for field in ("type", "entityType", *ENTITY_FIELDS.values(), "projectId", "integrationId")
+    )
+    specs = [
+        spec
+        for spec in (*own, *event.properties.fields.values(), *event.userProperties.values())
+        if spec is not None
+    ]
+    used = {spec.column for spec in specs if spec.column is not None}
+    used |= {event.createdAt.column or "", *(event.createdAt.columns or ())}
+    used |= {event.id.column or ""} if event.id.verbatim else set()
+    for sql in (*(spec.sql for spec in specs), event.createdAt.sql):
+        used |= set(pl.sql_expr(sql).meta.root_names()) if sql is not None else set()
+    return used & set(columns.schema)
 
 
-def _key_text(name: str, columns: Columns) -> pl.Expr:
-    value = columns.find(name, "[event] id")
-    return to_text(value.expr, value.dtype)
-
-
-def _missing_key_check(name: str, text: pl.Expr) -> Check:
-    check = missing_check("id", name, text)
-    return Check(check.code, check.field, check.column, is_missing(text), pl.lit(f"the id is made of `{name}`, which is empty"))
-
-
-def _origin(spec: FieldSpec) -> str:
-    if spec.column is not None:
-        return spec.column
-    return ", ".join(dict.fromkeys(pl.sql_expr(spec.sql).meta.root_names())) if spec.sql is not None else ""
+def _order_checks(
+    fields: EventFields, time: TimePlan, earliest: datetime, latest: datetime
+) -> tuple[Check, ...]:
+    """Put what the event is before what it holds: a row gets the code of the first check that it fails."""
+    ids = [*fields.keys.values(), *([fields.verbatim] if fields.verbatim is not None else [])]
+    optional = (*fields.extra.values(), *fields.properties.values(), *fields.user_properties.values())
+    own = [
+        replace(check, failed=(pl.col(fields.entity.column) == kind) & check.failed)
+        for kind, field in ENTITY_FIELDS.items()
+        if field in fields.own
+        for check in fields.own[field].checks
+    ]
+    return (
+        *fields.entity.checks,
+        *own,
+        *entity_checks(fields.entity, fields.own),
+        *fields.kind.checks,
+        missing_check("type", fields.kind),
+        *time_checks(time, earliest, latest),
+        *(check for plan in ids for check in (*plan.checks, key_check(plan))),
+        *(check for plan in optional for check in plan.checks),
+    )

@@ -1,22 +1,30 @@
 """Turns the field specs of a job into expressions over the source's columns, with the checks of each. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-import orjson
 import polars as pl
 
+from etl.errors import JobError
 from etl.job.model import FieldSpec
 from etl.reject import RejectCode
-from etl.transform.columns import Columns, Value
-from etl.transform.encode import encode_string, to_json_ready, to_text
+from etl.transform.casts import (
+    CAST_WORDS,
+    cast_value,
+    constant,
+    fill_value,
+    json_cells,
+    map_value,
+    split_value,
+)
+from etl.transform.cells import protect_long_numbers
+from etl.transform.columns import Columns, Operand
+from etl.transform.values import Value, encode_string, encode_value, find_non_finite, is_encodable, to_text
 
-__all__ = ["Check", "FieldPlan", "compile_json_field", "compile_text_field", "found"]
+__all__ = ["Check", "FieldPlan", "compile_json_field", "compile_key", "compile_text_field", "found"]
 
-TRUE_TEXTS = ("true", "t", "yes", "y", "1", "on")
-FALSE_TEXTS = ("false", "f", "no", "n", "0", "off")
-MOST_SHOWN_CHARS = 120
+MOST_SHOWN_CHARS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,200 +40,214 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """One field of the event: first `source` (where there is one) and then `value` become columns of the frame.
+    """One field of the event: `source` and each of `steps` become columns of the frame, one after the other.
 
-    `value` is named `column`; it is JSON text already where `is_json`, else of a type the JSON writer knows.
+    The last is named `column`; it is JSON text already where `is_json`, else of a type the JSON writer knows. `origin` is
+    what a reject names as the source's column.
     """
 
     column: str
+    origin: str
     source: pl.Expr | None
-    value: pl.Expr
+    steps: tuple[pl.Expr, ...]
     is_json: bool
     checks: tuple[Check, ...]
 
 
+@dataclass(slots=True)
+class _Shaping:
+    """A value on its way from the source to the event."""
+
+    name: str
+    operand: Operand
+    value: Value
+    steps: list[pl.Expr] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+
+    def keep(self, value: Value, label: str) -> None:
+        """Make the value a column, so that what follows reads it instead of computing it again."""
+        column = f"\x1f{label}:{self.name}"
+        self.steps.append(value.expr.alias(column))
+        self.value = replace(value, expr=pl.col(column))
+
+    def add_check(self, code: RejectCode, failed: pl.Expr, reason: pl.Expr) -> None:
+        self.checks.append(Check(code, self.name, self.operand.column, failed, reason))
+
+
 def compile_text_field(spec: FieldSpec, name: str, key: str, columns: Columns) -> FieldPlan:
     """Return the plan of a field that holds text: `name` as in `messageId`, `key` its place in the job file."""
-    shaped = _shape(spec, name, key, columns)
-    column = _column_name(name)
-    text = to_text(shaped.value.expr, shaped.value.dtype)
-    return FieldPlan(column, shaped.source, text.alias(column), is_json=False, checks=shaped.checks)
+    shaping = _shape(spec, name, key, columns)
+    _check_finite(shaping, columns)
+    return _finish(shaping, to_text(shaping.value.expr, shaping.value.dtype), is_json=False)
 
 
-def compile_json_field(spec: FieldSpec, name: str, key: str, columns: Columns) -> FieldPlan:
-    """Return the plan of a field that keeps its JSON type: `name` as in `properties.page`."""
-    shaped = _shape(spec, name, key, columns)
-    column, value = _column_name(name), shaped.value
-    checks = list(shaped.checks)
-    if value.dtype.is_float():
-        checks.append(
-            Check(
-                RejectCode.NUMBER_NOT_FINITE,
-                name,
-                shaped.origin,
-                ~pl.col(column).is_finite(),
-                pl.format("expected a finite number, found {}", pl.col(column).cast(pl.String)),
-            )
-        )
-    ready, is_json = to_json_ready(value.expr, value.dtype)
+def compile_json_field(
+    spec: FieldSpec, name: str, key: str, columns: Columns, *, is_scalar: bool = False
+) -> FieldPlan:
+    """Return the plan of a field that keeps its JSON type: `name` as in `properties.page`.
+
+    Where `is_scalar`, only text and numbers are taken.
+    """
+    shaping = _shape(spec, name, key, columns)
+    if is_scalar:
+        _check_scalar(shaping, key, columns)
+    _check_finite(shaping, columns)
+    value = shaping.value
     if value.is_json is not None:
-        ready, is_json = pl.when(value.is_json).then(value.expr).otherwise(encode_string(value.expr)), True
-    return FieldPlan(column, shaped.source, ready.alias(column), is_json=is_json, checks=tuple(checks))
+        is_json = value.is_json.fill_null(value=False)
+        json_text = pl.when(is_json).then(value.expr)
+        exact = json_text.map_batches(protect_long_numbers, return_dtype=pl.String, is_elementwise=True)
+        return _finish(
+            shaping, pl.when(is_json).then(exact).otherwise(encode_string(value.expr)), is_json=True
+        )
+    if value.dtype.is_nested() or isinstance(value.dtype, pl.Decimal):
+        return _finish(shaping, encode_value(value.expr, value.dtype), is_json=True)
+    if is_encodable(value.dtype):
+        return _finish(shaping, value.expr, is_json=False)
+    return _finish(shaping, to_text(value.expr, value.dtype), is_json=False)
+
+
+def compile_key(column: str, columns: Columns) -> FieldPlan:
+    """Return the plan of a source's column as text, for an id."""
+    operand = columns.find(column, "[event] id")
+    shaping = _Shaping(f"id:{column}", operand, operand.value)
+    _check_cell(shaping)
+    plan = _finish(shaping, to_text(operand.value.expr, operand.value.dtype), is_json=False)
+    return replace(plan, checks=tuple(replace(check, field="id") for check in plan.checks))
 
 
 def found(expr: pl.Expr) -> pl.Expr:
     """Return the value as a message shows it: quoted, and cut where it is long."""
     text = expr.cast(pl.String)
-    cut = pl.when(text.str.len_chars() > MOST_SHOWN_CHARS).then(text.str.slice(0, MOST_SHOWN_CHARS) + "…").otherwise(text)
+    cut = (
+        pl.when(text.str.len_chars() > MOST_SHOWN_CHARS)
+        .then(text.str.slice(0, MOST_SHOWN_CHARS) + "…")
+        .otherwise(text)
+    )
     return pl.format("`{}`", cut)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shaped:
-    origin: str
-    source: pl.Expr | None
-    value: Value
-    checks: tuple[Check, ...]
-
-
-def _shape(spec: FieldSpec, name: str, key: str, columns: Columns) -> _Shaped:
-    """Apply, in this order: the source, `map`, `cast` or `split`, `default`."""
-    source: pl.Expr | None = None
+def _shape(spec: FieldSpec, name: str, key: str, columns: Columns) -> _Shaping:
+    """Apply, in this order: the source, `trim`, `null_values`, `map`, `cast` or `split`, `default`."""
     if spec.column is not None:
-        origin, value = spec.column, columns.find(spec.column, key)
+        operand = columns.find(spec.column, key)
     elif spec.sql is not None:
-        value, names = columns.parse_sql(spec.sql, key)
-        origin, materialised = ", ".join(names), f"\x1fsource:{name}"
-        source = value.expr.alias(materialised)
-        value = Value(pl.col(materialised), value.dtype)
+        operand = columns.parse_sql(spec.sql, name, key)
     else:
-        return _Shaped("", None, _constant(spec.value), ())
-    checks: list[Check] = []
-    before = value.expr
+        value = constant(spec.value if spec.value is not None else "")
+        return _Shaping(name, Operand("", value), value)
+    shaping = _Shaping(name, operand, operand.value)
+    _check_cell(shaping)
+    _clean(shaping, spec)
     if spec.map is not None:
-        text = to_text(value.expr, value.dtype)
-        value = _map_values(text, spec.map)
-        if spec.default is None:
-            checks.append(_unmapped(name, origin, text, value.expr, spec.map))
+        _apply_map(shaping, spec.map, has_default=spec.default is not None)
     if spec.split is not None:
-        parts = to_text(value.expr, value.dtype).str.split(spec.split)
-        value = Value(parts, pl.List(pl.String()))
-        if spec.cast not in (None, "string"):
-            items, dtype = _cast_text(pl.element(), spec.cast)
-            value = Value(parts.list.eval(items), pl.List(dtype))
-            failed = before.is_not_null() & value.expr.list.eval(pl.element().is_null()).list.any()
-            checks.append(_uncastable(name, origin, before, failed, f"a list of {spec.cast} values"))
+        _apply_split(shaping, spec.split, spec.cast)
     elif spec.cast is not None:
-        uncast = value
-        value = _cast(value, spec.cast)
-        code = RejectCode.INVALID_JSON if spec.cast == "json" else RejectCode.UNPARSABLE_VALUE
-        failed = uncast.expr.is_not_null() & value.expr.is_null()
-        checks.append(_uncastable(name, origin, uncast.expr, failed, _CAST_WORDS[spec.cast], code))
+        _apply_cast(shaping, spec.cast)
     if spec.default is not None:
-        value = _fill(value, spec.default)
-    return _Shaped(origin, source, value, tuple(checks))
+        shaping.keep(fill_value(shaping.value, spec.default), "filled")
+    return shaping
 
 
-def _constant(value: Any) -> Value:
-    if isinstance(value, bool):
-        return Value(pl.lit(value), pl.Boolean())
-    if isinstance(value, int):
-        return Value(pl.lit(value, pl.Int64), pl.Int64())
-    if isinstance(value, float):
-        return Value(pl.lit(value), pl.Float64())
-    return Value(pl.lit(value, pl.String), pl.String())
-
-
-def _map_values(text: pl.Expr, mapping: Mapping[str, Any]) -> Value:
-    if all(isinstance(new, str) for new in mapping.values()):
-        mapped = text.replace_strict(list(mapping), list(mapping.values()), default=None, return_dtype=pl.String)
-        return Value(mapped, pl.String())
-    # Values of several types can't share a column: they become JSON text at once.
-    json_texts = [orjson.dumps(new).decode() for new in mapping.values()]
-    mapped = text.replace_strict(list(mapping), json_texts, default=None, return_dtype=pl.String)
-    return Value(mapped, pl.String(), is_json=pl.lit(value=True))
-
-
-def _fill(value: Value, default: Any) -> Value:
-    constant = _constant(default)
-    if value.is_json is None and constant.dtype == value.dtype:
-        return Value(value.expr.fill_null(constant.expr), value.dtype)
-    if value.is_json is None and value.dtype.is_float() and isinstance(default, int):
-        return Value(value.expr.fill_null(pl.lit(float(default))), value.dtype)
-    ready, is_json = to_json_ready(value.expr, value.dtype)
-    if value.is_json is not None:
-        ready = pl.when(value.is_json).then(value.expr).otherwise(encode_string(value.expr))
-    elif not is_json:
-        ready = encode_string(ready) if value.dtype == pl.String else ready.cast(pl.String)
-    return Value(ready.fill_null(pl.lit(orjson.dumps(default).decode())), pl.String(), is_json=pl.lit(value=True))
-
-
-_CAST_WORDS = {
-    "string": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "json": "JSON",
-}
-
-
-def _cast(value: Value, cast: str) -> Value:
-    if cast == "json":
-        text = to_text(value.expr, value.dtype)
-        return Value(text.map_batches(_canonical_json, return_dtype=pl.String, is_elementwise=True), pl.String(), pl.lit(value=True))
-    if value.dtype.is_float() and cast == "int":
-        whole = pl.when(value.expr == value.expr.round()).then(value.expr.cast(pl.Int64, strict=False))
-        return Value(whole, pl.Int64())
-    if value.dtype.is_numeric() and cast in ("int", "float"):
-        dtype = pl.Int64() if cast == "int" else pl.Float64()
-        return Value(value.expr.cast(dtype, strict=False), dtype)
-    text = to_text(value.expr, value.dtype)
-    return Value(*_cast_text(text, cast))
-
-
-def _cast_text(text: pl.Expr, cast: str | None) -> tuple[pl.Expr, pl.DataType]:
-    if cast == "int":
-        return text.str.strip_chars().cast(pl.Int64, strict=False), pl.Int64()
-    if cast == "float":
-        return text.str.strip_chars().cast(pl.Float64, strict=False), pl.Float64()
-    if cast == "bool":
-        folded = text.str.strip_chars().str.to_lowercase()
-        is_true, is_false = folded.is_in(TRUE_TEXTS), folded.is_in(FALSE_TEXTS)
-        return pl.when(is_true).then(pl.lit(value=True)).when(is_false).then(pl.lit(value=False)), pl.Boolean()
-    return text, pl.String()
-
-
-def _canonical_json(texts: pl.Series) -> pl.Series:
-    """Compact, unescaped JSON of each text; null where it isn't JSON. No expression keeps any JSON as it is."""
-    return pl.Series([_compact(text) for text in texts], dtype=pl.String)
-
-
-def _compact(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return None if value is None else orjson.dumps(value).decode()
-
-
-def _unmapped(name: str, origin: str, text: pl.Expr, mapped: pl.Expr, mapping: Mapping[str, Any]) -> Check:
-    known = ", ".join(list(mapping)[:8])
-    return Check(
-        RejectCode.UNMAPPED_VALUE,
-        name,
-        origin,
-        text.is_not_null() & mapped.is_null(),
-        pl.format("expected one of {}, found {}", pl.lit(known), found(text)),
+def _finish(shaping: _Shaping, expr: pl.Expr, *, is_json: bool) -> FieldPlan:
+    column = f"\x1ffield:{shaping.name}"
+    return FieldPlan(
+        column,
+        shaping.operand.column,
+        shaping.operand.source,
+        (*shaping.steps, expr.alias(column)),
+        is_json=is_json,
+        checks=tuple(shaping.checks),
     )
 
 
-def _uncastable(
-    name: str, origin: str, before: pl.Expr, failed: pl.Expr, wanted: str, code: RejectCode = RejectCode.UNPARSABLE_VALUE
-) -> Check:
-    return Check(code, name, origin, failed, pl.format("expected {}, found {}", pl.lit(wanted), found(before)))
+def _check_cell(shaping: _Shaping) -> None:
+    if (is_broken := shaping.operand.is_broken) is not None:
+        reason = pl.lit(
+            f"expected JSON with an object or a list, to read `{shaping.operand.column}` in, found something else"
+        )
+        shaping.add_check(RejectCode.INVALID_JSON, is_broken, reason)
 
 
-def _column_name(name: str) -> str:
-    return f"\x1ffield:{name}"
+def _clean(shaping: _Shaping, spec: FieldSpec) -> None:
+    value = shaping.value
+    if not spec.trim and not spec.null_values:
+        return
+    if spec.trim and value.dtype == pl.String:
+        value = replace(value, expr=value.expr.str.strip_chars())
+    if spec.null_values:
+        is_null = to_text(value.expr, value.dtype).is_in(list(spec.null_values))
+        value = replace(value, expr=pl.when(~is_null).then(value.expr))
+    shaping.keep(value, "clean")
+
+
+def _apply_map(shaping: _Shaping, mapping: Mapping[str, Any], *, has_default: bool) -> None:
+    text = to_text(shaping.value.expr, shaping.value.dtype)
+    mapped = map_value(text, mapping)
+    shaping.keep(mapped, "mapped")
+    if not has_default:
+        known = ", ".join(list(mapping)[:8])
+        failed = text.is_not_null() & shaping.value.expr.is_null()
+        reason = pl.format("expected one of {}, found {}", pl.lit(known), found(text))
+        shaping.add_check(RejectCode.UNMAPPED_VALUE, failed, reason)
+
+
+def _apply_split(shaping: _Shaping, separator: str, cast: str | None) -> None:
+    before = to_text(shaping.value.expr, shaping.value.dtype)
+    shaping.keep(split_value(shaping.value, separator, cast), "split")
+    if cast not in (None, "string"):
+        failed = before.is_not_null() & shaping.value.expr.list.eval(pl.element().is_null()).list.any()
+        reason = pl.format("expected a list of {} values, found {}", pl.lit(cast), found(before))
+        shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason)
+
+
+def _apply_cast(shaping: _Shaping, cast: str) -> None:
+    before = to_text(shaping.value.expr, shaping.value.dtype)
+    wanted = CAST_WORDS[cast]
+    if cast == "json":
+        cells, value, is_broken = json_cells(shaping.value, f"\x1fjson:{shaping.name}")
+        shaping.steps.append(cells)
+        shaping.value = value
+        reason = pl.format("expected {}, found {}", pl.lit(wanted), found(before))
+        shaping.add_check(RejectCode.INVALID_JSON, is_broken, reason)
+        return
+    if cast == "string" and shaping.value.dtype == pl.String:
+        shaping.value = Value(shaping.value.expr, pl.String())
+        return
+    shaping.keep(cast_value(shaping.value, cast), "cast")
+    failed = before.is_not_null() & shaping.value.expr.is_null()
+    reason = pl.format("expected {}, found {}", pl.lit(wanted), found(before))
+    shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason)
+
+
+def _check_finite(shaping: _Shaping, columns: Columns) -> None:
+    """Refuse numbers that JSON can't say, or make null of them, as the job says; one inside a list or object is null there."""
+    value = shaping.value
+    if value.is_json is not None:
+        return
+    is_bad = find_non_finite(value.expr, value.dtype)
+    if is_bad is None:
+        return
+    if columns.job.event.non_finite == "null":
+        if value.dtype.is_float():
+            shaping.keep(replace(value, expr=pl.when(~is_bad).then(value.expr)), "finite")
+        return
+    text = value.expr.cast(pl.String) if value.dtype.is_float() else pl.lit("NaN or an infinity inside")
+    shaping.add_check(
+        RejectCode.NUMBER_NOT_FINITE, is_bad, pl.format("expected a finite number, found {}", found(text))
+    )
+
+
+def _check_scalar(shaping: _Shaping, key: str, columns: Columns) -> None:
+    """Refuse what the API doesn't take for a user's id: it must be text or a number."""
+    value = shaping.value
+    if value.is_json is not None:
+        is_other = value.is_json & ~value.expr.str.contains(r"^-?[0-9]")
+        reason = pl.format("expected text or a number, found {}", found(value.expr))
+        shaping.add_check(RejectCode.UNPARSABLE_VALUE, is_other, reason)
+    elif value.dtype == pl.Boolean or value.dtype.is_nested():
+        raise JobError(
+            f"Expected text or numbers, found {value.dtype} in `{shaping.operand.column}` - {columns.place(key)}",
+            'Name the column that holds the id, or make it text: cast = "string"',
+        )

@@ -9,7 +9,7 @@ import polars as pl
 import polars_hash  # noqa: F401 - registers the `uuidhash` namespace
 
 from etl.event import ID_NAMESPACE
-from etl.transform.encode import encode_string, quote
+from etl.transform.values import encode_string, quote
 
 __all__ = ["NUMBER_SEPARATOR", "body_of", "id_of", "key_name", "name_of_body"]
 

@@ -1,140 +1,71 @@
-"""Applies a compiled job to frames of rows: events, rejects and skipped rows come out. Pure."""
+"""Applies a compiled job to frames of rows: events, rejects and skipped rows come out. Pure, but for a job's own hook."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
-from etl.event import ENTITY_FIELDS
-from etl.rows import REJECT_SCHEMA, ROW, Transformed
 from etl.reject import RejectCode
-from etl.transform.encode import Member, encode_object, encode_string, render_timestamp, to_json_ready, to_text
-from etl.transform.fields import Check, FieldPlan
-from etl.transform.identity import body_of, id_of, key_name
-from etl.transform.rules import BODY, PROBLEM, TIME, TIME_TEXT, body_size_check
-from etl.transform.timestamps import UTC_TIME, TimeFormat, localize, parse_texts
+from etl.rows import REJECT_SCHEMA, ROW, Transformed
+from etl.transform.bodies import EventFields, add_bodies
+from etl.transform.fields import Check
+from etl.transform.hook import Hook
+from etl.transform.origin import Original
+from etl.transform.prepare import REASON, prepare_rows
+from etl.transform.rules import BODY, body_size_check
+from etl.transform.times import TimePlan
 
-__all__ = ["Plan", "TimePlan"]
+__all__ = ["Plan"]
 
-@dataclass(frozen=True, slots=True)
-class TimePlan:
-    """Where the row's own time comes from, and how it is written."""
-
-    column: str
-    value: pl.Expr
-    dtype: pl.DataType
-    form: TimeFormat
+_CHECK, _ORIGIN = "\x1fcheck", "\x1forigin"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A job compiled for one source: see `etl.transform.compile`."""
 
-    schema: dict[str, pl.DataType]
-    json_flags: dict[str, str]
+    original: Original
+    hook: Hook | None
     filter: pl.Expr | None
-    fields: tuple[FieldPlan, ...]
-    entity: FieldPlan
-    kind: FieldPlan
-    own: dict[str, FieldPlan]
-    extra: dict[str, FieldPlan]
-    properties: dict[str, FieldPlan]
-    user_properties: dict[str, FieldPlan]
+    fields: EventFields
     time: TimePlan
     checks: tuple[Check, ...]
-    keys: dict[str, pl.Expr]
-    verbatim: pl.Expr | None
     keeps_name: bool
+    with_source: bool
 
     def apply(self, frame: pl.DataFrame) -> Transformed:
-        """Return the events and rejects of a frame of rows (the source's columns and `ROW`)."""
-        try:
-            return self._apply(frame)
-        except pl.exceptions.PolarsError as error:
-            # A strict CAST in the job's SQL raises for a whole frame: halve it until the row that can't be cast is alone.
-            if frame.height > 1:
-                half = frame.height // 2
-                return _join(self.apply(frame[:half]), self.apply(frame[half:]))
-            if frame.height == 0:
-                raise
-            return self._reject_uncomputable(frame, str(error))
+        """Return the events and rejects of a frame of rows (the source's columns and `ROW`).
 
-    def _apply(self, frame: pl.DataFrame) -> Transformed:
-        read = frame.height
-        if self.filter is not None:
-            frame = frame.filter(self.filter)
-        skipped = read - frame.height
-        frame = self._add_fields(frame)
-        failed = frame.select(pl.any_horizontal([check.failed.fill_null(value=False) for check in self.checks])).to_series()
-        rejects = self._reject(frame.filter(failed), self.checks) if failed.any() else _no_rejects()
-        if rejects.height:
+        Raises `JobError` where the job's own hook breaks its rule.
+        """
+        prepared = prepare_rows(frame, self.hook, self.filter, self._sources())
+        rejects = [] if prepared.failed is None else [self._reject_failed(prepared.failed)]
+        frame = self._add_fields(prepared.frame)
+        checks = [check.failed.fill_null(value=False) for check in self.checks]
+        failed = frame.select(pl.any_horizontal(checks)).to_series()
+        if failed.any():
+            rejects.append(self._reject(frame.filter(failed), self.checks))
             frame = frame.filter(~failed)
-        events = self._add_bodies(frame)
+        source = self.original if self.with_source else None
+        events = add_bodies(frame, self.fields, source=source, keeps_name=self.keeps_name)
         size = body_size_check()
         too_large = events.select(size.failed).to_series()
         if too_large.any():
-            frame = frame.with_columns(events[BODY])
-            rejects = pl.concat([rejects, self._reject(frame.filter(too_large), (size,))]).sort("row")
+            rejects.append(self._reject(frame.with_columns(events[BODY]).filter(too_large), (size,)))
             events = events.filter(~too_large)
-        return Transformed(events, rejects, skipped)
+        return Transformed(events, _join(rejects), prepared.skipped)
+
+    def _sources(self) -> list[pl.Expr]:
+        """Return what is computed before the fields, each once however many fields read it."""
+        given = [*(plan.source for plan in self.fields.plans if plan.source is not None), *self.time.source]
+        return list({source.meta.output_name(): source for source in given}.values())
 
     def _add_fields(self, frame: pl.DataFrame) -> pl.DataFrame:
-        sources = [field.source for field in self.fields if field.source is not None]
-        if sources:
-            frame = frame.with_columns(sources)
-        frame = frame.with_columns([field.value for field in self.fields])
-        return frame.hstack(self._read_times(frame))
-
-    def _read_times(self, frame: pl.DataFrame) -> pl.DataFrame:
-        dtype, form = self.time.dtype, self.time.form
-        value = frame.select(self.time.value.alias(TIME_TEXT)).to_series()
-        if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-            times = value.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
-            read = pl.DataFrame({"time": times, "problem": pl.zeros(len(times), dtype=pl.UInt8, eager=True)})
-        elif isinstance(dtype, pl.Datetime) or dtype == pl.Date:
-            read = localize(value.cast(pl.Datetime("us")), value.is_not_null(), form)
-        else:
-            read = parse_texts(value.cast(pl.String), form)
-        shown = value if dtype == pl.String else frame.select(to_text(self.time.value, dtype).alias(TIME_TEXT)).to_series()
-        return pl.DataFrame(
-            [shown, read["time"].cast(UTC_TIME).alias(TIME), read["problem"].alias(PROBLEM)],
-        )
-
-    def _add_bodies(self, frame: pl.DataFrame) -> pl.DataFrame:
-        frame = frame.with_columns(
-            render_timestamp(pl.col(TIME)).alias("\x1fcreatedAt"),
-            *(
-                pl.when(pl.col(self.entity.column) == kind).then(pl.col(self.own[field].column)).alias(self.own[field].column)
-                for kind, field in ENTITY_FIELDS.items()
-                if field in self.own and len(self.own) > 1
-            ),
-        )
-        members = [
-            Member("type", self.kind.column),
-            Member("entityType", self.entity.column),
-            *(Member(field, self.own[field].column) for field in ENTITY_FIELDS.values() if field in self.own),
-            Member("createdAt", "\x1fcreatedAt"),
-            *_members(self.extra),
-            *([Member("properties", members=_members(self.properties))] if self.properties else []),
-            *([Member("userProperties", members=_members(self.user_properties))] if self.user_properties else []),
-        ]
-        content = encode_object(frame, members).alias("\x1fcontent")
-        if self.keys:
-            name = key_name(pl.col(self.entity.column), self.keys)
-        else:
-            name = pl.col("\x1fcontent")
-        event_id = id_of(name) if self.verbatim is None else self.verbatim
-        frame = frame.with_columns(content)
-        frame = frame.with_columns(event_id.alias("id"))
-        return frame.select(
-            pl.col(ROW).alias("row"),
-            "id",
-            body_of(pl.col("id"), pl.col("\x1fcontent"), is_uuid=self.verbatim is None).alias(BODY),
-            pl.col(TIME).alias("created_at"),
-            pl.col(self.kind.column).alias("type"),
-            pl.col(self.entity.column).alias("entity_type"),
-            self._source_json().alias("source"),
-            *([name.alias("name")] if self.keeps_name else []),
-        )
+        depth = max(len(plan.steps) for plan in self.fields.plans)
+        for number in range(depth):
+            frame = frame.with_columns(
+                [plan.steps[number] for plan in self.fields.plans if number < len(plan.steps)]
+            )
+        return frame.hstack(self.time.read(frame))
 
     def _reject(self, frame: pl.DataFrame, checks: tuple[Check, ...]) -> pl.DataFrame:
         """Return a reject for each row of `frame`, by the first check that it fails."""
@@ -142,54 +73,24 @@ class Plan:
             pl.when(check.failed.fill_null(value=False)).then(pl.lit(number, pl.UInt16))
             for number, check in enumerate(checks)
         )
-        frame = frame.with_columns(which.alias("\x1fcheck"), self._source_json().alias("\x1forigin"))
+        frame = frame.with_columns(which.alias(_CHECK), self.original.encode(frame).alias(_ORIGIN))
         parts = []
         for number, check in enumerate(checks):
-            rows = frame.filter(pl.col("\x1fcheck") == number)
+            rows = frame.filter(pl.col(_CHECK) == number)
             if rows.height:
                 parts.append(_reject_rows(rows, check.code, check.field, check.column, check.reason))
-        return pl.concat(parts).sort("row")
+        return pl.concat(parts)
 
-    def _reject_uncomputable(self, frame: pl.DataFrame, message: str) -> Transformed:
-        reason = pl.lit(f"the job's SQL can't be computed: {message.splitlines()[0][:200]}")
-        rows = frame.with_columns(self._source_json().alias("\x1forigin"))
-        rejects = _reject_rows(rows, RejectCode.UNPARSABLE_VALUE, "", "", reason)
-        empty = self._apply(frame.clear())
-        return replace(empty, rejects=rejects)
-
-    def _source_json(self) -> pl.Expr:
-        """The original columns as one JSON object, nulls kept."""
-        pieces: list[pl.Expr] = []
-        plain: list[pl.Expr] = []
-        for name, dtype in self.schema.items():
-            value, is_json = to_json_ready(pl.col(name), dtype)
-            if name in self.json_flags:
-                value = pl.when(pl.col(self.json_flags[name])).then(pl.col(name)).otherwise(encode_string(pl.col(name)))
-                is_json = True
-            if not is_json:
-                plain.append(value.alias(name))
-                continue
-            pieces.append(encode_plain(plain))
-            plain = []
-            key = pl.lit(f'"{name}":') if '"' not in name and "\\" not in name else encode_string(pl.lit(name)) + pl.lit(":")
-            pieces.append(pl.concat_str(key, value.fill_null("null")))
-        pieces.append(encode_plain(plain))
-        pieces = [piece for piece in pieces if piece is not None]
-        return pl.concat_str(pl.lit("{"), pl.concat_str(pieces, separator=","), pl.lit("}"))
+    def _reject_failed(self, failed: pl.DataFrame) -> pl.DataFrame:
+        """Return the rejects of rows as they came from the source, before any hook."""
+        original = Original(self.original.schema, self.original.json_flags)
+        rows = failed.with_columns(original.encode(failed).alias(_ORIGIN))
+        return _reject_rows(rows, RejectCode.UNPARSABLE_VALUE, "", "", pl.col(REASON))
 
 
-def encode_plain(values: list[pl.Expr]) -> pl.Expr | None:
-    """Return the members of a JSON object without its braces, nulls kept; None for no members."""
-    if not values:
-        return None
-    return pl.struct(values).struct.json_encode().str.strip_prefix("{").str.strip_suffix("}")
-
-
-def _members(plans: dict[str, FieldPlan]) -> tuple[Member, ...]:
-    return tuple(Member(key, plan.column, is_json=plan.is_json) for key, plan in plans.items())
-
-
-def _reject_rows(frame: pl.DataFrame, code: RejectCode, field: str, column: str, reason: pl.Expr) -> pl.DataFrame:
+def _reject_rows(
+    frame: pl.DataFrame, code: RejectCode, field: str, column: str, reason: pl.Expr
+) -> pl.DataFrame:
     return frame.select(
         pl.col(ROW).alias("row"),
         pl.lit(None, pl.UInt32).alias("line"),
@@ -197,18 +98,10 @@ def _reject_rows(frame: pl.DataFrame, code: RejectCode, field: str, column: str,
         pl.lit(field).alias("field"),
         pl.lit(column).alias("column"),
         reason.alias("reason"),
-        pl.col("\x1forigin").alias("source"),
+        pl.col(_ORIGIN).alias("source"),
         pl.lit(None, pl.String).alias("raw"),
     )
 
 
-def _no_rejects() -> pl.DataFrame:
-    return pl.DataFrame(schema=REJECT_SCHEMA)
-
-
-def _join(first: Transformed, second: Transformed) -> Transformed:
-    return Transformed(
-        pl.concat([first.events, second.events]),
-        pl.concat([first.rejects, second.rejects]),
-        first.skipped + second.skipped,
-    )
+def _join(rejects: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(rejects).sort("row") if rejects else pl.DataFrame(schema=REJECT_SCHEMA)

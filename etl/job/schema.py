@@ -1,0 +1,83 @@
+"""The JSON Schema of a job file, from the models that parse it: editors complete and check by it. Pure."""
+
+from typing import Any, Final
+
+from etl.job.model import Job
+
+__all__ = ["job_schema"]
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+# What a file writes, where the parsed value has another shape.
+_COUNT_OR_SHARE: Final = {
+    "description": 'A share like "1%", or a count like 500.',
+    "anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}, {"type": "integer", "minimum": 0}],
+}
+_RATE: Final = {
+    "description": 'Like "20/s", "600/min" or "max".',
+    "type": "string",
+    "pattern": r"^(max|\s*\d+(\.\d+)?\s*/\s*(s|sec|second|min|minute|m|h|hour)\s*)$",
+}
+_DURATION: Final = {
+    "description": 'Like "30s", "500ms" or "2m".',
+    "type": "string",
+    "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|m|min)\s*$",
+}
+_SHORTHANDS: Final = ("FieldSpec", "TimestampSpec", "IdSpec")
+
+
+def job_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) that every right job file fits."""
+    schema = Job.model_json_schema(by_alias=True)
+    schema = {"$schema": _DRAFT, **_tidy(schema), "title": "A backfill job"}
+    schema["description"] = "Which files to upload, which column becomes which field, and how fast."
+    for own in ("path", "text"):
+        schema["properties"].pop(own)
+        schema["required"].remove(own)
+    defs = schema["$defs"]
+    defs["MaxRejects"], defs["Rate"] = _COUNT_OR_SHARE, _RATE
+    defs["UploadSpec"]["properties"]["timeout"] = _DURATION
+    for name in _SHORTHANDS:
+        defs[name] = {"anyOf": [{"type": "string", "description": "A column's name."}, defs[name]]}
+    defs["PropertiesSpec"] = _properties_schema()
+    return schema
+
+
+def _properties_schema() -> dict[str, Any]:
+    field = {"$ref": "#/$defs/FieldSpec"}
+    return {
+        "type": "object",
+        "description": "Your own fields, by name; a string names a column.",
+        "properties": {
+            "*": {
+                "description": "true: every column that no field uses, too.",
+                "anyOf": [{"type": "boolean"}, {"type": "object"}],
+            },
+            "except": {
+                "description": "Columns that `*` leaves out.",
+                "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "object"}],
+            },
+        },
+        "additionalProperties": field,
+    }
+
+
+def _tidy(node: Any) -> Any:
+    """Leave out what says nothing to an editor: titles, nulls (TOML has none), and defaults in another shape."""
+    if isinstance(node, list):
+        return [_tidy(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    tidy: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in ("properties", "$defs"):  # names of the user's keys, not of the schema's
+            tidy[key] = {name: _tidy(inner) for name, inner in value.items()}
+        elif key == "default":
+            tidy |= {key: value} if isinstance(value, (str, int, float)) else {}
+        elif key != "title":
+            tidy[key] = _tidy(value)
+    arms = tidy.get("anyOf")
+    if isinstance(arms, list) and {"type": "null"} in arms:
+        arms = [arm for arm in arms if arm != {"type": "null"}]
+        del tidy["anyOf"]
+        tidy = {**tidy, **arms[0]} if len(arms) == 1 else {**tidy, "anyOf": arms}
+    return tidy

@@ -1,0 +1,63 @@
+"""What a job file says for the nights when nobody watches: whom to tell, and how much to keep.
+
+Addresses of webhooks are secrets, so the file names the environment variables that hold them, never an address.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from etl.job.amounts import MaxRejects, parse_max_rejects
+
+__all__ = ["NoticeCause", "NotifySpec", "StateSpec"]
+
+NoticeCause = Literal["failure", "rejects", "nothing_new"]
+
+
+def _parse_variable(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        # "because" keeps the value out of the message: it may be the address itself.
+        raise ValueError(
+            "the name of an environment variable like BACKFILL_WEBHOOK_URL, because an address is a secret "
+            "and never in a job file"
+        )
+    return value
+
+
+def _parse_share(value: object) -> MaxRejects:
+    try:
+        share = parse_max_rejects(value)
+    except ValueError:
+        share = MaxRejects(None, None)
+    if share.share is None:
+        raise ValueError('a share of the rows like "1%"')
+    return share
+
+
+Variable = Annotated[str, BeforeValidator(_parse_variable)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NotifySpec(_Table):
+    """Whom to tell how a run went. `webhook_env` and `heartbeat_env` name variables; the variables hold addresses.
+
+    A notice goes out for the causes in `on`: a run that failed, more rejects than `rejects_share` of the rows,
+    no new rows for `nothing_new_days`. The heartbeat tells of every run.
+    """
+
+    webhook_env: Variable | None = None
+    heartbeat_env: Variable | None = None
+    on: tuple[NoticeCause, ...] = ("failure", "rejects", "nothing_new")
+    rejects_share: Annotated[MaxRejects, BeforeValidator(_parse_share)] = MaxRejects(None, 0.0)
+    nothing_new_days: Annotated[int, Field(ge=1, le=3650)] = 3
+
+
+class StateSpec(_Table):
+    """How much of the past to keep: the files of the newest loads (None: of all), and the logs of the newest runs."""
+
+    keep_loads: Annotated[int, Field(ge=1)] | None = None
+    keep_logs: Annotated[int, Field(ge=1, le=10_000)] = 30

@@ -1,0 +1,104 @@
+"""Builds the events of rows that passed the checks: content, id, body. Pure."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from etl.event import ENTITY_FIELDS
+from etl.rows import ROW
+from etl.transform.encode import Member, encode_object
+from etl.transform.fields import FieldPlan
+from etl.transform.identity import body_of, id_of, key_name
+from etl.transform.instants import render_instant
+from etl.transform.origin import Original
+from etl.transform.rules import BODY
+from etl.transform.times import TIME
+
+__all__ = ["EventFields", "add_bodies"]
+
+CONTENT, CREATED_AT = "\x1fcontent", "\x1fcreatedAt"
+
+
+@dataclass(frozen=True, slots=True)
+class EventFields:
+    """The fields of the event, and what its id is made of: `keys` (by the job's names), `verbatim`, or its content.
+
+    `own` are the fields of the entities, by name; `extra` the ids of project and integration.
+    """
+
+    entity: FieldPlan
+    kind: FieldPlan
+    own: dict[str, FieldPlan]
+    extra: dict[str, FieldPlan]
+    properties: dict[str, FieldPlan]
+    user_properties: dict[str, FieldPlan]
+    keys: dict[str, FieldPlan]
+    verbatim: FieldPlan | None
+
+    @property
+    def plans(self) -> tuple[FieldPlan, ...]:
+        """Every field, in the order in which their checks are made."""
+        required = (self.entity, self.kind, *self.own.values(), *self.keys.values())
+        verbatim = (self.verbatim,) if self.verbatim is not None else ()
+        optional = (*self.extra.values(), *self.properties.values(), *self.user_properties.values())
+        return (*required, *verbatim, *optional)
+
+
+def add_bodies(
+    frame: pl.DataFrame, fields: EventFields, *, source: Original | None, keeps_name: bool
+) -> pl.DataFrame:
+    """Return the events of the rows of `frame`, as `etl.rows.Transformed` describes them.
+
+    `source` is left out where None is given; `name`, the text that the id is the hash of, is there where `keeps_name`.
+    """
+    frame = frame.with_columns(render_instant(pl.col(TIME)).alias(CREATED_AT), *_hide_other_entities(fields))
+    frame = frame.with_columns(encode_object(frame, _event_members(fields)).alias(CONTENT))
+    entity = pl.col(fields.entity.column)
+    name = (
+        key_name(entity, {key: pl.col(plan.column) for key, plan in fields.keys.items()})
+        if fields.keys
+        else pl.col(CONTENT)
+    )
+    event_id = id_of(name) if fields.verbatim is None else pl.col(fields.verbatim.column)
+    frame = frame.with_columns(event_id.alias("id"))
+    return frame.select(
+        pl.col(ROW).alias("row"),
+        "id",
+        body_of(pl.col("id"), pl.col(CONTENT), is_uuid=fields.verbatim is None).alias(BODY),
+        pl.col(TIME).alias("created_at"),
+        pl.col(fields.kind.column).alias("type"),
+        entity.alias("entity_type"),
+        *([source.encode(frame).alias("source")] if source is not None else []),
+        *([name.alias("name")] if keeps_name else []),
+    )
+
+
+def _hide_other_entities(fields: EventFields) -> list[pl.Expr]:
+    """Leave out what belongs to another entity: a message has no searchQuery, whatever its row holds."""
+    if len(fields.own) < 2:
+        return []
+    entity = pl.col(fields.entity.column)
+    return [
+        pl.when(entity == kind).then(pl.col(fields.own[field].column)).alias(fields.own[field].column)
+        for kind, field in ENTITY_FIELDS.items()
+        if field in fields.own
+    ]
+
+
+def _event_members(fields: EventFields) -> list[Member]:
+    members = [
+        Member("type", fields.kind.column),
+        Member("entityType", fields.entity.column),
+        *(Member(field, fields.own[field].column) for field in ENTITY_FIELDS.values() if field in fields.own),
+        Member("createdAt", CREATED_AT),
+        *_members(fields.extra),
+    ]
+    if fields.properties:
+        members.append(Member("properties", members=_members(fields.properties)))
+    if fields.user_properties:
+        members.append(Member("userProperties", members=_members(fields.user_properties)))
+    return members
+
+
+def _members(plans: dict[str, FieldPlan]) -> tuple[Member, ...]:
+    return tuple(Member(key, plan.column, is_json=plan.is_json) for key, plan in plans.items())
