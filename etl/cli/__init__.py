@@ -13,12 +13,19 @@ __all__ = ["backfill", "main"]
 
 # Imported only when it is called: `--help` loads no Polars. The text is the first line of the command's own help.
 COMMANDS: Final = {
+    "init": "Look at a sample of the files and write a job file for them, with every choice explained.",
     "preview": "Show the first rows beside the events they become. Sends nothing.",
     "validate": "Check every row without a network or a key: what would be sent, what would be rejected.",
     "run": "Stage what is new, send what is pending; running it again resumes.",
     "status": "Say where a job stands, also while it runs.",
     "rejects": "Write the error report: file, row, code, reason, fix, and every original column.",
+    "retry": "Send rejects again, after the job or the rows were mended.",
+    "reset": "Forget what a job has staged and sent, so that it starts over.",
+    "loads": "List the loads of a job: files, rows, times, and the runs that worked on each with their exit codes.",
+    "doctor": "Check Python, packages, job file, source, state, disk, endpoint, key and clock; say how to mend each.",
     "sandbox": "Run a local stand-in for the events API.",
+    "schema": "Print the JSON Schema of the job file, for editors that complete and check by it.",
+    "completion": "Print what makes a shell complete commands, options and file names.",
 }
 
 

@@ -5,11 +5,10 @@ import sqlite3
 from pathlib import Path
 
 from etl.errors import BackfillError, JobLocked, StateError
+from etl.private import explain_os_error
 
 __all__ = ["Damage", "explain", "may_hide_lost_writes"]
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 _DAMAGED = {
     sqlite3.SQLITE_ERROR,
     sqlite3.SQLITE_CORRUPT,
@@ -18,7 +17,6 @@ _DAMAGED = {
     sqlite3.SQLITE_CONSTRAINT,
 }
 _SHUT = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
-_RUN_AGAIN = "then run the same command again: what was recorded is safe, and only events answered in the last moments may be sent again, with the same ids"
 
 
 class Damage(Exception):  # noqa: N818 - a finding inside this package, turned into a StateError at its edge
@@ -32,12 +30,11 @@ def may_hide_lost_writes(error: BaseException) -> bool:
 
 def explain(error: BaseException, path: Path) -> BackfillError:
     """Return what a person should read when `error` befell `path`, a file or folder of the state folder."""
+    if isinstance(error, OSError):
+        return explain_os_error(error, path)
     code = _sqlite_code(error)
-    number = error.errno if isinstance(error, OSError) else None
-    if code == sqlite3.SQLITE_FULL or number in _NO_SPACE:
-        return StateError(
-            f"Expected room to write, found the disk full - {path}", f"Free some space there, {_RUN_AGAIN}"
-        )
+    if code == sqlite3.SQLITE_FULL:
+        return explain_os_error(OSError(errno.ENOSPC, _text(error)), path)
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return JobLocked(
             f"Expected the ledger to be free, found it open in another process - {path}",
@@ -49,15 +46,8 @@ def explain(error: BaseException, path: Path) -> BackfillError:
             f"Put back a copy of {path.parent} from a backup, or run `backfill reset` on the job: it starts over, "
             "and sends every event again with the same ids",
         )
-    if code in _SHUT or number in _NO_PERMISSION:
-        return StateError(
-            f"Expected leave to read and write, found `{_text(error)}` - {path}",
-            f"Make it writable for the user who runs this (it may be another user's, or mounted read-only), {_RUN_AGAIN}",
-        )
-    return StateError(
-        f"Expected the disk to read and write, found `{_text(error)}` - {path}",
-        f"Check the disk and its free space, {_RUN_AGAIN}",
-    )
+    number = errno.EACCES if code in _SHUT else errno.EIO
+    return explain_os_error(OSError(number, _text(error)), path)
 
 
 def _sqlite_code(error: BaseException) -> int | None:
@@ -66,7 +56,5 @@ def _sqlite_code(error: BaseException) -> int | None:
 
 
 def _text(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
     # Python can't even quote an SQLite message that repeats bytes of a damaged schema.
     return "a name in it is not text" if isinstance(error, UnicodeDecodeError) else str(error)

@@ -20,8 +20,8 @@ from typing import Self
 
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.ledger.failure import explain
-from etl.ledger.folder import make_private_folder
 from etl.ledger.mounts import filesystem_type, is_network_filesystem
+from etl.private import make_private_folder
 
 __all__ = ["LOCK_NAME", "JobLock"]
 

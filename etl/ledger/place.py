@@ -12,10 +12,10 @@ from pathlib import Path
 
 from etl.ledger.audit import audit
 from etl.ledger.failure import Damage, explain
-from etl.ledger.folder import create_private_file, has_private_file, make_private_folder, sync_folder
 from etl.ledger.rows import META
 from etl.ledger.schema import MIGRATIONS, Migration, migrate, schema_version
 from etl.ledger.session import Session
+from etl.private import create_private_file, has_private_file, make_private_folder, sync_folder
 
 __all__ = ["LEDGER_NAME", "create_ledger_file", "find_ledger_file", "open_session"]
 

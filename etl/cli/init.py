@@ -1,0 +1,100 @@
+"""`backfill init`: from files to a job file that runs."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from etl.cli.options import echo_json, json_option
+from etl.errors import JobError, StateError
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="JOB",
+    help="The job file to write. [default: NAME.toml]",
+)
+@click.option(
+    "--preset", metavar="NAME", help="An export by name, as in mixpanel; --list-presets names them all."
+)
+@click.option("--timezone", metavar="ZONE", help="The clock of local times, as in America/New_York.")
+@click.option("--force", is_flag=True, help="Replace a job file that is there.")
+@click.option(
+    "--list-presets",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda *a: _list_presets(*a),
+    help="List the presets.",
+)
+@json_option
+def init(
+    files: tuple[str, ...],
+    output: Path | None,
+    preset: str | None,
+    timezone: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Look at a sample of the files and write a job file for them, with every choice explained.
+
+    All FILEs are of one kind: the job reads them all. Where the files can't tell something, as the zone of local
+    times, a line marked CHECK in the job file says what, and so does the output.
+
+    \b
+    Exit status:
+      0  written
+      2  the command is wrong, or the job file is there already
+      4  a file is missing or unreadable
+      7  the job file can't be written
+    """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    from datetime import UTC, datetime
+
+    from etl.report.start import print_start
+    from etl.report.terminal import open_console
+    from etl.run.start import StartOptions, name_job, start_job
+
+    path = output or Path(f"{name_job(files[0])}.toml")
+    if path.exists() and not force:
+        raise JobError(
+            f"Expected a new file, found one that is there - {path}",
+            "Name another with -o, or add --force to replace it",
+        )
+    schema = Path(".backfill") / "job.schema.json"
+    start = start_job(files, StartOptions(path, preset, timezone, f"./{schema}"), started=datetime.now(UTC))
+    try:
+        path.write_text(start.text, encoding="utf-8")
+        write_schema(path.parent / schema)
+    except OSError as error:
+        raise StateError(
+            f"Expected to write the job file, found: {error.strerror} - {path}", "Name another place with -o"
+        ) from None
+    if as_json:
+        echo_json(start.to_json())
+    else:
+        with open_console(sys.stdout) as console:
+            print_start(start, console)
+
+
+def write_schema(path: Path) -> None:
+    """Write the JSON Schema of job files, where editors find it by the job file's first line."""
+    import json
+
+    from etl.job.schema import job_schema
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(json.dumps(job_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _list_presets(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from etl.guess.presets import PRESETS
+
+    for name, preset in PRESETS.items():
+        click.echo(f"{name:<10} {preset.title}")
+    context.exit()

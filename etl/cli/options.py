@@ -1,0 +1,126 @@
+"""What several commands share: the job argument, where the state is, the key, the sandbox, the output."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from etl.errors import JobError, KeyProblem
+
+if TYPE_CHECKING:
+    from etl.job.model import Job
+    from etl.run.place import JobPlace
+
+__all__ = [
+    "echo_json",
+    "find_place",
+    "job_argument",
+    "jobs_argument",
+    "json_option",
+    "place_flags",
+    "place_options",
+    "quiet_option",
+    "read_key",
+    "refuse_both",
+    "say",
+    "worst_exit_code",
+]
+
+KEY_VARIABLES: Final = ("INKEEPANALYTICS_API_INTEGRATION_KEY", "INKEEPANALYTICS_WEB_INTEGRATION_KEY")
+# Of several jobs the worst counts: a bug before a lost disk before a refused key, and so on.
+SEVERITY: Final = (1, 143, 130, 7, 6, 2, 4, 8, 10, 5, 9, 3, 0)
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+
+job_argument = click.argument("job", type=_PATH)
+jobs_argument = click.argument("jobs", type=_PATH, nargs=-1, required=True, metavar="JOB...")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress; the summary and errors only.")
+
+
+def place_options(command: F) -> F:
+    """Add the options that say whose state is meant."""
+    command = click.option(
+        "--endpoint",
+        metavar="URL",
+        help="Another events API than the job's; its state is kept apart.",
+    )(command)
+    command = click.option("--sandbox", is_flag=True, help="The embedded sandbox instead of the real API.")(
+        command
+    )
+    return click.option(
+        "--state-dir",
+        type=_PATH,
+        metavar="DIR",
+        help="Where state is kept. [default: .backfill beside the job file]",
+    )(command)
+
+
+def place_flags(*, sandbox: bool, endpoint: str | None, state_dir: Path | None) -> str:
+    """Return the flags that name the same state again, for a command that is shown to be copied."""
+    flags = " --sandbox" if sandbox else ""
+    flags += f" --endpoint {shlex.quote(endpoint)}" if endpoint else ""
+    return flags + (f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else "")
+
+
+def find_place(job: "Job", *, sandbox: bool, endpoint: str | None, state_dir: Path | None) -> "JobPlace":
+    """Return the place of the state that the flags mean; raises `JobError` where they contradict each other."""
+    from etl.run.place import JobPlace, mark_for
+
+    refuse_both(sandbox=sandbox, endpoint=endpoint)
+    return JobPlace.of(job, state_dir, mark_for(job, sandbox=sandbox, endpoint=endpoint))
+
+
+def refuse_both(*, sandbox: bool, endpoint: str | None) -> None:
+    """Raise `JobError` where two destinations are named."""
+    if sandbox and endpoint:
+        raise JobError("Expected --sandbox or --endpoint, found both", "Leave one of them out")
+
+
+def read_key(key_file: Path | None) -> str | None:
+    """Return the API key, from the environment or a file; None where there is none.
+
+    Raises `KeyProblem` for a file that can't be read or holds no key. The key itself is in no message.
+    """
+    for variable in KEY_VARIABLES:
+        if key := os.environ.get(variable, "").strip():
+            return key
+    if key_file is None:
+        return None
+    try:
+        key = key_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise KeyProblem(
+            f"Expected a readable key file, found: {reason} - {key_file}",
+            "Write the key into it, and nothing else",
+        ) from None
+    if not key:
+        raise KeyProblem(
+            f"Expected a key, found an empty file - {key_file}", "Write the key into it, and nothing else"
+        )
+    return key
+
+
+def say(lines: Iterable[str], *, error: bool = False) -> None:
+    """Print lines to standard output, or to standard error."""
+    for line in lines:
+        click.echo(line, err=error)
+
+
+def echo_json(value: Any) -> None:
+    """Print the one JSON object of a command."""
+    json.dump(value, sys.stdout, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
+
+
+def worst_exit_code(codes: Iterable[int]) -> int:
+    """Return the code of several jobs: that of the one in most need of a person."""
+    found = set(codes)
+    return next((code for code in SEVERITY if code in found), 0)

@@ -1,0 +1,129 @@
+"""`backfill rejects`: the error report, grouped by cause or in full."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import click
+
+from etl.cli.options import find_place, job_argument, place_flags, place_options, say
+from etl.errors import JobError
+from etl.reject import RejectCode
+
+if TYPE_CHECKING:
+    from etl.report.causes import By
+    from etl.run.rejected import Rejects
+
+__all__ = ["rejects"]
+
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+
+@click.command()
+@job_argument
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "jsonl", "csv", "parquet"]),
+    help="How to write them. [default: by FILE's suffix, else table]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to. [default: standard output]",
+)
+@click.option(
+    "--by", type=click.Choice(["code", "column", "file"]), default="code", help="How the table groups them."
+)
+@click.option(
+    "--code",
+    type=click.Choice([code.value for code in RejectCode]),
+    metavar="CODE",
+    help="Only those with this code.",
+)
+@click.option("--load", type=click.IntRange(min=1), metavar="N", help="Only those of load N.")
+@click.option("--all", "with_retried", is_flag=True, help="Also those that were retried since.")
+@place_options
+def rejects(
+    job: Path,
+    form: str | None,
+    output: Path | None,
+    by: str,
+    code: str | None,
+    load: int | None,
+    with_retried: bool,
+    sandbox: bool,
+    endpoint: str | None,
+    state_dir: Path | None,
+) -> None:
+    """Write the error report: file, row, code, reason, fix, and every original column.
+
+    The table groups the rejects by cause, with examples. CSV opens in a spreadsheet and JSONL keeps every value as it was:
+    mend the rows in either and send them with `backfill retry JOB --from FILE`.
+
+    \b
+    Exit status:
+      0  written
+      2  the command or the job file is wrong
+      7  the ledger can't be read, or the file can't be written
+      8  a run holds the job
+    """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    from etl.job.load import load_job
+    from etl.run.lookup import look_into
+    from etl.run.rejected import Rejects
+
+    parsed = load_job(job)
+    form = form or (SUFFIXES.get(output.suffix.lower(), "table") if output else "table")
+    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    with look_into(place.folder, f"backfill rejects {job}") as ledger:
+        if ledger is None:
+            flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+            say(
+                [
+                    f"{parsed.name}: never run, so nothing was rejected",
+                    f"Start it: backfill run {job}{flags}",
+                ],
+                error=True,
+            )
+            return
+        if load is not None and load not in {entry.number for entry in ledger.loads()}:
+            raise JobError(
+                f"Expected a load of this job, found {load} - --load",
+                f"See how many there are: backfill status {job}",
+            )
+        found = Rejects(parsed, place, ledger, code=code, load=load, with_retried=with_retried)
+        if form == "table":
+            _print_table(found, cast("By", by), output)
+        else:
+            _write(found, form, output)
+
+
+def _print_table(found: "Rejects", by: "By", output: Path | None) -> None:
+    from etl.report.causes import cause_lines, cause_table, group_causes
+
+    causes = group_causes(found.frames(), by)
+    total = sum(cause.count for cause in causes)
+    headline = f"{found.job.name}: {total:,} reject{'s' if total != 1 else ''}{', by ' + by if total else ''}"
+    if output is None and sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(headline, markup=False, highlight=False)
+        if causes:
+            Console().print(cause_table(causes, by))
+    elif output is None:
+        say([headline, *cause_lines(causes)])
+    else:
+        output.write_text("\n".join([headline, *cause_lines(causes), ""]), encoding="utf-8")
+
+
+def _write(found: "Rejects", form: str, output: Path | None) -> None:
+    if output is not None:
+        written = found.write_file(form, output)
+        say([f"{found.job.name}: {written:,} rejects written to {output}"], error=True)
+        return
+    if form == "parquet" and sys.stdout.isatty():
+        raise JobError("Expected a file for Parquet, found a terminal - -o", "Name one: -o rejects.parquet")
+    found.write(form, cast("BinaryIO", sys.stdout.buffer))
+    sys.stdout.buffer.flush()

@@ -1,0 +1,49 @@
+"""`backfill reset`: a job starts over, after asking."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from etl.cli.options import find_place, job_argument, place_flags, place_options, say
+from etl.errors import JobError
+
+__all__ = ["reset"]
+
+
+@click.command()
+@job_argument
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@place_options
+def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: Path | None) -> None:
+    """Forget what a job has staged and sent, so that it starts over.
+
+    Removes the job's folder of state: its ledger, its staged parts, its reports. The next run stages every row again
+    and sends every event again, with the same ids where the mapping is the same. What was sent stays where it is.
+
+    \b
+    Exit status:
+      0   the state is gone, or there was none
+      2   the command or the job file is wrong, or nobody said yes
+      7   the state can't be removed
+      8   a run holds the job
+      130 asked, and answered no
+    """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    from etl.job.load import load_job
+    from etl.run.resetting import describe_state, reset_job
+
+    parsed = load_job(job)
+    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    state = describe_state(parsed, place)
+    if state is None:
+        say([f"{parsed.name}: never run, so there is nothing to forget"])
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise JobError(
+                f"Expected a yes before {state} is forgotten, found nobody to ask - {place.folder}",
+                f"Say it: backfill reset {job}{place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)} --yes",
+            )
+        click.confirm(f"Forget {state}, in {place.folder}?", abort=True, err=True)
+    reset_job(place)
+    say([f"{parsed.name}: forgotten; the next run starts over"])

@@ -1,0 +1,155 @@
+"""`backfill retry`: rejects again, after the job or the rows were mended."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.cli.options import (
+    echo_json,
+    find_place,
+    job_argument,
+    json_option,
+    place_options,
+    quiet_option,
+    refuse_both,
+    say,
+)
+from etl.cli.running import Destinations, choose_rate, print_outcome, run_one
+from etl.reject import RejectCode
+
+if TYPE_CHECKING:
+    from etl.job.model import Job
+    from etl.run.place import JobPlace
+    from etl.run.retry import RetryRequest
+
+__all__ = ["retry"]
+
+
+@click.command()
+@job_argument
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the rows from an edited CSV or JSONL file.",
+)
+@click.option(
+    "--code",
+    type=click.Choice([code.value for code in RejectCode]),
+    metavar="CODE",
+    help="Only rejects with this code.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take up at most N rejects.")
+@click.option(
+    "--as-edited",
+    is_flag=True,
+    help="Take cells as they are, also where a spreadsheet seems to have changed them.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would become of the rejects. Stages and sends nothing."
+)
+@click.option(
+    "--rate",
+    "rate_text",
+    metavar="R",
+    help='At most so fast: "20/s", "600/min" or "max". [default: the job\'s]',
+)
+@click.option(
+    "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
+)
+@place_options
+@json_option
+@quiet_option
+def retry(
+    job: Path,
+    file: Path | None,
+    code: str | None,
+    limit: int | None,
+    as_edited: bool,
+    dry_run: bool,
+    rate_text: str | None,
+    key_file: Path | None,
+    sandbox: bool,
+    endpoint: str | None,
+    state_dir: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Send rejects again, after the job or the rows were mended.
+
+    Without --from, the rejected rows are taken as they were and read by the job file as it is now. With it, they are
+    taken from a file that `backfill rejects` wrote and a person edited; cells that a spreadsheet seems to have
+    damaged are told, and their rows left as they are. A reject is taken up once: doing it twice sends nothing twice.
+
+    \b
+    Exit status:
+      0    every reject that was taken up is settled
+      2    the command or the job file is wrong
+      3    finished, with rejects: the report is written
+      4    the edited file, or a source file that is needed again, is missing, unreadable or changed
+      5    incomplete, for a passing cause: run again to resume
+      6    the key is missing or refused
+      7    a fault of the local disk or the ledger
+      8    a run holds the job
+      130  interrupted, resumable (143: terminated)
+    """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    from etl.job.load import load_job
+    from etl.run.job import RunOptions
+    from etl.run.retry import RetryRequest
+
+    rate = choose_rate(rate_text, sandbox=sandbox)
+    refuse_both(sandbox=sandbox, endpoint=endpoint)
+    parsed = load_job(job)
+    request = RetryRequest(file, code, limit, as_edited=as_edited)
+    if dry_run:
+        place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+        _rehearse(parsed, place, request, as_json=as_json)
+        return
+    with ExitStack() as stack:
+        destinations = Destinations(
+            stack, sandbox=sandbox, endpoint=endpoint, key_file=key_file, state_dir=state_dir
+        )
+        options = RunOptions(state_dir, rate, retry=request, command=f"backfill retry {job}")
+        outcome = run_one(parsed, destinations, options, quiet=quiet or as_json)
+    if as_json:
+        echo_json(outcome.to_json())
+    else:
+        print_outcome(outcome, job, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    raise click.exceptions.Exit(outcome.exit_code)
+
+
+def _rehearse(job: "Job", place: "JobPlace", request: "RetryRequest", *, as_json: bool) -> None:
+    from datetime import UTC, datetime
+
+    from etl.run.lookup import look_into
+    from etl.run.retry import rehearse_retry
+
+    with look_into(place.folder, f"backfill retry --dry-run {job.path}") as ledger:
+        if ledger is None:
+            say([f"{job.name}: never run, so nothing was rejected"], error=True)
+            return
+        found = rehearse_retry(job, place, ledger, request, started=datetime.now(UTC))
+    if as_json:
+        echo_json(
+            {
+                "job": job.name,
+                "taken": found.taken,
+                "would_send": found.events,
+                "skipped": found.skipped,
+                "rejects": found.rejects,
+                "notes": list(found.notes),
+            }
+        )
+        return
+    again = ", ".join(f"{code} {count:,}" for code, count in found.rejects.items())
+    lines = [
+        f"{job.name}: {found.taken:,} rejects would be tried again; nothing is staged or sent",
+        f"  would be sent      {found.events:,}",
+        f"  would be rejected  {sum(found.rejects.values()):,}  {again}".rstrip(),
+        f"  would be skipped   {found.skipped:,}",
+        *found.notes,
+    ]
+    say(lines)

@@ -1,0 +1,43 @@
+"""`backfill schema`: the JSON Schema of job files."""
+
+from pathlib import Path
+
+import click
+
+from etl.errors import StateError
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it there. [default: standard output]",
+)
+def schema(output: Path | None) -> None:
+    """Print the JSON Schema of the job file, for editors that complete and check by it.
+
+    A job file that `backfill init` wrote names it in its first line, as in `#:schema ./.backfill/job.schema.json`.
+
+    \b
+    Exit status:
+      0  printed, or written
+      2  the command is wrong
+      7  the file can't be written
+    """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    import json
+
+    from etl.job.schema import job_schema
+
+    text = json.dumps(job_schema(), indent=2, ensure_ascii=False)
+    if output is None:
+        click.echo(text)
+        return
+    try:
+        output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StateError(
+            f"Expected to write the schema, found: {error.strerror} - {output}", "Name another place with -o"
+        ) from None

@@ -1,0 +1,174 @@
+"""`backfill validate`: check every row, send nothing."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from etl.cli.options import echo_json, jobs_argument, json_option, quiet_option, say, worst_exit_code
+from etl.errors import BackfillError, JobError, StateError
+
+if TYPE_CHECKING:
+    from etl.report.findings import Validation
+    from etl.run.dry import DryOptions
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+EXIT_FINDINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    html: Path | None
+    junit: Path | None
+    annotate: Literal["github"] | None
+    as_json: bool
+
+
+@click.command()
+@jobs_argument
+@click.option(
+    "--sample", type=click.IntRange(min=1), metavar="N", help="Only the first N rows or so of each file."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["reject", "warn"]),
+    default="reject",
+    show_default=True,
+    help="What makes the exit status 3.",
+)
+@click.option(
+    "--rejects-out", type=_FILE, metavar="FILE", help="Write the rejects there: .jsonl, .csv or .parquet."
+)
+@click.option(
+    "--html", type=_FILE, metavar="FILE", help="Write a report with charts, one page that needs no network."
+)
+@click.option("--junit", type=_FILE, metavar="FILE", help="Write the findings as JUnit XML, for a CI system.")
+@click.option(
+    "--annotate", type=click.Choice(["github"]), help="Print the findings as annotations of a CI system."
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where state is kept. [default: .backfill beside the job file]",
+)
+@json_option
+@quiet_option
+def validate(
+    jobs: tuple[Path, ...],
+    sample: int | None,
+    fail_on: str,
+    rejects_out: Path | None,
+    html: Path | None,
+    junit: Path | None,
+    annotate: Literal["github"] | None,
+    state_dir: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Check every row without a network or a key: what would be sent, what would be rejected.
+
+    Findings are grouped by cause, most costly first, each with examples and with the line of the job file, or the cell,
+    that mends it.
+
+    \b
+    Exit status:
+      0   clean: every row would be sent, is a duplicate, or is skipped
+      2   the command or the job file is wrong
+      3   there are rejects, or warnings with --fail-on warn
+      4   the input is missing or unreadable
+      7   the disk has no room for the report or for temporary files
+      10  more rejects than the job allows
+    """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    if len(jobs) > 1 and (html or rejects_out):
+        raise JobError(
+            "Expected one job with --html or --rejects-out, found several",
+            "Validate one job at a time, or leave the option out",
+        )
+    from etl.run.dry import DryOptions
+
+    options = DryOptions(sample, rejects_out, state_dir)
+    found = [_validate_one(path, options, quiet=quiet or as_json) for path in jobs]
+    if fail_on == "warn":
+        found = [_fail_on_warnings(validation) for validation in found]
+    code = worst_exit_code(validation.outcome.exit_code for validation in found)
+    _write(found, jobs, _Outputs(html, junit, annotate, as_json), code)
+    raise click.exceptions.Exit(code)
+
+
+def _validate_one(path: Path, options: "DryOptions", *, quiet: bool) -> "Validation":
+    from etl.job.load import load_job
+    from etl.outcome import Outcome
+    from etl.report.findings import Validation
+    from etl.report.progress import choose_progress
+    from etl.run.dry import validate_job
+    from etl.run.dry_rejects import check_rejects_path
+
+    if options.rejects_out is not None:
+        check_rejects_path(options.rejects_out)
+    name = path.stem
+    try:
+        job = load_job(path)
+        name = job.name
+        return validate_job(job, options, choose_progress(name, quiet=quiet))
+    except BackfillError as error:
+        return Validation(Outcome(name, "failed", error.exit_code, message=error.problem, fix=error.fix))
+
+
+def _fail_on_warnings(validation: "Validation") -> "Validation":
+    from dataclasses import replace
+
+    if validation.outcome.exit_code or not validation.has_warnings:
+        return validation
+    return replace(validation, outcome=replace(validation.outcome, exit_code=EXIT_FINDINGS))
+
+
+def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Outputs, code: int) -> None:
+    if outputs.junit is not None:
+        from etl.report.findings_ci import junit_xml
+
+        _save(junit_xml(found), outputs.junit)
+    if outputs.html is not None and found[0].forecast is not None:
+        from etl.report.html import render_validation_page
+
+        _save(render_validation_page(found[0]), outputs.html)
+    if outputs.as_json:
+        echo_json(
+            found[0].to_json()
+            if len(found) == 1
+            else {"jobs": [v.to_json() for v in found], "exit_code": code}
+        )
+        return
+    for position, (path, validation) in enumerate(zip(jobs, found, strict=True)):
+        if position:
+            click.echo()
+        _print(validation, path)
+    if outputs.annotate == "github":
+        from etl.report.findings_ci import github_annotations
+
+        for validation in found:
+            say(github_annotations(validation))
+    if outputs.html is not None and found[0].forecast is not None:
+        click.echo(f"The report: {outputs.html}")
+
+
+def _print(validation: "Validation", path: Path) -> None:
+    from etl.report.terminal import open_console, print_validation
+
+    if validation.forecast is None:
+        say([validation.outcome.message, validation.outcome.fix], error=True)
+        return
+    with open_console(sys.stdout) as console:
+        print_validation(validation, console, job_path=str(path))
+
+
+def _save(text: str, path: Path) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise StateError(
+            f"Expected to write the report, found: {error.strerror} - {path}", "Name another place"
+        ) from None

@@ -1,0 +1,91 @@
+"""Writes findings the way CI systems show them: GitHub's annotations, JUnit's XML. Values in, text out."""
+
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree as Xml
+
+from etl.report.findings import Finding, Validation
+
+__all__ = ["github_annotations", "junit_xml"]
+
+
+def github_annotations(validation: Validation) -> Iterator[str]:
+    """Yield a workflow command for each finding, at the line of the job file or of the first example."""
+    outcome = validation.outcome
+    if validation.forecast is None:
+        yield _annotate("error", "", None, outcome.job, f"{outcome.message}\n{outcome.fix}")
+        return
+    for finding in validation.findings:
+        first = finding.examples[0] if finding.examples else None
+        file, line = finding.job_file, finding.job_line
+        if file is None and first is not None:
+            file, line = first.file, first.line
+        level = {"error": "error", "warning": "warning", "note": "notice"}[finding.level]
+        yield _annotate(level, file or "", line, f"{outcome.job}: {finding.code}", _tell(finding))
+
+
+def junit_xml(validations: Sequence[Validation]) -> str:
+    """Return a JUnit report: a suite a job, a case a finding; rejects fail, warnings are told in the case's output."""
+    suites = Xml.Element("testsuites", name="backfill validate")
+    for validation in validations:
+        outcome = validation.outcome
+        failures = sum(finding.level == "error" for finding in validation.findings)
+        is_broken = validation.forecast is None
+        suite = Xml.SubElement(
+            suites,
+            "testsuite",
+            name=outcome.job,
+            tests=str(max(1, len(validation.findings))),
+            failures=str(failures),
+            errors=str(int(is_broken)),
+            time=f"{outcome.elapsed_seconds:.3f}",
+        )
+        if is_broken:
+            case = Xml.SubElement(
+                suite, "testcase", classname=outcome.job, name="reads the job and its files"
+            )
+            Xml.SubElement(case, "error", message=_clean(outcome.message)).text = _clean(outcome.fix)
+        elif not validation.findings:
+            Xml.SubElement(suite, "testcase", classname=outcome.job, name="every row is as it should be")
+        for finding in validation.findings:
+            case = Xml.SubElement(suite, "testcase", classname=outcome.job, name=_name(finding))
+            if finding.level == "error":
+                Xml.SubElement(
+                    case, "failure", message=_clean(finding.what), type=finding.code
+                ).text = _clean(_tell(finding))
+            else:
+                Xml.SubElement(case, "system-out").text = _clean(_tell(finding))
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(suites, encoding="unicode") + "\n"
+
+
+def _name(finding: Finding) -> str:
+    return _clean(" ".join(part for part in (finding.code, finding.field, finding.column) if part))
+
+
+def _tell(finding: Finding) -> str:
+    rows = f"{finding.rows:,} row{'' if finding.rows == 1 else 's'}"
+    lines = [f"{rows} ({100 * finding.share:.2g}%): {finding.what}"]
+    lines += [f"{example.file} row {example.row}: {example.text}" for example in finding.examples]
+    return "\n".join([*lines, f"-> {finding.fix}"])
+
+
+def _annotate(level: str, file: str, line: int | None, title: str, message: str) -> str:
+    keys = [f"file={_escape(file, in_key=True)}"] if file else []
+    keys += [f"line={line}"] if file and line else []
+    keys.append(f"title={_escape(title, in_key=True)}")
+    return f"::{level} {','.join(keys)}::{_escape(message)}"
+
+
+def _escape(text: str, *, in_key: bool = False) -> str:
+    """Escape as the workflow commands want it, so that no cell's text can start a command of its own."""
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escaped.replace(":", "%3A").replace(",", "%2C") if in_key else escaped
+
+
+def _clean(text: str) -> str:
+    """Leave out what XML can't hold."""
+    return "".join(
+        char
+        if char in "\t\n\r" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff"
+        else "\ufffd"
+        for char in text
+    )

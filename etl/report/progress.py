@@ -1,0 +1,156 @@
+"""Shows how far a run is: a bar on a terminal, a plain line now and then elsewhere, nothing when quiet."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Protocol, Self, TextIO
+
+from etl.report.summary import format_duration
+
+__all__ = [
+    "PlainProgress",
+    "Progress",
+    "SendingView",
+    "SilentProgress",
+    "TerminalProgress",
+    "choose_progress",
+]
+
+PLAIN_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SendingView:
+    """Where sending stands: counts of events, the rate now (events a second), requests in flight, and what slows it."""
+
+    done: int
+    total: int
+    rejected: int
+    per_second: float
+    in_flight: int
+    limit: int
+    note: str = ""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at the rate now; None while that isn't known."""
+        return (self.total - self.done) / self.per_second if self.per_second > 0 else None
+
+
+class Progress(Protocol):
+    """What a run tells while it works. A context manager around the whole run of a job."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop showing, and leave the terminal tidy."""
+        ...
+
+    def read(self, rows: int, rejected: int) -> None:
+        """So many rows are read so far."""
+        ...
+
+    def send(self, view: SendingView) -> None:
+        """So far is the sending."""
+        ...
+
+
+class SilentProgress:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def read(self, rows: int, rejected: int) -> None:
+        """Show nothing."""
+
+    def send(self, view: SendingView) -> None:
+        """Show nothing."""
+
+
+class PlainProgress(SilentProgress):
+    """A line every ten seconds: for logs and pipes."""
+
+    def __init__(self, job: str, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._job, self._out, self._clock = job, out, clock
+        self._next_at = clock() + PLAIN_SECONDS
+
+    def read(self, rows: int, rejected: int) -> None:
+        """Print how many rows are read, when a line is due."""
+        self._say(f"reading: {rows:,} rows, {rejected:,} rejected")
+
+    def send(self, view: SendingView) -> None:
+        """Print how far the sending is, when a line is due."""
+        self._say(f"sending: {describe_sending(view)}")
+
+    def _say(self, text: str) -> None:
+        if self._clock() >= self._next_at:
+            self._next_at = self._clock() + PLAIN_SECONDS
+            print(f"{self._job}: {text}", file=self._out, flush=True)
+
+
+class TerminalProgress(SilentProgress):
+    """A bar with percent, rate and time left."""
+
+    def __init__(self, job: str, out: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn(f"{job}", style="bold", markup=False),
+            BarColumn(bar_width=28),
+            TextColumn("{task.description}", markup=False),
+            console=Console(file=out),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def read(self, rows: int, rejected: int) -> None:
+        """Show how many rows are read."""
+        self._bar.update(self._task, total=None, description=f"reading: {rows:,} rows, {rejected:,} rejected")
+
+    def send(self, view: SendingView) -> None:
+        """Show how far the sending is."""
+        self._bar.update(
+            self._task, total=view.total, completed=view.done, description=describe_sending(view)
+        )
+
+
+def describe_sending(view: SendingView) -> str:
+    """Return one line on the sending: share, counts, rate, time left, and what slows it."""
+    share = 100 * view.done / view.total if view.total else 100
+    left = f", {format_duration(view.seconds_left)} left" if view.seconds_left is not None else ""
+    rejected = f", {view.rejected:,} rejected" if view.rejected else ""
+    note = f" ({view.note})" if view.note else ""
+    return (
+        f"{share:.0f}% {view.done:,} of {view.total:,}, {view.per_second:,.0f}/s{left}{rejected}, "
+        f"{view.in_flight} of {view.limit} in flight{note}"
+    )
+
+
+def choose_progress(job: str, *, quiet: bool, out: TextIO = sys.stderr) -> Progress:
+    """Return the progress that suits where the output goes."""
+    if quiet:
+        return SilentProgress()
+    return TerminalProgress(job, out) if out.isatty() else PlainProgress(job, out)

@@ -1,0 +1,90 @@
+"""Says what a run did: the books, why it stopped, where to look next. Pure: values in, lines out."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from etl.books import Books
+from etl.outcome import Outcome
+
+__all__ = ["book_lines", "format_duration", "summary_lines"]
+
+_STATES = {
+    "complete": "complete",
+    "incomplete": "incomplete: run the same command again to go on",
+    "interrupted": "interrupted: run the same command again to go on",
+    "aborted": "stopped: nothing is lost, what was not sent is pending",
+    "failed": "failed",
+}
+
+
+def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[str]:
+    """Yield the lines of a run's summary; `flags` are those that name the same state folder again."""
+    if not outcome.loads:
+        yield from _without_loads(outcome)
+        return
+    books = outcome.books
+    with_rejects = ", with rejects" if outcome.state == "complete" and books.rejected else ""
+    yield f"{outcome.job}: {_STATES[outcome.state]}{with_rejects}"
+    yield from book_lines(books, outcome.rejects)
+    if outcome.attempts:
+        again = f", {outcome.retries:,} retries" if outcome.retries else ""
+        again += f", {outcome.resent:,} re-sent after a lost answer" if outcome.resent else ""
+        yield (
+            f"  sent {outcome.sent_now:,} now in {format_duration(outcome.send_seconds)} "
+            f"({outcome.events_per_second:,.0f}/s), {outcome.attempts:,} attempts{again}"
+        )
+    yield from outcome.notes
+    if outcome.message:
+        yield outcome.message
+        yield outcome.fix
+    if books.rejected and outcome.reports:
+        yield f"Rejects, with every original column: {' and '.join(str(path) for path in outcome.reports)}"
+        yield f"See them by cause: backfill rejects {shlex.quote(job_path)}{flags}"
+
+
+def _without_loads(outcome: Outcome) -> Iterator[str]:
+    """Yield what there is to say where nothing was staged or continued."""
+    if outcome.message:
+        yield outcome.message
+        yield outcome.fix
+    elif outcome.state == "interrupted":
+        yield f"{outcome.job}: interrupted before anything was sent: run the same command again"
+    elif outcome.notes:
+        yield f"{outcome.job}: nothing to send"
+        yield from outcome.notes
+    else:
+        yield f"{outcome.job}: nothing new to send; every row of its files was settled before"
+
+
+def book_lines(books: Books, rejects: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line for each word of the books, and one that says whether they balance; `rejects` are counts by code."""
+    codes = ", ".join(f"{code} {count:,}" for code, count in rejects.items())
+    rows = [
+        ("read", books.read, ""),
+        ("delivered", books.delivered, ""),
+        ("rejected", books.rejected, codes),
+        ("duplicate", books.duplicate, ""),
+        ("skipped", books.skipped, ""),
+        ("pending", books.pending, ""),
+    ]
+    width = max(len(f"{count:,}") for _, count, _ in rows)
+    for word, count, note in rows:
+        yield f"  {word:<9}  {count:>{width},}  {note}".rstrip()
+    balance = (
+        "the books balance" if books.balances else "THE BOOKS DON'T BALANCE: this is a bug, please report it"
+    )
+    yield f"  {balance}: read = delivered + rejected + duplicate + skipped + pending"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as a person says it: 0.4 s, 12 s, 3 min 20 s, 5 h 12 min, 3 d 4 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"

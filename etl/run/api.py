@@ -1,0 +1,225 @@
+"""The Python API: load a job, validate it, run it. For notebooks and orchestrators.
+
+    from etl import load_job, run, validate
+
+    job = load_job("jobs/search.toml")
+    print(validate(job).findings)
+    outcome = run(job, check=True)
+
+Rule: no state outside the job's own folder, nothing printed, no signal handlers but in the main thread. Whatever goes
+wrong that a person can mend is one of `etl.errors`.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from etl.errors import (
+    BackfillError,
+    Incomplete,
+    InputError,
+    JobError,
+    JobLocked,
+    KeyProblem,
+    LimitReached,
+    StateError,
+)
+from etl.job.load import load_job as load_job_file
+from etl.job.model import Job, Rate, parse_rate
+from etl.outcome import Outcome
+from etl.private import make_private_folder
+from etl.report.findings import Validation
+from etl.report.progress import SendingView, SilentProgress
+from etl.run.dry import DryOptions, validate_job
+from etl.run.job import RunOptions, run_job
+from etl.run.key import find_key
+from etl.run.place import Destination, mark_for, state_root
+from etl.sandbox.process import SandboxProcess
+
+__all__ = ["ProgressView", "load_job", "run", "validate"]
+
+_BY_CODE: Final = {
+    kind.exit_code: kind
+    for kind in (JobError, InputError, Incomplete, KeyProblem, StateError, JobLocked, LimitReached)
+}
+_SETTLED: Final = (0, 3)
+
+T = TypeVar("T")
+JobLike = Job | str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressView:
+    """How far a run is: rows read so far, or events settled of all those to be sent (`total`, None while reading)."""
+
+    phase: Literal["reading", "sending"]
+    done: int
+    total: int | None
+    rejected: int
+    events_per_second: float = 0.0
+
+
+OnProgress = Callable[[ProgressView], object]
+
+
+def load_job(path: str | os.PathLike[str]) -> Job:
+    """Return the job that the TOML file at `path` describes; raises `JobError`, which says what to mend."""
+    return load_job_file(Path(path))
+
+
+def validate(job: JobLike, *, sample: int | None = None, on_progress: OnProgress | None = None) -> Validation:
+    """Return what a run of `job` would do and what is in its way: every row read and checked, nothing sent, no key.
+
+    `sample`: only so many rows of each file. Raises `JobError` for a mapping that doesn't fit the files, `InputError` for
+    files that can't be read, and what `on_progress` raises.
+    """
+    if sample is not None and sample < 1:
+        raise JobError(
+            f"Expected a sample of 1 or more, found {sample} - sample", "Leave it out to read everything"
+        )
+    return validate_job(_job_of(job), DryOptions(sample=sample), _Reporting(on_progress))
+
+
+def run(
+    job: JobLike,
+    *,
+    key: str | None = None,
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    rate: str | float | None = None,
+    limit: int | None = None,
+    state_dir: str | os.PathLike[str] | None = None,
+    check: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Outcome:
+    """Stage what is new of `job`, send what is pending, and return what came of it; again is resume.
+
+    `key`: the API key; without it the environment's (INKEEPANALYTICS_API_INTEGRATION_KEY, else
+    INKEEPANALYTICS_WEB_INTEGRATION_KEY). `sandbox`: a local stand-in for the API, which needs none. `rate`: at most so fast,
+    as "20/s" or events a second. `limit`: at most so many events. `check`: raise unless every row is settled.
+    `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is raised here.
+
+    Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the disk,
+    `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of them.
+    """
+    parsed, stop = _job_of(job), threading.Event()
+    if sandbox and endpoint:
+        raise JobError("Expected sandbox or endpoint, found both", "Leave one of them out")
+    if limit is not None and limit < 1:
+        raise JobError(
+            f"Expected a limit of 1 or more, found {limit} - limit", "Leave it out to send everything"
+        )
+    speed = _rate_of(rate) or (Rate(None) if sandbox else None)
+    folder = None if state_dir is None else Path(state_dir)
+    options = RunOptions(folder, speed, limit, command="etl.run", stop=stop)
+    progress = _Reporting(on_progress, stop)
+    with ExitStack() as stack:
+        destination = _destination(parsed, stack, key, endpoint, folder, sandbox=sandbox)
+        outcome = _outside_any_loop(lambda: run_job(parsed, destination, options, progress), stop)
+    progress.raise_again()
+    if check and outcome.exit_code not in _SETTLED:
+        raise _error_of(outcome)
+    return outcome
+
+
+def _job_of(job: JobLike) -> Job:
+    return job if isinstance(job, Job) else load_job(job)
+
+
+def _rate_of(rate: str | float | None) -> Rate | None:
+    try:
+        return None if rate is None else parse_rate(rate if isinstance(rate, str) else f"{rate:f}/s")
+    except ValueError as error:
+        raise JobError(f"Expected {error}, found `{rate}` - rate", 'As in: rate="20/s"') from None
+
+
+def _destination(
+    job: Job,
+    stack: ExitStack,
+    key: str | None,
+    endpoint: str | None,
+    state_dir: Path | None,
+    *,
+    sandbox: bool,
+) -> Destination:
+    mark = mark_for(job, sandbox=sandbox, endpoint=endpoint)
+    if not sandbox:
+        return Destination(endpoint or job.upload.endpoint, key or find_key(os.environ), mark)
+    root = state_root(job, state_dir)
+    make_private_folder(root)
+    process = stack.enter_context(SandboxProcess(store=root / "sandbox.db"))
+    return Destination(process.url, process.api_key, mark)
+
+
+def _outside_any_loop(work: Callable[[], T], stop: threading.Event) -> T:
+    """Return what `work` returns; where this thread already runs an event loop, as in a notebook, in another thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    answers: list[Any] = []
+
+    def call() -> None:
+        try:
+            answers.append((work(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again where it belongs
+            answers.append((None, error))
+
+    thread = threading.Thread(target=call, name="backfill run")
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        # The notebook's stop button: drain, then let it have its way.
+        stop.set()
+        thread.join()
+        raise
+    [(answer, error)] = answers
+    if error is not None:
+        raise error
+    found: T = answer
+    return found
+
+
+def _error_of(outcome: Outcome) -> BackfillError:
+    """Return the error that `outcome` stands for: an interrupt, too, only means that the same call goes on."""
+    kind = _BY_CODE.get(outcome.exit_code, Incomplete)
+    problem = outcome.message or f"Expected the run to end, found it {outcome.state} - {outcome.job}"
+    return kind(problem, outcome.fix or "Run it again: it goes on where it stopped")
+
+
+class _Reporting(SilentProgress):
+    """Tells a function how far a run is. What the function raises ends the work: by way of `stop`, where that is given."""
+
+    def __init__(self, tell: OnProgress | None, stop: threading.Event | None = None) -> None:
+        self._tell, self._stop = tell, stop
+        self._raised: BaseException | None = None
+
+    def read(self, rows: int, rejected: int) -> None:
+        """Tell how many rows are read."""
+        self._call(ProgressView("reading", rows, None, rejected))
+
+    def send(self, view: SendingView) -> None:
+        """Tell how far the sending is."""
+        self._call(ProgressView("sending", view.done, view.total, view.rejected, view.per_second))
+
+    def raise_again(self) -> None:
+        """Raise what the function raised, if it did."""
+        if self._raised is not None:
+            raise self._raised
+
+    def _call(self, view: ProgressView) -> None:
+        if self._tell is None or self._raised is not None:
+            return
+        try:
+            self._tell(view)
+        except BaseException as error:
+            if self._stop is None:
+                raise
+            self._raised = error
+            self._stop.set()

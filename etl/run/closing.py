@@ -1,0 +1,85 @@
+"""Ends a load: its books are closed, its parts give way to their ids; or it is dropped before any of it was sent."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from etl.errors import InputError
+from etl.job.model import Job
+from etl.ledger.bitmap import set_indices
+from etl.ledger.store import Ledger
+from etl.ledger.values import LoadEntry
+from etl.read.files import fingerprint, resolve_files
+from etl.run.mapping import mapping_fingerprint
+from etl.stage.parts import explain_disk, load_folder, remove_part, retire_part
+
+__all__ = ["begin_sending", "complete_load", "discard_stale_load", "retire_parts"]
+
+# The number of the newest load of which a request may have been sent.
+SENDING: Final = "sending_load"
+
+
+def begin_sending(ledger: Ledger, load: int) -> None:
+    """Note, before its first request, that events of `load` may be on the server from here on."""
+    if not _is_sent(ledger, load):
+        ledger.set_meta(SENDING, str(load))
+
+
+def complete_load(job: Job, folder: Path, ledger: Ledger, load: int, *, completed_at: float) -> None:
+    """Close the books of a load, and keep of its parts only the ids and what the report needs."""
+    ledger.complete_load(load, completed_at=completed_at)
+    if not job.keep:
+        retire_parts(folder, ledger, load)
+
+
+def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
+    """Put the ids of a complete load beside its parts, and remove the parts; a run that was killed here does it again."""
+    place = load_folder(folder, load)
+    parts = ledger.parts(load)
+    for part in parts:
+        retire_part(place, part.number, set_indices(part.refused))
+    ledger.keep_ids(load)
+    for part in parts:
+        remove_part(place, part.number)
+
+
+def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:
+    """Drop the open load where nothing of it was ever sent and its job or its files were mended since; return its number.
+
+    Its rows are then staged again, as the job and the files are now.
+    """
+    load = ledger.open_load()
+    if load is None or _is_sent(ledger, load.number):
+        return None
+    if load.mapping == mapping_fingerprint(job) and not (
+        _is_hopeless(job, ledger, load) and _files_changed(job, folder, ledger, load)
+    ):
+        return None
+    ledger.discard_load(load.number)
+    place = load_folder(folder, load.number)
+    try:
+        shutil.rmtree(place)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise explain_disk(error, place) from None
+    return load.number
+
+
+def _is_sent(ledger: Ledger, load: int) -> bool:
+    newest = ledger.meta(SENDING)
+    return newest is not None and int(newest) >= load
+
+
+def _is_hopeless(job: Job, ledger: Ledger, load: LoadEntry) -> bool:
+    books = ledger.books(load.number)
+    return load.kind == "files" and not job.limits.max_rejects.allows(books.rejected, books.read)
+
+
+def _files_changed(job: Job, folder: Path, ledger: Ledger, load: LoadEntry) -> bool:
+    before = {file.path: file.sha256 for file in ledger.files(load.number)}
+    try:
+        now = {file.name: fingerprint(file).sha256 for file in resolve_files(job, folder / "fetched") if file.name in before}
+    except InputError:
+        return False
+    return now != before

@@ -1,0 +1,68 @@
+"""What a run says when it ends: its state, its exit code, and what to do next. Pure."""
+
+import signal
+from typing import NamedTuple
+
+from etl.errors import JobError, KeyProblem, LimitReached
+from etl.outcome import RunState
+from etl.send.account import SendReport
+
+__all__ = ["Conclusion", "conclude"]
+
+INCOMPLETE_CODE = 5
+
+
+class Conclusion(NamedTuple):
+    """How a run ended, and why, for a person; both texts are empty where nothing went wrong."""
+
+    state: RunState
+    exit_code: int
+    message: str = ""
+    fix: str = ""
+
+
+def conclude(report: SendReport | None, *, rejected: int, number: int | None) -> Conclusion:
+    """Return how the run ended whose last sending is `report`: `rejected` rows in its books, `number` the signal that came."""
+    stopped = report.stopped if report else None
+    reason = report.stop_reason if report else ""
+    match stopped:
+        case None:
+            return Conclusion("complete", 3 if rejected else 0)
+        case "limit":
+            return Conclusion(
+                "incomplete", 0, f"Stopped as asked: {reason}", "Run again without --limit to send the rest"
+            )
+        case "interrupted":
+            return interrupted(number or signal.SIGINT)
+        case "key":
+            fix = "Set a key of this project that may write events, then run again; nothing more was sent"
+            return Conclusion("aborted", KeyProblem.exit_code, f"The key was refused: {reason}", fix)
+        case "endpoint":
+            fix = "Check [upload] endpoint in the job file, then run again; nothing more was sent"
+            return Conclusion(
+                "aborted", JobError.exit_code, f"The endpoint is not the events API: {reason}", fix
+            )
+        case "rejects":
+            fix = "Look at the rejects below; mend the mapping, or raise [limits] max_rejects, and run again"
+            return Conclusion(
+                "aborted", LimitReached.exit_code, f"The server refuses too many events: {reason}", fix
+            )
+        case _:
+            return _gave_up(report, reason)
+
+
+def interrupted(number: int) -> Conclusion:
+    """Return how a run ended that the signal `number` stopped."""
+    return Conclusion("interrupted", 128 + number)
+
+
+def _gave_up(report: SendReport | None, reason: str) -> Conclusion:
+    if report is not None and not any(status for status in report.statuses):
+        return Conclusion(
+            "incomplete",
+            INCOMPLETE_CODE,
+            f"Expected an answer from the events API, found none: {reason}",
+            "Check the network and [upload] endpoint, then run the same command again; nothing is lost",
+        )
+    fix = "Run the same command again later: it goes on where it stopped"
+    return Conclusion("incomplete", INCOMPLETE_CODE, f"Gave up for now: {reason}", fix)

@@ -1,0 +1,217 @@
+"""A dry run: every row read, transformed and checked; nothing staged, nothing sent, no network, no key.
+
+Rule: memory doesn't grow with the rows; ids go to a scratch folder that is gone at the end.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from etl.books import Books
+from etl.errors import InputError, LimitReached
+from etl.job.model import Job
+from etl.outcome import Outcome
+from etl.report.findings import BodySizes, Finding, Forecast, KindCount, Validation
+from etl.report.progress import Progress
+from etl.run.dry_bodies import BodyLooks
+from etl.run.dry_causes import CauseTally
+from etl.run.dry_delivered import find_changed_ids
+from etl.run.dry_events import EventTally, facts_of
+from etl.run.dry_fixes import describe_cause
+from etl.run.dry_ids import IdAudit
+from etl.run.dry_rejects import RejectKeeper
+from etl.run.dry_warnings import find_warnings
+from etl.run.origins import field_origins
+from etl.run.place import JobPlace
+from etl.run.rows import TransformedBatch, open_rows, transform_rows
+
+__all__ = ["DryOptions", "validate_job"]
+
+EXIT_REJECTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DryOptions:
+    """How to validate: `sample` rows of each file or so (None: all); where to write the rejects, if anywhere; where state is."""
+
+    sample: int | None = None
+    rejects_out: Path | None = None
+    state_dir: Path | None = None
+
+
+def validate_job(
+    job: Job,
+    options: DryOptions,
+    progress: Progress,
+    *,
+    wall_clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
+) -> Validation:
+    """Return what a run of `job` would do, and what is in its way.
+
+    Raises `JobError` for a mapping that doesn't fit the files, `InputError` for files that are missing or unreadable,
+    `StateError` where the scratch folder can't be written.
+    """
+    began = clock()
+    started = datetime.fromtimestamp(wall_clock(), UTC)
+    with progress, tempfile.TemporaryDirectory(prefix="backfill-", dir=scratch_root()) as scratch:
+        survey = _Survey(job, options, Path(scratch), started)
+        for batch in survey.batches():
+            survey.add(batch)
+            progress.read(survey.books.read, survey.books.rejected)
+        return survey.conclude(clock() - began, datetime.fromtimestamp(wall_clock(), UTC))
+
+
+def scratch_root() -> str | None:
+    """Return the folder for large temporary files; /tmp is memory on many systems, /var/tmp is not."""
+    if os.environ.get("TMPDIR"):
+        return None
+    large = Path("/var/tmp")  # noqa: S108 - a folder of its own, private, is made inside
+    return str(large) if os.access(large, os.W_OK) else None
+
+
+@dataclass
+class _Survey:
+    job: Job
+    options: DryOptions
+    scratch: Path
+    started: datetime
+    books: Books = field(default_factory=Books)
+
+    def __post_init__(self) -> None:
+        fetched = JobPlace.of(self.job, self.options.state_dir, "").folder / "fetched"
+        self.source, self.plan = open_rows(self.job, self.started, with_source=False, fetched=fetched)
+        names = tuple(file.name for file in self.source.files)
+        identity = self.job.event.id
+        self.names = names
+        self.tally = EventTally(self.job.event.createdAt.timezone)
+        self.causes = CauseTally(names)
+        self.looks = BodyLooks()
+        self.ids = IdAudit(
+            self.scratch, numbers_repeats=identity.duplicates == "number", compares=identity.kind != "content"
+        )
+        self.keeper = RejectKeeper(self.scratch) if self.options.rejects_out else None
+
+    def batches(self) -> Iterator[TransformedBatch]:
+        """Yield what becomes of the rows, of a sample of each file where one is asked for."""
+        for file in range(len(self.source.files)):
+            left = self.options.sample
+            for batch in transform_rows(self.source, self.plan, range(file, file + 1)):
+                yield batch
+                if left is not None:
+                    left -= _rows_of(batch)
+                    if left <= 0:
+                        break
+
+    def add(self, batch: TransformedBatch) -> None:
+        """Count one batch in."""
+        done = batch.transformed
+        rejected = done.rejects.height + len(batch.malformed)
+        facts = facts_of(done.events)
+        self.tally.add(facts)
+        self.looks.add(batch.file, done.events)
+        self.ids.add(batch.file, facts, done.events["body"])
+        self.causes.add(batch.file, done.rejects, batch.malformed)
+        if self.keeper is not None:
+            self.keeper.add(self.names[batch.file], batch)
+        self.books += Books(
+            read=_rows_of(batch), rejected=rejected, skipped=done.skipped, pending=done.events.height
+        )
+
+    def conclude(self, elapsed_seconds: float, now: datetime) -> Validation:
+        """Find the duplicates, and tell everything."""
+        if not self.books.read:
+            raise InputError(
+                f"Expected rows, found none - {', '.join(self.names)}",
+                "Check that the files hold more than a header, and [source] paths",
+            )
+        duplicates, repeats = self.ids.find()
+        for facts in repeats:
+            self.tally.remove(facts)
+        books = self.books = self.books + Books(duplicate=duplicates, pending=-duplicates)
+        if not books.balances:
+            raise AssertionError(f"the books of the dry run don't balance: {books}")
+        findings = [describe_cause(self.job, cause, books.read) for cause in self.causes.causes()]
+        if self.keeper is not None and self.options.rejects_out is not None:
+            fixes = {(finding.code, finding.field, finding.column): finding.fix for finding in findings}
+            self.keeper.write(self.options.rejects_out, fixes)
+        findings += find_warnings(self.job, self.tally, self.looks, self.ids, books, self.names, now)
+        if changed := find_changed_ids(self.job, self.options.state_dir, self.started):
+            findings.append(changed)
+        return Validation(
+            outcome=self._outcome(elapsed_seconds),
+            files=self.names,
+            findings=tuple(sorted(findings, key=_cost)),
+            forecast=self._forecast(now),
+            id_kind=self.job.event.id.kind,
+            sampled=self.options.sample,
+            columns=tuple(self.source.schema),
+            origins=field_origins(self.job, tuple(self.source.schema)),
+        )
+
+    def _outcome(self, elapsed_seconds: float) -> Outcome:
+        books, most = self.books, self.job.limits.max_rejects
+        message = fix = ""
+        exit_code = EXIT_REJECTS if books.rejected else 0
+        if not most.allows(books.rejected, books.read):
+            share = 100 * books.rejected / books.read
+            exit_code = LimitReached.exit_code
+            message = (
+                f"Expected at most {most.text} rejects, found {books.rejected:,} of {books.read:,} rows ({share:.1f}%) - "
+                f"[limits] max_rejects, {self.job.path}"
+            )
+            fix = "Mend the job or the files as the findings say, or raise max_rejects"
+        return Outcome(
+            job=self.job.name,
+            state="aborted" if message else "complete",
+            exit_code=exit_code,
+            books=books,
+            rejects=self.causes.counts(),
+            elapsed_seconds=elapsed_seconds,
+            stage_seconds=elapsed_seconds,
+            message=message,
+            fix=fix,
+        )
+
+    def _forecast(self, now: datetime) -> Forecast:
+        tally = self.tally
+        rate = self.job.upload.rate.per_second
+        seconds = tally.events / rate if rate else None
+        kinds = sorted(((count, *kind) for kind, count in tally.kinds.items() if count), reverse=True)
+        return Forecast(
+            events=tally.events,
+            first_at=_moment(tally.first_us),
+            last_at=_moment(tally.last_us),
+            kinds=tuple(KindCount(entity, kind, count) for count, entity, kind in kinds),
+            days=tuple(
+                KindCount(entity, kind, count, day) for day, entity, kind, count in tally.days_in_order()
+            ),
+            hours=tuple(tally.hours.get(hour, 0) for hour in range(168)),
+            bodies=BodySizes(
+                total_bytes=tally.total_bytes,
+                largest_bytes=tally.largest_bytes,
+                buckets=tuple(sorted((bound, count) for bound, count in tally.buckets.items() if count)),
+                largest=self.looks.largest(self.names),
+            ),
+            rate_per_second=rate,
+            seconds=seconds,
+            finish_at=now + timedelta(seconds=seconds) if seconds is not None else None,
+        )
+
+
+def _rows_of(batch: TransformedBatch) -> int:
+    done = batch.transformed
+    return done.events.height + done.rejects.height + done.skipped + len(batch.malformed)
+
+
+def _cost(finding: Finding) -> tuple[int, int]:
+    return ("error", "warning", "note").index(finding.level), -finding.rows
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)

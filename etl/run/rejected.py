@@ -1,0 +1,237 @@
+"""Gathers the rejects of a job from where they are: those of staging in parts, the server's in the ledger."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import polars as pl
+
+from etl.delivery import Settlement
+from etl.job.model import Job
+from etl.job.places import place_of
+from etl.ledger.store import Ledger
+from etl.private import replace_private
+from etl.report.rejects import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
+from etl.run.place import JobPlace
+from etl.run.retention import cleared_through
+from etl.stage.parts import (
+    events_path,
+    explain_disk,
+    load_folder,
+    read_part,
+    refused_path,
+    rejects_path,
+    taken_path,
+)
+
+__all__ = [
+    "TAKEN_SCHEMA",
+    "Rejects",
+    "count_rejects",
+    "null_marker",
+    "open_reject_frames",
+    "reject_frames",
+    "write_reports",
+]
+
+REFUSALS_AT_ONCE: Final = 4096
+TAKEN_SCHEMA: Final = {name: REPORT_SCHEMA[name] for name in ("load", "file", "row")}
+
+
+def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
+    """Yield the rejects of `loads` as frames of `REPORT_SCHEMA`: first those of staging, then the server's.
+
+    Those that a retry has taken up since are among them.
+    """
+    cleared = cleared_through(ledger)
+    for load in loads:
+        if load <= cleared:
+            continue
+        names = [file.path for file in ledger.files(load)]
+        yield from _staging_rejects(job, load_folder(folder, load), names, load)
+        yield from _server_rejects(load_folder(folder, load), ledger, names, load)
+
+
+def open_reject_frames(
+    job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]
+) -> Iterator[pl.DataFrame]:
+    """Yield the rejects of `loads` that no retry has taken up: what a retry made of the others is in its own load."""
+    taken = taken_rows(folder, ledger)
+    for frame in reject_frames(job, folder, ledger, loads):
+        left = (
+            frame.join(taken, on=["load", "file", "row"], how="anti", maintain_order="left")
+            if taken.height
+            else frame
+        )
+        if left.height:
+            yield left
+
+
+def taken_rows(folder: Path, ledger: Ledger) -> pl.DataFrame:
+    """Return `load`, `file` and `row` of the rejects that retries have taken up."""
+    empty = pl.DataFrame(schema=TAKEN_SCHEMA)
+    cleared = cleared_through(ledger)
+    # What a cleared retry took is cleared, too: it was of loads before it.
+    retries = [load.number for load in ledger.loads() if load.kind == "retry" and load.number > cleared]
+    return pl.concat([empty, *(read_part(taken_path(load_folder(folder, load))) for load in retries)])
+
+
+def count_rejects(frames: Iterable[pl.DataFrame]) -> dict[str, int]:
+    """Return how many rejects there are of each code, most first."""
+    counts: dict[str, int] = {}
+    for frame in frames:
+        for code, count in frame["code"].value_counts().iter_rows():
+            counts[code] = counts.get(code, 0) + count
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+class Rejects:
+    """The rejects of a job, as often as they are asked for: only those with `code`, only those of `load`, unless None.
+
+    Those that were retried are left out, unless `with_retried`.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        place: JobPlace,
+        ledger: Ledger,
+        *,
+        code: str | None = None,
+        load: int | None = None,
+        with_retried: bool = False,
+    ) -> None:
+        self.job, self._place, self._ledger = job, place, ledger
+        self._code, self._with_retried = code, with_retried
+        self._loads = [entry.number for entry in ledger.loads() if load is None or entry.number == load]
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield them as frames of `REPORT_SCHEMA`; raises `StateError` where a part can't be read."""
+        find = reject_frames if self._with_retried else open_reject_frames
+        for frame in find(self.job, self._place.folder, self._ledger, self._loads):
+            some = frame if self._code is None else frame.filter(pl.col("code") == self._code)
+            if some.height:
+                yield some
+
+    def write(self, form: str, out: BinaryIO) -> int:
+        """Write them to `out` as jsonl, csv or parquet; return how many."""
+        if form == "jsonl":
+            return write_jsonl(self.frames(), out)
+        if form == "parquet":
+            return write_parquet(self.frames(), out)
+        return write_csv(
+            self.frames(), original_columns(self.frames()), out, null_marker=null_marker(self.job)
+        )
+
+    def write_file(self, form: str, path: Path) -> int:
+        """Write them to the file at `path`, whole or not at all, for the owner alone; return how many.
+
+        Raises `StateError` where the disk won't have it.
+        """
+        try:
+            with replace_private(path, durable=False) as out:
+                written = self.write(form, out)
+        except OSError as error:
+            raise explain_disk(error, path) from None
+        return written
+
+
+def write_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ...]:
+    """Write the error report of the job as CSV and JSONL into its folder; return their paths."""
+    found = Rejects(job, place, ledger)
+    found.write_file("csv", place.rejects_csv)
+    found.write_file("jsonl", place.rejects_jsonl)
+    return place.rejects_csv, place.rejects_jsonl
+
+
+def null_marker(job: Job) -> str:
+    """Return the text that stands for a null in a report for a spreadsheet: the job's own, so that it reads as one again."""
+    return "" if "" in job.source.csv.null_values else next(iter(job.source.csv.null_values), "")
+
+
+def explain_fix(job: Job, field: str, code: str) -> str:
+    """Return what to mend for a reject: the job file's line, or the row."""
+    if code in ("malformed_record", "invalid_utf8"):
+        return "mend the record in the file"
+    if not field or field == "body":
+        return (
+            "shorten the row's longest cell, or map fewer columns"
+            if code == "body_too_large"
+            else "mend the row"
+        )
+    table, _, key = f"event.{field}".rpartition(".")
+    return f"mend the cell, or {place_of(job, table, key)}"
+
+
+def _staging_rejects(job: Job, folder: Path, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+    number = 0
+    while (path := rejects_path(folder, number)).exists():
+        frame = read_part(path)
+        fixes = {
+            (field, code): explain_fix(job, field, code)
+            for field, code in frame.select("field", "code").unique().iter_rows()
+        }
+        fix = [fixes[field, code] for field, code in frame.select("field", "code").iter_rows()]
+        yield _conform(
+            frame.with_columns(
+                pl.lit(load).alias("load"),
+                pl.Series("file", [names[position] for position in frame["file"]], dtype=pl.String),
+                pl.Series("fix", fix, dtype=pl.String),
+            )
+        )
+        number += 1
+
+
+def _server_rejects(folder: Path, ledger: Ledger, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+    refusals = ledger.refusals(load)
+    while settlements := list(islice(refusals, REFUSALS_AT_ONCE)):
+        for part in dict.fromkeys(settlement.part for settlement in settlements):
+            some = [settlement for settlement in settlements if settlement.part == part]
+            yield _join_events(folder, names, load, part, some)
+
+
+def _join_events(
+    folder: Path, names: list[str], load: int, part: int, settlements: Sequence[Settlement]
+) -> pl.DataFrame:
+    retired = refused_path(folder, part)
+    columns = ["file", "row", "id", "source"]
+    if retired.exists():
+        events = read_part(retired, ["index", *columns])
+    else:
+        events = read_part(events_path(folder, part), columns).with_row_index("index")
+    indices = pl.DataFrame(
+        {"index": [settlement.index for settlement in settlements]}, schema={"index": pl.UInt32}
+    )
+    rows = indices.join(
+        events.with_columns(pl.col("index").cast(pl.UInt32)), on="index", how="left", maintain_order="left"
+    )
+    refusals = [settlement.refusal for settlement in settlements if settlement.refusal is not None]
+    return _conform(
+        rows.with_columns(
+            pl.lit(load).alias("load"),
+            pl.Series("file", [names[position] for position in rows["file"]], dtype=pl.String),
+            pl.Series("code", [refusal.code.value for refusal in refusals]),
+            pl.Series("reason", [refusal.reason for refusal in refusals]),
+            pl.lit("mend the row or its mapping as the server's answer says").alias("fix"),
+            pl.Series("status", [refusal.status for refusal in refusals]),
+            pl.Series("server_code", [refusal.server_code for refusal in refusals], dtype=pl.String),
+            pl.Series("detail", [refusal.detail for refusal in refusals], dtype=pl.String),
+            pl.Series("request_id", [refusal.request_id for refusal in refusals], dtype=pl.String),
+            pl.Series("attempts", [refusal.attempts for refusal in refusals]),
+            pl.Series("first_at", [_iso(refusal.first_at) for refusal in refusals]),
+            pl.Series("last_at", [_iso(refusal.last_at) for refusal in refusals]),
+        )
+    )
+
+
+def _conform(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in REPORT_SCHEMA.items()
+    )
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,155 @@
+"""Stages rejects again, as a load of their own: rows keep their file and row number, and no reject is taken twice.
+
+The load's folder says which rejects it took, and the ledger that the load is there: so the two are true at once, and whatever
+becomes of a row is told by its newest load alone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from etl.errors import InputError
+from etl.job.model import Job
+from etl.ledger.store import Ledger
+from etl.read.files import fingerprint
+from etl.read.source import Source, open_source
+from etl.rows import Transformed, json_flag
+from etl.run.place import JobPlace
+from etl.run.records import format_of, has_json, text_frame, typed_frame
+from etl.run.rejected import TAKEN_SCHEMA, count_rejects
+from etl.run.staging import describe_load
+from etl.run.taking import RetryRequest, TakenRow, take_rejects
+from etl.stage.load import LoadWriter
+from etl.staged import SourceFile
+from etl.transform.compile import compile_plan
+
+__all__ = ["Rehearsal", "RetryRequest", "StagedRetry", "rehearse_retry", "stage_retry"]
+
+ROWS_AT_ONCE: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRetry:
+    """The load that was staged, None where there was nothing to try again; and what a person should know."""
+
+    load: int | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a retry would do: how many rejects it would take up, send, skip, and reject again by code."""
+
+    taken: int
+    events: int
+    skipped: int
+    rejects: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def stage_retry(
+    job: Job,
+    place: JobPlace,
+    ledger: Ledger,
+    request: RetryRequest,
+    *,
+    started: datetime,
+    wall_clock: Callable[[], float],
+) -> StagedRetry:
+    """Stage the rejects that `request` means; raises `InputError`, `JobError` and `StateError` as staging does."""
+    taken = take_rejects(job, place, ledger, request)
+    if not taken.rows:
+        return StagedRetry(None, tuple(taken.notes()))
+    number = ledger.next_load_number
+    files = sorted({row.key.file for row in taken.rows})
+    with LoadWriter(place.folder, number, numbers_repeats=job.event.id.duplicates == "number") as writer:
+        for file, transformed in _transform(job, place, ledger, taken.rows, started):
+            writer.add(files.index(file), transformed, ())
+        writer.note_taken(pl.DataFrame([row.key for row in taken.rows], schema=TAKEN_SCHEMA, orient="row"))
+        staged = writer.finish()
+    if staged.read != len(taken.rows):
+        raise AssertionError(f"load {number}: took {len(taken.rows)} rejects, staged {staged.read}")
+    known = ledger.known_files()
+    described = tuple(
+        replace(known[file], rows=staged.rows_of_file.get(at, 0)) for at, file in enumerate(files)
+    )
+    ledger.record_load(describe_load(number, "retry", job, staged, described, wall_clock()))
+    return StagedRetry(number, tuple(taken.notes()))
+
+
+def rehearse_retry(
+    job: Job, place: JobPlace, ledger: Ledger, request: RetryRequest, *, started: datetime
+) -> Rehearsal:
+    """Return what `stage_retry` would come to, and stage nothing."""
+    taken = take_rejects(job, place, ledger, request)
+    done = [transformed for _, transformed in _transform(job, place, ledger, taken.rows, started)]
+    return Rehearsal(
+        taken=len(taken.rows),
+        events=sum(transformed.events.height for transformed in done),
+        skipped=sum(transformed.skipped for transformed in done),
+        rejects=count_rejects(transformed.rejects for transformed in done),
+        notes=tuple(taken.notes()),
+    )
+
+
+def _transform(
+    job: Job, place: JobPlace, ledger: Ledger, rows: list[TakenRow], started: datetime
+) -> Iterator[tuple[str, Transformed]]:
+    """Yield what becomes of the rows, file by file, by row number."""
+    text = [row for row in rows if format_of(job, row.key.file) != "parquet"]
+    typed = [row for row in rows if format_of(job, row.key.file) == "parquet"]
+    yield from _transform_text(job, text, started)
+    yield from _transform_typed(job, place.folder / "fetched", ledger, typed, started)
+
+
+def _transform_text(job: Job, rows: list[TakenRow], started: datetime) -> Iterator[tuple[str, Transformed]]:
+    if not rows:
+        return
+    columns = list(dict.fromkeys(name for row in rows for name in row.values))
+    flagged = has_json(job, ((row.key.file, row.values) for row in rows))
+    flags = {name: json_flag(name) for name in columns} if flagged else {}
+    plan = compile_plan(job, dict.fromkeys(columns, pl.String()), json_flags=flags, started=started)
+    for file, some in _by_file(rows):
+        for at in range(0, len(some), ROWS_AT_ONCE):
+            numbered = [(row.key.row, row.values) for row in some[at : at + ROWS_AT_ONCE]]
+            yield file, plan.apply(text_frame(job, file, numbered, columns, json_flags=flagged))
+
+
+def _transform_typed(
+    job: Job, fetched: Path, ledger: Ledger, rows: list[TakenRow], started: datetime
+) -> Iterator[tuple[str, Transformed]]:
+    """Typed values are read again from the file itself: no text of them gives back every one exactly."""
+    if not rows:
+        return
+    source = open_source(job, fetched)
+    plan = compile_plan(job, source.schema, json_flags={}, started=started)
+    known = ledger.known_files()
+    for file, some in _by_file(rows):
+        index = _find_unchanged(source, known[file])
+        yield (
+            file,
+            plan.apply(typed_frame(source, index, [(row.key.row, row.values, row.edited) for row in some])),
+        )
+
+
+def _by_file(rows: list[TakenRow]) -> Iterator[tuple[str, list[TakenRow]]]:
+    def place(row: TakenRow) -> tuple[str, int]:
+        return row.key.file, row.key.row
+
+    for file, some in groupby(sorted(rows, key=place), key=lambda row: row.key.file):
+        yield file, list(some)
+
+
+def _find_unchanged(source: Source, before: SourceFile) -> int:
+    for index, file in enumerate(source.files):
+        if file.name == before.path and fingerprint(file).sha256 == before.sha256:
+            return index
+    raise InputError(
+        f"Expected the file as it was when it was staged, found it gone or changed - {before.path}",
+        "Put it back: the typed values of its rejects are read from it again",
+    )

@@ -1,0 +1,240 @@
+"""Sends what is pending of a load, and settles it in the ledger."""
+
+import asyncio
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etl.delivery import Outgoing, Settlement
+from etl.job.model import Job, MaxRejects, Rate
+from etl.ledger.settler import Settler
+from etl.ledger.store import Ledger
+from etl.report.progress import Progress, SendingView
+from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
+from etl.run.place import Destination
+from etl.run.status import StatusFile
+from etl.send.account import SendProgress, SendReport
+from etl.send.sender import send_events
+from etl.send.settings import SendSettings
+from etl.send.transport import open_transport
+from etl.stage.parts import check_part, events_path, load_folder, read_outgoing
+
+__all__ = ["Sending", "send_load"]
+
+POLL_SECONDS = 0.25
+RATE_WINDOW_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What one load's sending came to, and the signal that ended it early, if one did."""
+
+    report: SendReport
+    signal: int | None
+
+
+def send_load(
+    job: Job,
+    destination: Destination,
+    ledger: Ledger,
+    load: int,
+    folder: Path,
+    progress: Progress,
+    status: StatusFile,
+    *,
+    rate: Rate,
+    limit: int | None,
+    rejects: Mapping[str, int],
+    max_rejects: MaxRejects,
+    stop: threading.Event | None = None,
+) -> Sending:
+    """Send the pending events of `load` until all are settled or something says stop.
+
+    `rejects` are those that the load has by now, by code; `max_rejects` is how many it may have in the end.
+    `stop`, once it is set, ends the sending as an interrupt does.
+
+    Raises `StateError` where the ledger or a part fails, `EndpointError` and `KeyProblem` before anything is sent.
+    """
+    work = _send(
+        job,
+        destination,
+        ledger,
+        load,
+        folder,
+        progress,
+        status,
+        rate=rate,
+        limit=limit,
+        rejects=rejects,
+        max_rejects=max_rejects,
+        stop=stop,
+    )
+    if not handles_signals():
+        return _run_loop(work)
+    # A loop listens for signals through a file descriptor of its own, and leaves none set.
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        return _run_loop(work)
+    finally:
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+
+
+def _run_loop(work: Coroutine[Any, Any, Sending]) -> Sending:
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    import uvloop
+
+    return uvloop.run(work)
+
+
+async def _send(
+    job: Job,
+    destination: Destination,
+    ledger: Ledger,
+    load: int,
+    folder: Path,
+    progress: Progress,
+    status: StatusFile,
+    *,
+    rate: Rate,
+    limit: int | None,
+    rejects: Mapping[str, int],
+    max_rejects: MaxRejects,
+    stop: threading.Event | None,
+) -> Sending:
+    upload = job.upload
+    books = ledger.books(load)
+    concurrency = None if upload.concurrency == "auto" else upload.concurrency
+    transport = open_transport(destination.endpoint, destination.key or "", upload.timeout)
+    now = SendProgress()
+    meter = _RateMeter(time.monotonic)
+    committed = [0, 0]
+
+    codes = dict(rejects)
+
+    def settle(settlement: Settlement) -> Awaitable[None]:
+        if settlement.refusal is not None:
+            codes[settlement.refusal.code] = codes.get(settlement.refusal.code, 0) + 1
+        return settler.settle(settlement)
+
+    def on_commit(delivered: int, refused: int) -> None:
+        committed[0] += delivered
+        committed[1] += refused
+
+    settler = Settler(ledger, load, on_commit=on_commit)
+    settings = SendSettings(
+        rate_per_second=rate.per_second,
+        concurrency=concurrency,
+        conflict=upload.conflict,
+        limit=limit,
+        # With the settling after it, all of a drain ends within five seconds.
+        drain_seconds=4.5,
+        max_refused=lambda refused: max_rejects.allows(books.rejected + refused, books.read),
+    )
+    total = books.delivered + books.pending
+
+    async def show() -> None:
+        while True:
+            if stop is not None and stop.is_set():
+                interrupt.request()
+            done = books.delivered + committed[0] + committed[1]
+            view = SendingView(
+                done=done,
+                total=total,
+                rejected=committed[1],
+                per_second=meter.rate(sum(committed)),
+                in_flight=now.in_flight,
+                limit=now.limit,
+                note=_note(now),
+            )
+            progress.send(view)
+            status.publish_sending(load, books, committed[0], committed[1], codes, view, now)
+            await asyncio.sleep(POLL_SECONDS)
+
+    with ExitStack() as stack:
+        interrupt = _Interrupt(asyncio.get_running_loop())
+        stack.callback(interrupt.remove)
+        showing = asyncio.create_task(show())
+        try:
+            events = _pending_events(ledger, load, folder)
+            try:
+                report = await send_events(
+                    events, transport, settle, settings, stop=interrupt.event, progress=now
+                )
+            finally:
+                await settler.close()
+        finally:
+            showing.cancel()
+            await transport.close()
+    return Sending(report, interrupt.signal)
+
+
+def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoing]:
+    """Yield the events of the load that are not settled, part by part, each part checked before it is used."""
+    parts = load_folder(folder, load)
+    for part in ledger.parts(load):
+        if part.n_pending == 0:
+            continue
+        path = events_path(parts, part.number)
+        check_part(path, part.size_bytes, part.sha256)
+        yield from read_outgoing(path, part.number, ledger.unsettled(load, part.number))
+
+
+class _Interrupt:
+    """Turns the first SIGINT or SIGTERM into a request to drain; the second ends the process at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.event = asyncio.Event()
+        self.signal: int | None = None
+        self._loop = loop
+        self._before = {number: signal.getsignal(number) for number in SIGNALS if handles_signals()}
+        for number in self._before:
+            loop.add_signal_handler(number, self._take, number)
+
+    def _take(self, number: int) -> None:
+        if self.signal is not None:
+            exit_at_once(self.signal)
+        self.signal = number
+        self.event.set()
+
+    def request(self) -> None:
+        """Ask to drain, as the first signal does."""
+        self.signal = self.signal or signal.SIGINT
+        self.event.set()
+
+    def remove(self) -> None:
+        """Give the signals back to whoever had them."""
+        for number, handler in self._before.items():
+            self._loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+class _RateMeter:
+    """The rate of a growing count over the last ten seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._samples: list[tuple[float, int]] = []
+
+    def rate(self, count: int) -> float:
+        """Return how fast `count` grew lately, a second."""
+        now = self._clock()
+        self._samples.append((now, count))
+        while len(self._samples) > 2 and self._samples[0][0] < now - RATE_WINDOW_SECONDS:
+            self._samples.pop(0)
+        started, before = self._samples[0]
+        return (count - before) / (now - started) if now > started else 0.0
+
+
+def _note(now: SendProgress) -> str:
+    if now.state == "paused":
+        return f"the server asks to wait {now.wait_seconds:.0f} s"
+    if now.state == "probing":
+        return f"the server is not answering; trying again in {now.wait_seconds:.0f} s"
+    return "finishing what is in flight" if now.state == "stopping" else ""

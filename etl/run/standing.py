@@ -1,0 +1,106 @@
+"""Tells where a job stands: from its ledger, or while a run holds it from what the run publishes."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from etl.books import Books
+from etl.errors import JobLocked
+from etl.job.model import Job
+from etl.ledger.lock import LOCK_NAME
+from etl.ledger.store import Ledger
+from etl.run.lookup import look_into
+from etl.run.place import JobPlace
+from etl.run.rejected import count_rejects, open_reject_frames
+from etl.standing import Standing
+
+__all__ = ["books_of_job", "read_standing"]
+
+
+def read_standing(job: Job, place: JobPlace) -> Standing:
+    """Return where `job` stands; raises `StateError` where its ledger can't be trusted."""
+    try:
+        with look_into(place.folder, f"backfill status {job.path}") as ledger:
+            return Standing(job.name, "new") if ledger is None else _from_ledger(job, place, ledger)
+    except JobLocked:
+        return _from_run(job, place)
+
+
+def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
+    loads, runs = ledger.loads(), ledger.runs()
+    books = books_of_job(ledger)
+    last = runs[-1] if runs else None
+    state = "new" if last is None else last.state or "killed"
+    if state == "complete" and books.pending:
+        state = "incomplete"
+    codes = count_rejects(open_reject_frames(job, place.folder, ledger, [load.number for load in loads]))
+    reports = tuple(path for path in (place.rejects_csv, place.rejects_jsonl) if path.exists())
+    return Standing(
+        job.name,
+        state,
+        rows=books,
+        rejects=codes,
+        attempts=sum(run.attempts for run in runs),
+        retries=sum(run.retries for run in runs),
+        loads=len(loads),
+        runs=len(runs),
+        started_at=last.started_at if last else None,
+        updated_at=last.ended_at if last else None,
+        last_exit_code=last.exit_code if last else None,
+        reports=reports if books.rejected else (),
+    )
+
+
+def books_of_job(ledger: Ledger) -> Books:
+    """Return the books of all loads; a reject that was retried counts where its retry put it."""
+    loads = ledger.loads()
+    retried = sum(load.read for load in loads if load.kind == "retry")
+    books = ledger.books_of(load.number for load in loads)
+    return books + Books(read=-retried, rejected=-retried)
+
+
+def _from_run(job: Job, place: JobPlace) -> Standing:
+    """Return what the run that holds the lock publishes; what another one left behind is not shown."""
+    holder, said = _read_json(place.folder / LOCK_NAME), _read_json(place.status)
+    pid, since = holder.get("pid"), holder.get("since")
+    if said.get("pid") != pid or said.get("state") != "running" or _started_before(said, since):
+        return Standing(
+            job.name,
+            "running",
+            phase="starting",
+            pid=pid,
+            started_at=since,
+            note=str(holder.get("command", "")),
+        )
+    rows = said.get("rows", {})
+    return Standing(
+        job.name,
+        "running",
+        rows=Books(**{word: int(rows.get(word, 0)) for word in Books.__dataclass_fields__}),
+        rejects=said.get("rejects", {}),
+        phase=said.get("phase"),
+        events_per_second=said.get("events_per_s"),
+        seconds_left=said.get("left_s"),
+        attempts=said.get("attempts", 0),
+        retries=said.get("retries", 0),
+        loads=said.get("load", 0),
+        started_at=said.get("started_at"),
+        updated_at=said.get("updated_at"),
+        pid=pid,
+        note=said.get("note", ""),
+    )
+
+
+def _started_before(said: dict[str, Any], since: float | None) -> bool:
+    return since is not None and float(said.get("started_at", 0.0)) < since
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, encoding="utf-8") as file:
+            value = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,122 @@
+"""Finds rows whose event id an earlier row of the load already has: exactly, in bounded memory.
+
+A 64-bit hash of each id goes to a scratch file, 8 bytes a row. At the end the hashes are taken in buckets small enough
+to sort; those that occur twice are candidates, and only a candidate's full id, read back from its part, decides. Equal ids
+have equal hashes, so none is missed; unequal ones are told apart by the ids themselves, so none is taken wrongly.
+Repeats within one part never become candidates: they are found at once.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+import polars_hash  # noqa: F401 - registers the `nchash` namespace
+
+from etl.private import open_private
+from etl.stage.parts import explain_disk
+
+__all__ = ["DuplicateFinder"]
+
+BUCKET_ROWS: Final = 4_000_000
+CHUNK_ROWS: Final = 4_000_000
+# A row that is already known to be a repeat takes no part in the search: it is left out of every bucket.
+_SETTLED: Final = np.uint64(0)
+
+
+class DuplicateFinder:
+    """Takes the ids of a load part by part; gives back, for each part, which of its rows are duplicates.
+
+    `read_ids(part)` returns the ids of a part again, in order.
+    """
+
+    def __init__(self, scratch: Path, read_ids: Callable[[int], pl.Series]) -> None:
+        self._path = scratch
+        self._read_ids = read_ids
+        self._flags: list[np.ndarray] = []
+        try:
+            self._file = open_private(scratch)
+        except OSError as error:
+            raise explain_disk(error, scratch) from None
+
+    def add(self, ids: pl.Series) -> None:
+        """Take the ids of the next part. Raises `StateError` where the disk won't have them."""
+        hashes = _hash(ids) | np.uint64(1)
+        if pl.Series(hashes).n_unique() == len(ids):  # hashes that differ settle it, several times as fast as the ids
+            repeats = np.zeros(len(ids), bool)
+        else:
+            repeats = (~ids.is_first_distinct()).to_numpy().copy()
+            hashes = np.where(repeats, _SETTLED, hashes)
+        self._flags.append(repeats)
+        try:
+            hashes.tofile(self._file)
+        except OSError as error:
+            raise explain_disk(error, self._path) from None
+
+    def find(self) -> tuple[list[np.ndarray], str]:
+        """Return for each part a Boolean array, true where an earlier row has the same id; and a digest of all ids.
+
+        The digest is that of a set: the order of the rows doesn't change it.
+        """
+        try:
+            self._file.close()
+            starts = np.cumsum([0, *(len(flags) for flags in self._flags)])
+            total = int(starts[-1])
+            buckets = max(1, -(-total // BUCKET_ROWS))
+            for bucket in range(buckets):
+                self._settle(self._candidates(bucket, buckets), starts)
+            digest = self._digest(starts)
+            self._path.unlink()
+        except OSError as error:
+            raise explain_disk(error, self._path) from None
+        return self._flags, digest
+
+    def _candidates(self, bucket: int, buckets: int) -> np.ndarray:
+        """Return the positions, ascending, of the bucket's rows whose hash occurs more than once."""
+        positions: list[np.ndarray] = []
+        hashes: list[np.ndarray] = []
+        offset = 0
+        with self._path.open("rb") as file:
+            while len(chunk := np.fromfile(file, np.uint64, CHUNK_ROWS)):
+                wanted = chunk != _SETTLED
+                if buckets > 1:
+                    wanted &= (chunk >> np.uint64(1)) % np.uint64(buckets) == bucket
+                places = np.flatnonzero(wanted)
+                positions.append(places + offset)
+                hashes.append(chunk[places])
+                offset += len(chunk)
+        if not positions:
+            return np.empty(0, np.int64)
+        where, what = np.concatenate(positions), np.concatenate(hashes)
+        ordered = np.sort(what)
+        repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+        return where[np.isin(what, repeated)] if len(repeated) else np.empty(0, np.int64)
+
+    def _digest(self, starts: np.ndarray) -> str:
+        total = 0
+        with self._path.open("rb") as file:
+            for repeats in self._flags:
+                hashes = np.fromfile(file, np.uint64, len(repeats))
+                total += int(hashes[~repeats].sum(dtype=np.uint64))
+        return (
+            f"xxh3-sum:{total % 2**64:016x}:{int(starts[-1] - sum(repeats.sum() for repeats in self._flags))}"
+        )
+
+    def _settle(self, positions: np.ndarray, starts: np.ndarray) -> None:
+        """Compare the candidates by their full ids, and mark all but the first of each."""
+        if not len(positions):
+            return
+        parts = np.searchsorted(starts, positions, side="right") - 1
+        frames = []
+        for part in np.unique(parts):
+            indices = positions[parts == part] - starts[part]
+            ids = self._read_ids(int(part)).gather(indices)
+            frames.append(pl.DataFrame({"part": np.full(len(indices), part), "index": indices, "id": ids}))
+        candidates = pl.concat(frames)
+        for (part,), rows in candidates.filter(~pl.col("id").is_first_distinct()).group_by("part"):
+            self._flags[int(part)][rows["index"].to_numpy()] = True
+
+
+def _hash(ids: pl.Series) -> np.ndarray:
+    return ids.to_frame("id").select(pl.col("id").nchash.xxh3_64()).to_series().to_numpy()  # type: ignore[attr-defined]

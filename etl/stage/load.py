@@ -1,0 +1,196 @@
+"""Stages a load: events and rejects into parts, aside, then renamed into place in one step.
+
+Killed anywhere before the rename, there is only a folder that the next staging removes. The caller records the load
+in the ledger after `stage_load` returns; killed between the two, the renamed folder is removed in the same way.
+"""
+
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import polars as pl
+
+from etl.private import make_private_folder, sync_folder
+from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed
+from etl.stage.duplicates import DuplicateFinder
+from etl.stage.numbering import number_repeats
+from etl.stage.parts import (
+    events_path,
+    explain_disk,
+    load_folder,
+    read_part,
+    rejects_path,
+    taken_path,
+    write_part,
+)
+from etl.staged import MAX_PART_EVENTS, StagedPart
+
+__all__ = ["LoadWriter", "Staged"]
+
+WRITES_AHEAD: Final = 2
+EVENT_COLUMNS: Final = ("file", "row", "id", "body", "created_at", "type", "entity_type", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What `LoadWriter` made: the parts with their duplicates marked, the counts, a digest of all ids."""
+
+    parts: tuple[StagedPart, ...]
+    read: int
+    skipped: int
+    rejected: int
+    ids_digest: str
+    rows_of_file: dict[int, int]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Frames on their way into parts of a given size."""
+
+    most_rows: int
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    rows: int = 0
+
+    def add(self, frame: pl.DataFrame) -> Iterable[pl.DataFrame]:
+        """Take a frame; yield each full part that it completes."""
+        while self.rows + frame.height >= self.most_rows:
+            room = self.most_rows - self.rows
+            yield pl.concat([*self.frames, frame[:room]])
+            self.frames, self.rows, frame = [], 0, frame[room:]
+        if frame.height:
+            self.frames.append(frame)
+            self.rows += frame.height
+
+    def rest(self) -> Iterable[pl.DataFrame]:
+        """Yield the last, short part, if there is one."""
+        if self.rows:
+            yield pl.concat(self.frames)
+        self.frames, self.rows = [], 0
+
+
+class LoadWriter:
+    """Writes one load into a folder aside. A context manager: an error removes what was written."""
+
+    def __init__(self, job_folder: Path, number: int, *, numbers_repeats: bool) -> None:
+        self._target = load_folder(job_folder, number)
+        self._folder = self._target.with_name(f".staging-{number:06d}")
+        self._numbers_repeats = numbers_repeats
+        self._events = _Pending(MAX_PART_EVENTS)
+        self._rejects = _Pending(MAX_PART_EVENTS)
+        self._n_rejects_parts = 0
+        self._read = self._skipped = self._rejected = 0
+        self._rows_of_file: dict[int, int] = {}
+        self._writer = ThreadPoolExecutor(1, "stage")
+        self._writes: list[Future[tuple[int, str]]] = []
+        self._sizes: list[int] = []
+
+    def __enter__(self) -> Self:
+        try:
+            for leftover in (self._folder, self._target):
+                if leftover.is_symlink():
+                    leftover.unlink()
+                elif leftover.exists():
+                    shutil.rmtree(leftover)
+            make_private_folder(self._folder)
+            self._finder = DuplicateFinder(self._folder / "hashes", self._read_ids)
+        except OSError as error:
+            raise explain_disk(error, self._folder) from None
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._writer.shutdown(wait=True, cancel_futures=True)
+        if kind is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def add(self, file: int, transformed: Transformed, malformed: tuple[MalformedRecord, ...]) -> None:
+        """Take what became of some rows of the file at position `file`. Raises `StateError`."""
+        events, rejects = transformed.events, transformed.rejects
+        if malformed:
+            rejects = pl.concat([rejects, _to_frame(malformed)]).sort("row")
+        read = events.height + rejects.height + transformed.skipped
+        self._read += read
+        self._skipped += transformed.skipped
+        self._rejected += rejects.height
+        self._rows_of_file[file] = self._rows_of_file.get(file, 0) + read
+        position = pl.lit(file, pl.UInt32).alias("file")
+        for part in self._events.add(events.with_columns(position)):
+            self._write_events(part)
+        for part in self._rejects.add(rejects.with_columns(position)):
+            self._write_rejects(part)
+
+    def note_taken(self, taken: pl.DataFrame) -> None:
+        """Keep with the load which rejects it takes up again. Raises `StateError`."""
+        write_part(taken, taken_path(self._folder))
+
+    def finish(self) -> Staged:
+        """Write what is left, find the duplicates, and put the folder into its place, durable."""
+        for part in self._events.rest():
+            self._write_events(part)
+        for part in self._rejects.rest():
+            self._write_rejects(part)
+        written = [write.result() for write in self._writes]
+        if self._numbers_repeats:
+            written = number_repeats(self._folder, written)
+            for number in range(len(written)):
+                self._finder.add(self._read_ids(number))
+        flags, digest = self._finder.find()
+        parts = tuple(
+            StagedPart(
+                number=number,
+                events=len(repeats),
+                size_bytes=size,
+                sha256=sha256,
+                duplicates=np.packbits(repeats, bitorder="little").tobytes(),
+                n_duplicate=int(repeats.sum()),
+            )
+            for number, ((size, sha256), repeats) in enumerate(zip(written, flags, strict=True))
+        )
+        self._put_in_place()
+        return Staged(parts, self._read, self._skipped, self._rejected, digest, self._rows_of_file)
+
+    def _write_events(self, frame: pl.DataFrame) -> None:
+        number = len(self._sizes)
+        self._sizes.append(frame.height)
+        columns = [*EVENT_COLUMNS, *(["name"] if "name" in frame.columns else [])]
+        if not self._numbers_repeats:
+            self._finder.add(frame["id"])
+        if len(self._writes) >= WRITES_AHEAD:
+            self._writes[-WRITES_AHEAD].result()
+        self._writes.append(
+            self._writer.submit(write_part, frame.select(columns), events_path(self._folder, number))
+        )
+
+    def _write_rejects(self, frame: pl.DataFrame) -> None:
+        write_part(frame.select("file", *REJECT_SCHEMA), rejects_path(self._folder, self._n_rejects_parts))
+        self._n_rejects_parts += 1
+
+    def _read_ids(self, part: int) -> pl.Series:
+        if part < len(self._writes):
+            self._writes[part].result()
+        return read_part(events_path(self._folder, part), ["id"])["id"]
+
+    def _put_in_place(self) -> None:
+        try:
+            sync_folder(self._folder)
+            self._folder.rename(self._target)
+            sync_folder(self._target.parent)
+        except OSError as error:
+            raise explain_disk(error, self._target) from None
+
+
+def _to_frame(malformed: tuple[MalformedRecord, ...]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            (record.row, record.line, record.code.value, "", "", record.reason, None, record.raw)
+            for record in malformed
+        ],
+        schema=REJECT_SCHEMA,
+        orient="row",
+    )

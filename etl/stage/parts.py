@@ -1,0 +1,160 @@
+"""Parts on disk: Parquet files of events and of rejects, written whole, fsynced, private; read by place.
+
+Columns of an event part: `file` (position in the load), `row`, `id`, `body`, `created_at`, `type`, `entity_type`, `source` (the original
+columns as JSON). Of a reject part: `file` and the columns of `etl.rows.REJECT_SCHEMA`.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.delivery import Outgoing
+from etl.errors import StateError
+from etl.private import explain_os_error, open_private
+
+__all__ = [
+    "check_part",
+    "events_path",
+    "explain_disk",
+    "ids_path",
+    "load_folder",
+    "read_outgoing",
+    "read_part",
+    "refused_path",
+    "rejects_path",
+    "remove_part",
+    "retire_part",
+    "taken_path",
+    "write_part",
+]
+
+# lz4 costs staging the least; parts live only until their load is complete.
+COMPRESSION: Final = "lz4"
+_SYSTEM_ERROR: Final = re.compile(r"(?:os error|errno) (\d+)")
+
+
+def load_folder(job_folder: Path, load: int) -> Path:
+    """Where the parts of a load are."""
+    return job_folder / "loads" / f"{load:06d}"
+
+
+def events_path(folder: Path, part: int) -> Path:
+    """Where an event part of the load in `folder` is."""
+    return folder / f"events-{part:05d}.parquet"
+
+
+def ids_path(folder: Path, part: int) -> Path:
+    """Where the ids of a part are kept once its events may go."""
+    return folder / f"ids-{part:05d}.parquet"
+
+
+def rejects_path(folder: Path, number: int) -> Path:
+    """Where a reject part of the load in `folder` is."""
+    return folder / f"rejects-{number:05d}.parquet"
+
+
+def taken_path(folder: Path) -> Path:
+    """Where a load of retried rejects says which rejects it took: `load`, `file` (its name) and `row`."""
+    return folder / "taken.parquet"
+
+
+def write_part(frame: pl.DataFrame, path: Path) -> tuple[int, str]:
+    """Write `frame` as a private, durable Parquet file; return its size in bytes and its SHA-256.
+
+    Raises `StateError` where the disk won't have it.
+    """
+    try:
+        with open_private(path) as file:
+            frame.write_parquet(file, compression=COMPRESSION, statistics=False)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            return size, hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO has readinto
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise explain_disk(error, path) from None
+
+
+def check_part(path: Path, size_bytes: int, sha256: str) -> None:
+    """Raise `StateError` where a staged part is gone or is not what was written."""
+    try:
+        with path.open("rb") as file:
+            whole = os.fstat(file.fileno()).st_size == size_bytes
+            same = whole and hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError as error:
+        raise explain_disk(error, path) from None
+    if not same:
+        raise StateError(
+            f"Expected the staged part as it was written, found it changed - {path}",
+            "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same ids",
+        )
+
+
+def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Return a part, or some of its columns; raises `StateError` where it can't be read."""
+    try:
+        table = pq.read_table(path, columns=columns, memory_map=False)
+    except (OSError, pa.ArrowException) as error:
+        raise explain_disk(error, path) from None
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def read_outgoing(path: Path, part: int, indices: list[int]) -> Iterator[Outgoing]:
+    """Yield the events of a part at `indices`, in that order: their ids and exact bytes."""
+    frame = read_part(path, ["id", "body"])
+    for start in range(0, len(indices), 4096):
+        some = indices[start : start + 4096]
+        chosen = frame[some]
+        bodies = chosen["body"].cast(pl.Binary).to_list()
+        for index, event_id, body in zip(some, chosen["id"].to_list(), bodies, strict=True):
+            yield Outgoing(part, index, event_id, body)
+
+
+def explain_disk(error: Exception, path: Path) -> StateError:
+    """Return what a person reads when a part can't be written or read: what is safe, and what to do."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return explain_os_error(error, path)
+    reason = next(iter(str(error).splitlines()), "")[:200] or "unreadable"
+    # Polars and Arrow put the system's own error into a text.
+    if found := _SYSTEM_ERROR.search(reason):
+        number = int(found[1])
+        return explain_os_error(OSError(number, os.strerror(number)), path)
+    return StateError(
+        f"Expected a part that can be written and read, found: {reason} - {path}",
+        "Free space or mend the disk, then run the same command again: what was recorded is safe. Where the part itself is damaged: "
+        "restore it from a backup, or start the job over with backfill reset",
+    )
+
+
+def refused_path(folder: Path, part: int) -> Path:
+    """Where the events of a part that the server refused are kept once the part may go."""
+    return folder / f"refused-{part:05d}.parquet"
+
+
+def retire_part(folder: Path, part: int, refused: list[int]) -> None:
+    """Put the ids of a part, and what the report needs of its refused events, beside it; the part may then go.
+
+    Raises `StateError` where the disk won't have them; doing it again changes nothing.
+    """
+    path = events_path(folder, part)
+    write_part(read_part(path, ["file", "row", "id", "created_at", "type"]), ids_path(folder, part))
+    if refused:
+        events = read_part(path, ["file", "row", "id", "source", "body"]).with_row_index("index")
+        write_part(events[refused], refused_path(folder, part))
+
+
+def remove_part(folder: Path, part: int) -> None:
+    """Remove the events of a retired part; not being there is fine."""
+    try:
+        events_path(folder, part).unlink(missing_ok=True)
+    except OSError as error:
+        raise explain_disk(error, folder) from None

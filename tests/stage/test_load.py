@@ -1,0 +1,152 @@
+import stat
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.errors import StateError
+from etl.reject import RejectCode
+from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed
+from etl.stage import load as load_module
+from etl.stage.duplicates import DuplicateFinder
+from etl.stage.load import LoadWriter
+from etl.stage.parts import (
+    check_part,
+    events_path,
+    explain_disk,
+    ids_path,
+    load_folder,
+    read_outgoing,
+    read_part,
+    refused_path,
+    rejects_path,
+    remove_part,
+    retire_part,
+    taken_path,
+    write_part,
+)
+
+
+def events(ids: list[str], first_row: int = 1) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "row": pl.Series(range(first_row, first_row + len(ids)), dtype=pl.UInt32),
+            "id": ids,
+            "body": [f'{{"id":"{one}"}}' for one in ids],
+            "created_at": pl.Series([0] * len(ids), dtype=pl.Datetime("us", "UTC")),
+            "type": "t",
+            "entity_type": "search",
+            "source": "{}",
+        },
+        schema_overrides={"id": pl.String, "body": pl.String},
+    )
+
+
+def transformed(ids: list[str], skipped: int = 0) -> Transformed:
+    return Transformed(events(ids), pl.DataFrame(schema=REJECT_SCHEMA), skipped)
+
+
+def test_a_load_is_in_its_place_with_its_counts_and_its_duplicates(tmp_path: Path) -> None:
+    with LoadWriter(tmp_path, 1, numbers_repeats=False) as writer:
+        writer.add(0, transformed(["a", "b", "a"], skipped=2), (MalformedRecord(4, 5, RejectCode.MALFORMED_RECORD, "cut", "x"),))
+        writer.add(1, transformed(["b", "c"]), ())
+        writer.note_taken(pl.DataFrame({"load": [1], "file": ["a"], "row": [1]}))
+        staged = writer.finish()
+    assert (staged.read, staged.skipped, staged.rejected, staged.rows_of_file) == (8, 2, 1, {0: 6, 1: 2})
+    (part,) = staged.parts
+    flags = np.unpackbits(np.frombuffer(part.duplicates, np.uint8), bitorder="little")[: part.events]
+    assert (flags.tolist(), part.n_duplicate) == ([0, 0, 1, 1, 0], 2)
+    folder = load_folder(tmp_path, 1)
+    check_part(events_path(folder, 0), part.size_bytes, part.sha256)
+    assert read_part(rejects_path(folder, 0))["line"].to_list() == [5]
+    assert taken_path(folder).exists()
+    assert [(out.index, out.id, out.body) for out in read_outgoing(events_path(folder, 0), 0, [1, 4])] == [
+        (1, "b", b'{"id":"b"}'),
+        (4, "c", b'{"id":"c"}'),
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["events-00000.parquet", "rejects-00000.parquet", "taken.parquet"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_parts_have_no_more_events_than_a_bitmap_has_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_module.MAX_PART_EVENTS == 65_536
+    with LoadWriter(tmp_path, 1, numbers_repeats=False) as writer:
+        for start in range(0, 150_000, 50_000):
+            writer.add(0, transformed([str(n) for n in range(start, start + 50_000)]), ())
+        staged = writer.finish()
+    assert [part.events for part in staged.parts] == [65_536, 65_536, 18_928]
+
+
+def test_an_error_leaves_nothing_and_a_leftover_is_removed(tmp_path: Path) -> None:
+    def fail() -> None:
+        with LoadWriter(tmp_path, 1, numbers_repeats=False) as writer:
+            writer.add(0, transformed(["a"]), ())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list((tmp_path / "loads").iterdir()) == []
+    (tmp_path / "loads" / ".staging-000001").mkdir()
+    (tmp_path / "loads" / "000001").mkdir()
+    (tmp_path / "loads" / "000001" / "events-00007.parquet").write_bytes(b"old")
+    with LoadWriter(tmp_path, 1, numbers_repeats=False) as writer:
+        writer.add(0, transformed(["a"]), ())
+        writer.finish()
+    assert [path.name for path in load_folder(tmp_path, 1).iterdir()] == ["events-00000.parquet"]
+
+
+def test_repeats_are_numbered_each_within_its_file(tmp_path: Path) -> None:
+    with LoadWriter(tmp_path, 1, numbers_repeats=True) as writer:
+        writer.add(0, transformed(["a" * 36, "b" * 36, "a" * 36, "a" * 36]), ())
+        writer.add(1, transformed(["a" * 36]), ())
+        staged = writer.finish()
+    ids = read_part(events_path(load_folder(tmp_path, 1), 0))["id"].to_list()
+    assert len(set(ids)) == 4
+    assert ids[0] == ids[4] == "a" * 36
+    assert staged.parts[0].n_duplicate == 1, "the same event in two files is one event"
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6), min_size=1, max_size=6))
+def test_duplicates_are_exactly_the_rows_whose_id_an_earlier_row_has(tmp_path_factory, parts: list[list[str]]) -> None:
+    series = [pl.Series("id", part) for part in parts]
+    finder = DuplicateFinder(tmp_path_factory.mktemp("ids") / "hashes", lambda part: series[part])
+    for one in series:
+        finder.add(one)
+    flags, digest = finder.find()
+    seen: set[str] = set()
+    expected = [[one in seen or seen.add(one) is not None for one in part] for part in parts]
+    assert [list(map(bool, flag)) for flag in flags] == expected
+    assert digest.endswith(f":{len(seen)}")
+
+
+def test_a_retired_part_keeps_its_ids_and_what_was_refused(tmp_path: Path) -> None:
+    folder = tmp_path
+    write_part(events(["a", "b", "c"]).with_columns(pl.lit(0, pl.UInt32).alias("file")), events_path(folder, 0))
+    for _ in range(2):
+        retire_part(folder, 0, [1])
+    remove_part(folder, 0)
+    remove_part(folder, 0)
+    assert read_part(ids_path(folder, 0))["id"].to_list() == ["a", "b", "c"]
+    assert read_part(refused_path(folder, 0)).select("index", "row", "id").rows() == [(1, 2, "b")]
+    assert not events_path(folder, 0).exists()
+
+
+def test_a_part_that_changed_or_is_gone_is_refused(tmp_path: Path) -> None:
+    size, sha256 = write_part(events(["a"]), tmp_path / "part")
+    (tmp_path / "part").write_bytes(b"x" * size)
+    with pytest.raises(StateError, match="found it changed"):
+        check_part(tmp_path / "part", size, sha256)
+    with pytest.raises(StateError, match="No such file"):
+        check_part(tmp_path / "gone", size, sha256)
+    with pytest.raises(StateError, match="Expected a part that can be written and read"):
+        read_part(tmp_path / "part")
+
+
+def test_a_full_disk_is_told_from_the_text_of_a_library_too() -> None:
+    told = explain_disk(pl.exceptions.ComputeError("No space left on device (os error 28)"), Path("p"))
+    assert told.problem == "Expected room to write, found the disk full - p"
+    assert "safe" in told.fix
