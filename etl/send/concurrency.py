@@ -3,16 +3,16 @@
 Theory of operation. As Vector's adaptive request concurrency and Netflix's concurrency-limits do, the latency of an
 unloaded server is remembered as the base, and more in flight is right as long as latency stays near it. The run starts
 with one request, whose answer shows that the key and the endpoint are right, then doubles each window until latency
-rises; after that the limit grows by its square root and shrinks in proportion as latency passes the tolerance.
-Failures shrink it by their share: so a tenth of answers lost balances at about a hundred, and a half at four.
+rises; after that the limit grows by its square root and shrinks in proportion as latency passes the tolerance. Failures shrink it by their share: a tenth of answers lost balances at about a hundred, a half at four.
 
-Tolerance: twice the base, plus 1 ms: a full server may make us queue once. The 1 ms matters for a server in the same
-rack only: what queues for so short a time is what keeps it and us busy. Medians of a window, not single times, are
-compared, so a server whose times vary is not mistaken for a full one.
+Tolerance: twice the base, plus 3 ms: a full server may make us queue once. The 3 ms matter for a server in the same
+rack only: what queues for so short a time is what keeps it and us busy, and a busy machine of ours looks the same.
+Medians of a window, not single times, are compared, so a server whose times vary is not mistaken for a full one.
 
 A base that was measured under load would let the limit creep up for ever. So every 30 s, if the limit is in use, two
-windows run at a quarter of it, and the second gives the base anew; a path that became longer is learnt the same way.
-Alone in flight, a request waits for no other: whatever it takes is the base, and the doubling starts again.
+windows run at an eighth of it, and the second gives the base anew; a path that became longer is learnt the same way.
+Latency alone takes the limit down to four and no further. There requests hardly wait for one another: whatever they
+take is the base, and the doubling starts again.
 
 Rule: pure; a window's numbers in, the next limit out. Windows in which the limit was not what held the run back
 (a rate did, or the ledger) raise nothing.
@@ -27,7 +27,7 @@ MAX_IN_FLIGHT: Final = 1024
 START_LIMIT: Final = 4
 MIN_WINDOW_SECONDS: Final = 0.1
 TOLERANCE: Final = 2.0
-SLACK_SECONDS: Final = 0.001
+SLACK_SECONDS: Final = 0.003
 IN_USE: Final = 0.6
 REBASE_AFTER_SECONDS: Final = 30.0
 REBASE_ABOVE: Final = 16
@@ -44,7 +44,7 @@ class Window(NamedTuple):
 
 
 class Concurrency(NamedTuple):
-    """The limit, and what it was found from. `rebasing` counts the windows left at a quarter of the limit."""
+    """The limit, and what it was found from. `rebasing` counts the windows left at an eighth of the limit."""
 
     limit: float = START_LIMIT
     base_latency_seconds: float | None = None
@@ -55,7 +55,7 @@ class Concurrency(NamedTuple):
     @property
     def in_flight(self) -> int:
         """How many requests may be in flight now."""
-        return max(1, int(self.limit / 4 if self.rebasing else self.limit))
+        return max(1, int(self.limit / 8 if self.rebasing else self.limit))
 
 
 def window_seconds(concurrency: Concurrency) -> float:
@@ -72,7 +72,7 @@ def next_concurrency(state: Concurrency, window: Window, now: float) -> Concurre
     if state.rebasing:
         return _rebased(state, latency, now)
     base, is_starting = state.base_latency_seconds, state.is_starting
-    if latency is not None and state.in_flight == 1:
+    if latency is not None and state.in_flight <= START_LIMIT:
         base, is_starting = latency, True
     elif latency is not None:
         base = latency if base is None else min(base, latency)
@@ -98,7 +98,7 @@ def _next_limit(
     if latency is not None and base is not None:
         tolerated = TOLERANCE * base + SLACK_SECONDS
         if latency > tolerated:
-            return limit * max(0.7, tolerated / latency), False
+            return min(limit, max(START_LIMIT, limit * max(0.7, tolerated / latency))), False
     if not held_back:
         return limit, state.is_starting and failed_share == 0
     if state.is_starting and failed_share == 0:

@@ -149,9 +149,8 @@ class Courier:
         if verdict.status != 429:
             # While the breaker is open its probes set the pace.
             is_up = gate.breaker.state is breaker.BreakerState.CLOSED
-            if is_up and not await gate.nap(
-                backoff.backoff_seconds(attempts, self._rng, gate.longest_wait_seconds)
-            ):
+            longest_seconds = min(gate.longest_wait_seconds, self._patience_seconds / 4)
+            if is_up and not await gate.nap(backoff.backoff_seconds(attempts, self._rng, longest_seconds)):
                 return False
             while wait := self._reckon_retry():
                 if not await gate.nap(wait):

@@ -15,6 +15,7 @@ from pyreqwest.exceptions import (
     RequestError,
     RequestTimeoutError,
 )
+from pyreqwest.http import Url
 
 from etl.send.endpoint import Endpoint
 from etl.send.transport import CONNECT_TIMEOUT_SECONDS, Answer, FailureKind, TransportFailure, without_key
@@ -38,6 +39,8 @@ class PyreqwestTransport:
         clients = -(-max_connections // _STREAMS_PER_CLIENT) if is_tls else 1
         self.url = endpoint.url
         self._headers = headers
+        # Parsed once: the text would be parsed again for each request.
+        self._parsed_url = Url(endpoint.url)
         self._clients = [
             _build_client(endpoint, headers, timeout_seconds, max_connections, is_tls) for _ in range(clients)
         ]
@@ -46,7 +49,7 @@ class PyreqwestTransport:
     async def post(self, body: bytes) -> Answer:
         """Return the server's answer to `body`; raises `TransportFailure` where none came."""
         try:
-            response = await next(self._posts)(self.url).body_bytes(body).build().send()
+            response = await next(self._posts)(self._parsed_url).body_bytes(body).build().send()
             answer_body = (await response.bytes()).to_bytes()
         except RequestError as error:
             raise _failure(error) from None

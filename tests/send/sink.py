@@ -23,7 +23,7 @@ class Request(NamedTuple):
 
     @property
     def id(self) -> str:
-        return orjson.loads(self.body)["id"]
+        return str(orjson.loads(self.body)["id"])
 
 
 class Reply(NamedTuple):

@@ -63,14 +63,14 @@ def test_with_nothing_to_stop_it_the_limit_goes_to_1024_and_no_further() -> None
 
 def test_a_server_in_the_same_rack_gets_a_few_dozen() -> None:
     server = Server(0.0003, 30_000)
-    limits = [limit for at, limit in run(server, 300) if at > 2]
+    limits = [limit for at, limit in run(server, 150) if at > 2]
     assert max(limits) < 150
     assert share_of_capacity(server, [(0.0, limit) for limit in limits]) > 0.95
 
 
 def test_a_full_server_is_not_queued_at_for_ever_longer() -> None:
     server = Server(0.02, 1000)
-    limits = [limit for at, limit in run(server, 600) if at > 5]
+    limits = [limit for at, limit in run(server, 200) if at > 5]
     assert max(limits) <= 60  # 20 are enough; 40 make each wait as long again
     assert sum(limits) / len(limits) >= 20
 

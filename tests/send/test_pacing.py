@@ -31,7 +31,7 @@ def test_no_window_holds_more_than_rate_and_burst(rate: float, gaps: list[float]
             assert last - first + 1 <= burst + rate * (sent[last] - sent[first]) + 1e-6 * (1 + rate)
 
 
-@given(st.floats(100, 20_000), st.floats(0, 0.009), st.integers(0, 2**32))
+@given(st.floats(100, 20_000), st.floats(0, 0.05), st.integers(0, 2**32))
 def test_a_sender_that_wakes_late_keeps_the_rate(rate: float, latest: float, seed: int) -> None:
     now, rng = 50.0, random.Random(seed)
     start = now
@@ -42,7 +42,7 @@ def test_a_sender_that_wakes_late_keeps_the_rate(rate: float, latest: float, see
             now += wait + rng.uniform(0, latest)
         limiter = pacing.admit(limiter, now)
     assert (count - pacing.burst_of(rate)) / rate <= now - start + 1e-6
-    assert now - start <= count / rate + 0.02
+    assert now - start <= count / rate + 0.1
 
 
 @given(RATES, st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
@@ -53,8 +53,8 @@ def test_no_jump_of_a_clock_stops_the_limiter_for_longer_than_one_interval(
     assert 0 <= pacing.seconds_to_next(limiter, then) <= limiter.interval_seconds
 
 
-@pytest.mark.parametrize(("rate", "burst"), [(0.1, 1), (20, 1), (50, 1), (100, 2), (1000, 20), (5000, 100)])
-def test_the_burst_is_what_the_rate_lets_go_in_20_ms(rate: float, burst: int) -> None:
+@pytest.mark.parametrize(("rate", "burst"), [(0.1, 1), (10, 1), (20, 2), (100, 10), (1000, 100), (5000, 500)])
+def test_the_burst_is_what_the_rate_lets_go_in_100_ms(rate: float, burst: int) -> None:
     assert pacing.burst_of(rate) == burst
 
 
@@ -139,7 +139,6 @@ def run_against(
         (200, 1000, None, True),
         (20, 20, None, True),
         (20, 20, None, False),
-        (1500, 1500, None, True),
         (200, 0, 1.0, True),
         (200, 0, 1.0, False),
         (200, 0, 10.0, True),

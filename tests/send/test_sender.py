@@ -247,10 +247,10 @@ def test_told_to_stop_it_takes_nothing_new_and_settles_what_is_in_flight() -> No
         stop = asyncio.Event()
         progress = SendProgress()
         async with Sink(lambda request: Reply(body=request.body, delay_seconds=0.1)) as sink:
-            asyncio.get_running_loop().call_later(0.65, stop.set)
-            sent = await send(sink.url, 100_000, concurrency=30, stop=stop, progress=progress)
+            asyncio.get_running_loop().call_later(0.8, stop.set)
+            sent = await send(sink.url, 5000, concurrency=30, stop=stop, progress=progress)
             assert sent.report.stopped == "interrupted"
-            assert sent.report.elapsed_seconds < 1.2
+            assert sent.report.elapsed_seconds < 2
             assert len(sent.delivered) == len(sink.requests) > 30
             assert sent.report.unanswered == 0
             assert progress.state == "stopping"

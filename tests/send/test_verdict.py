@@ -34,19 +34,19 @@ def expected_outcome(status: int) -> tuple[Outcome, RejectCode | None, str | Non
     return Outcome.REJECTED, RejectCode.SERVER_REJECTED, None
 
 
-@pytest.mark.parametrize("status", range(200, 600))
-def test_every_status_means_what_the_contract_says(status: int) -> None:
-    verdict = classify(status)
-    assert (verdict.outcome, verdict.code, verdict.stops) == expected_outcome(status)
-    assert verdict.is_uncertain == (202 <= status < 300)
+def test_every_status_means_what_the_contract_says() -> None:
+    for status in range(200, 600):
+        verdict = classify(status)
+        assert (verdict.outcome, verdict.code, verdict.stops) == expected_outcome(status), status
+        assert verdict.is_uncertain == (202 <= status < 300), status
 
 
-@pytest.mark.parametrize("status", range(300, 600))
 @pytest.mark.parametrize("body", [b"", STORED, b"<html>", b'{"code":"x"}'])
-def test_a_body_changes_nothing_about_an_error(status: int, body: bytes) -> None:
-    verdict = classify(status, body)
-    assert (verdict.outcome, verdict.code, verdict.stops) == expected_outcome(status)
-    assert str(status) in verdict.reason
+def test_a_body_changes_nothing_about_an_error(body: bytes) -> None:
+    for status in range(300, 600):
+        verdict = classify(status, body)
+        assert (verdict.outcome, verdict.code, verdict.stops) == expected_outcome(status), status
+        assert str(status) in verdict.reason
 
 
 LIES = [
