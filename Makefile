@@ -41,8 +41,12 @@ fix: install ## format the code, mend what the linter can, refresh the docs
 bench: install ## measure the performance targets, as a table of ratios (needs nginx and wrk for the full one)
 	$(BIN)/python -m tests.bench
 
+soak: install ## survive every fault for real, many times; needs root and strace for some
+	$(BIN)/python tests/faults/soak.py
+	$(BIN)/python -m tests.read.soak
+
 lock: ## refresh requirements.lock from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --group dev pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean: ## remove what the other targets made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist jobs/.backfill

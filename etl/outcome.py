@@ -45,9 +45,14 @@ class Outcome:
         return self.sent_now / self.send_seconds if self.send_seconds > 0 else 0.0
 
     def _repr_html_(self) -> str:
-        rows = [*self.to_json()["rows"].items(), *((f"rejected: {code}", n) for code, n in self.rejects.items())]
+        rows = [
+            *self.to_json()["rows"].items(),
+            *((f"rejected: {code}", n) for code, n in self.rejects.items()),
+        ]
         return render_table(
-            f"{self.job}: {self.state}, exit {self.exit_code}", rows, notes=(self.message, self.fix, *self.notes)
+            f"{self.job}: {self.state}, exit {self.exit_code}",
+            rows,
+            notes=(self.message, self.fix, *self.notes),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -91,7 +91,9 @@ def main() -> int:
         return 0
     if normalise(text) == normalise(fresh):
         return 0
-    diff = unified_diff(normalise(text).splitlines(), normalise(fresh).splitlines(), "README.md", "true", lineterm="")
+    diff = unified_diff(
+        normalise(text).splitlines(), normalise(fresh).splitlines(), "README.md", "true", lineterm=""
+    )
     print("\n".join(diff), "\nREADME.md is out of date: make fix", sep="\n", file=sys.stderr)
     return 1
 

@@ -135,6 +135,10 @@ class SourceSpec(_Table):
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
     format: Literal["csv", "tsv", "ndjson", "parquet"] | None = None
     mode: Literal["once", "incremental"] = "once"
+    on_change: Literal["error", "restage", "ignore"] = "error"
+    since: Annotated[AwareDatetime, BeforeValidator(parse_moment)] | None = None
+    until: Annotated[AwareDatetime, BeforeValidator(parse_moment)] | None = None
+    watermark: str | None = None
     csv: CsvDialect = CsvDialect()
     transform: Annotated[str, BeforeValidator(_parse_hook)] | None = None
 

@@ -35,6 +35,7 @@ class CsvReader:
         self._dialect = dialect_of(spec, source.format)
         self._head: Head = read_head(self._chunks(), source.name, spec, self._dialect)
         self.schema: dict[str, pl.DataType] = dict.fromkeys(self._head.columns, pl.String())
+        self.unread_bytes = 0
 
     def batches(self) -> Iterator[Batch]:
         """Yield the file's records in order, a few tens of thousands at a time.
@@ -43,7 +44,9 @@ class CsvReader:
         """
         row, line, rest = 1, 1 + self._head.lines, b""
         head_bytes, skips_line = self._head.size, False
-        for chunk, final in self._chunks():
+        for chunk, is_last in self._chunks():
+            # Of a file that somebody is still writing, a record that isn't finished stays unread.
+            final = is_last and self._source.end is None
             data, head_bytes = rest + chunk[head_bytes:], max(0, head_bytes - len(chunk))
             # A CR that ends the chunk may be half of a line end.
             kept = data[-1:] if not final and data.endswith(b"\r") else b""
@@ -62,6 +65,7 @@ class CsvReader:
                     break
                 row, line, data = row + batch.records, line + count_lines(data[:used]), data[used:]
             rest = data + kept
+        self.unread_bytes = len(rest)
 
     def _chunks(self) -> Iterator[tuple[bytes, bool]]:
         return open_text(self._source, self._spec.encoding, self._chunk_bytes)

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from etl.errors import InputError
 from etl.job.model import Job
@@ -23,7 +24,8 @@ class SourcePath:
     """One file to read: `name` is how the job's reader knows it, `path` is where it is.
 
     `compression` is `gzip`, `zstd`, `bzip2`, `zip` or None; `partitions` are the columns its folders' names give;
-    `etag` is what a remote store knew this version by.
+    `etag` is what a remote store knew this version by. `end` is where its whole lines end (in bytes) while somebody is
+    still writing it; None where all of it counts.
     """
 
     name: str
@@ -32,6 +34,7 @@ class SourcePath:
     compression: str | None
     partitions: Partitions = ()
     etag: str | None = None
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,21 @@ def resolve_files(job: Job, fetched: Path | None = None) -> tuple[SourcePath, ..
     return tuple(found.values())
 
 
-def fingerprint(source: SourcePath) -> Fingerprint:
-    """Return the fingerprint of the file as it is now; raises `InputError` where it can't be read."""
+def fingerprint(source: SourcePath, size: int | None = None) -> Fingerprint:
+    """Return the fingerprint of the file as it is now, or of its first `size` bytes.
+
+    Raises `InputError` where it can't be read.
+    """
     try:
         with source.path.open("rb") as file:
             state = os.fstat(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if size is None:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            else:
+                digest = _digest_start(file, size)
     except OSError as error:
         raise explain_os_error(error, source) from None
-    return Fingerprint(state.st_size, state.st_mtime_ns, digest, source.etag)
+    return Fingerprint(state.st_size if size is None else size, state.st_mtime_ns, digest, source.etag)
 
 
 def explain_os_error(error: OSError, source: SourcePath) -> InputError:
@@ -89,6 +98,14 @@ def explain_os_error(error: OSError, source: SourcePath) -> InputError:
     return InputError(
         f"Expected a readable file, found: {reason[:200]} - {source.name}", "Check the file and its disk"
     )
+
+
+def _digest_start(file: BinaryIO, size: int) -> str:
+    digest = hashlib.sha256()
+    while size > 0 and (chunk := file.read(min(size, 1 << 20))):
+        digest.update(chunk)
+        size -= len(chunk)
+    return digest.hexdigest()
 
 
 def _match(pattern: str, job: Job) -> Iterator[Fetched]:

@@ -13,6 +13,7 @@ from etl.errors import InputError
 from etl.job.model import Job
 from etl.read.csv import CsvReader
 from etl.read.files import SourcePath, resolve_files
+from etl.read.growing import find_whole_lines
 from etl.read.ndjson import NdjsonReader
 from etl.read.parquet import ParquetReader
 from etl.read.widening import fit_values, widen_schemas
@@ -44,6 +45,11 @@ class Source:
         self.has_json_flags = any(file.format == "ndjson" for file in files)
         self.schema = _unite(files, readers)
 
+    def read_size(self, index: int) -> int | None:
+        """Return how many bytes of the file at `index` its batches took; None for all of it. Read it after them."""
+        end = self.files[index].end
+        return None if end is None else end - getattr(self._readers[index], "unread_bytes", 0)
+
     def batches(self, index: int) -> Iterator[Batch]:
         """Yield the batches of the file at `index`, with the columns of `schema` (and their JSON flags)."""
         file = self.files[index]
@@ -73,13 +79,16 @@ class Source:
         return pl.DataFrame(columns)
 
 
-def open_source(job: Job, fetched: Path | None = None) -> Source:
+def open_source(job: Job, fetched: Path | None = None, *, now: float | None = None) -> Source:
     """Open every file of the job far enough to know its columns; remote ones are fetched into `fetched` first.
 
     Where `fetched` is None that is `fetched/` in the job's own place beside the job file. Raises `InputError` for what
     is missing or unreadable, `JobError` for what the job says wrongly of it, `Incomplete` where the network fails.
+    `now`, in seconds since the epoch, is given for an incremental job: what is still being written is left for later.
     """
     files = resolve_files(job, fetched)
+    if now is not None:
+        files = find_whole_lines(files, job.source.csv.encoding, now)
     return Source(files, tuple(_open_reader(file, job) for file in files))
 
 

@@ -30,9 +30,11 @@ _DAMAGE: Final = (
 
 def read_stream(source: SourcePath, chunk_bytes: int) -> Iterator[bytes]:
     """Yield the file's bytes, decompressed, at most `chunk_bytes` at a time."""
+    left = source.end
     try:
         with _open(source) as stream:
-            while chunk := stream.read(chunk_bytes):
+            while chunk := stream.read(chunk_bytes if left is None else min(left, chunk_bytes)):
+                left = None if left is None else left - len(chunk)
                 yield chunk
     except InputError:
         raise

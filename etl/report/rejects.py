@@ -75,10 +75,15 @@ def write_csv(
 
 
 def write_parquet(frames: Iterable[pl.DataFrame], out: BinaryIO) -> int:
-    """Write the rejects as typed columns, `source` as JSON text; return how many. Holds all of them in memory."""
-    frame = pl.concat([pl.DataFrame(schema=REPORT_SCHEMA), *frames])
-    frame.write_parquet(out)
-    return frame.height
+    """Write the rejects as typed columns, `source` as JSON text; return how many."""
+    import pyarrow.parquet as pq
+
+    written = 0
+    with pq.ParquetWriter(out, pl.DataFrame(schema=REPORT_SCHEMA).to_arrow().schema) as writer:
+        for frame in frames:
+            writer.write_table(frame.to_arrow())
+            written += frame.height
+    return written
 
 
 def original_columns(frames: Iterable[pl.DataFrame]) -> list[str]:

@@ -79,7 +79,11 @@ def _is_hopeless(job: Job, ledger: Ledger, load: LoadEntry) -> bool:
 def _files_changed(job: Job, folder: Path, ledger: Ledger, load: LoadEntry) -> bool:
     before = {file.path: file.sha256 for file in ledger.files(load.number)}
     try:
-        now = {file.name: fingerprint(file).sha256 for file in resolve_files(job, folder / "fetched") if file.name in before}
+        now = {
+            file.name: fingerprint(file).sha256
+            for file in resolve_files(job, folder / "fetched")
+            if file.name in before
+        }
     except InputError:
         return False
     return now != before

@@ -1,13 +1,16 @@
 """What a run says when it ends: its state, its exit code, and what to do next. Pure."""
 
 import signal
+from pathlib import Path
 from typing import NamedTuple
 
+from etl.books import Books
 from etl.errors import JobError, KeyProblem, LimitReached
+from etl.job.model import MaxRejects
 from etl.outcome import RunState
 from etl.send.account import SendReport
 
-__all__ = ["Conclusion", "conclude"]
+__all__ = ["Conclusion", "check_rejects", "conclude", "interrupted"]
 
 INCOMPLETE_CODE = 5
 
@@ -49,6 +52,18 @@ def conclude(report: SendReport | None, *, rejected: int, number: int | None) ->
             )
         case _:
             return _gave_up(report, reason)
+
+
+def check_rejects(job_path: Path, books: Books, most: MaxRejects) -> None:
+    """Raise `LimitReached` where a load with `books` has more rejects than `most`."""
+    if not most.allows(books.rejected, books.read):
+        share = 100 * books.rejected / books.read
+        raise LimitReached(
+            f"Expected at most {most.text} rejects, found {books.rejected:,} of {books.read:,} rows ({share:.1f}%) - "
+            f"[limits] max_rejects, {job_path}",
+            "Look at the rejects and mend the job or the file, or raise max_rejects, and run again; "
+            f"{'nothing more was sent' if books.delivered else 'nothing was sent'}",
+        )
 
 
 def interrupted(number: int) -> Conclusion:

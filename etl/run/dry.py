@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from etl.run.dry_warnings import find_warnings
 from etl.run.origins import field_origins
 from etl.run.place import JobPlace
 from etl.run.rows import TransformedBatch, open_rows, transform_rows
+from etl.run.window import job_window
 
 __all__ = ["DryOptions", "validate_job"]
 
@@ -61,10 +63,11 @@ def validate_job(
     started = datetime.fromtimestamp(wall_clock(), UTC)
     with progress, tempfile.TemporaryDirectory(prefix="backfill-", dir=scratch_root()) as scratch:
         survey = _Survey(job, options, Path(scratch), started)
-        for batch in survey.batches():
-            survey.add(batch)
-            progress.read(survey.books.read, survey.books.rejected)
-        return survey.conclude(clock() - began, datetime.fromtimestamp(wall_clock(), UTC))
+        with closing(survey.ids):
+            for batch in survey.batches():
+                survey.add(batch)
+                progress.read(survey.books.read, survey.books.rejected)
+            return survey.conclude(clock() - began, datetime.fromtimestamp(wall_clock(), UTC))
 
 
 def scratch_root() -> str | None:
@@ -101,7 +104,9 @@ class _Survey:
         """Yield what becomes of the rows, of a sample of each file where one is asked for."""
         for file in range(len(self.source.files)):
             left = self.options.sample
-            for batch in transform_rows(self.source, self.plan, range(file, file + 1)):
+            for batch in transform_rows(
+                self.source, self.plan, range(file, file + 1), window=job_window(self.job)
+            ):
                 yield batch
                 if left is not None:
                     left -= _rows_of(batch)

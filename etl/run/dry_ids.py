@@ -59,6 +59,10 @@ class IdAudit:
         if self._rows >= PART_ROWS:
             self._write()
 
+    def close(self) -> None:
+        """Close what is open."""
+        self._finder.close()
+
     def find(self) -> tuple[int, Iterator[pl.DataFrame]]:
         """Return how many events are duplicates, and the facts of each, part by part."""
         self._write()
@@ -112,7 +116,7 @@ class IdAudit:
 
     def _compare(self, flags: list[np.ndarray]) -> None:
         """Find examples of the duplicates, and how many differ from the first event with their id."""
-        ids = self._repeated_ids(flags, MOST_COMPARED)
+        ids = self._repeated_ids(flags, MOST_COMPARED if self._compares else MOST_EXAMPLES)
         if ids is None:
             return
         columns = ["file", "row", "id", *(["content"] if self._compares else [])]
@@ -135,12 +139,13 @@ class IdAudit:
         )
 
     def _repeated_ids(self, flags: list[np.ndarray], most: int | None) -> pl.Series | None:
-        ids = [
-            self._read(part)["id"].filter(pl.Series(repeats))
-            for part, repeats in enumerate(flags)
-            if repeats.any()
-        ]
-        if not ids:
+        found: list[pl.Series] = []
+        count = 0
+        for part, repeats in enumerate(flags):
+            if repeats.any() and (most is None or count < most):
+                found.append(self._read(part)["id"].filter(pl.Series(repeats)))
+                count += len(found[-1])
+        if not found:
             return None
-        unique = pl.concat(ids).unique()
+        unique = pl.concat(found).unique(maintain_order=True)
         return unique if most is None else unique.head(most)

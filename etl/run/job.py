@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.books import Books
-from etl.errors import BackfillError, KeyProblem, LimitReached, StateError
+from etl.errors import BackfillError, KeyProblem, StateError
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
@@ -20,7 +20,7 @@ from etl.ledger.values import LoadEntry
 from etl.outcome import Outcome
 from etl.report.progress import Progress
 from etl.run.closing import begin_sending, complete_load, discard_stale_load, retire_parts
-from etl.run.conclusion import Conclusion, conclude, interrupted
+from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
 from etl.run.mapping import accept_mapping, check_mapping
 from etl.run.place import Destination, JobPlace
@@ -172,7 +172,7 @@ class _Run:
         while self._may_go_on() and (load := self.ledger.open_load()) is not None:
             self.loads.append(load.number)
             max_rejects = self._max_rejects(load)
-            self._check_rejects(load.number, max_rejects)
+            check_rejects(self.job.path, self.ledger.books(load.number), max_rejects)
             if self.ledger.books(load.number).pending and self._events_left() != 0:
                 self._send(load.number, max_rejects)
             if self.ledger.books(load.number).pending:
@@ -202,17 +202,6 @@ class _Run:
     def _max_rejects(self, load: LoadEntry) -> MaxRejects:
         # What is retried was rejected before: that some of it is again says nothing of the job.
         return self.job.limits.max_rejects if load.kind == "files" else NO_LIMIT
-
-    def _check_rejects(self, load: int, most: MaxRejects) -> None:
-        books = self.ledger.books(load)
-        if not most.allows(books.rejected, books.read):
-            share = 100 * books.rejected / books.read
-            raise LimitReached(
-                f"Expected at most {most.text} rejects, found {books.rejected:,} of {books.read:,} rows ({share:.1f}%) - "
-                f"[limits] max_rejects, {self.job.path}",
-                "Look at the rejects and mend the job or the file, or raise max_rejects, and run again; "
-                f"{'nothing was sent' if not books.delivered else 'nothing more was sent'}",
-            )
 
     def _may_go_on(self) -> bool:
         return not self.sendings or self.sendings[-1].report.stopped is None

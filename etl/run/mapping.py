@@ -21,14 +21,15 @@ from etl.transform.hook import hook_digest
 __all__ = ["accept_mapping", "check_mapping", "mapping_fingerprint"]
 
 ACCEPTED: Final = "accepted_mapping"
+# Which rows are read, and when, changes none of them.
+WHICH_ROWS: Final = {"paths", "mode", "on_change", "since", "until", "watermark"}
 
 
 def mapping_fingerprint(job: Job) -> str:
     """Return a digest of all in the job that decides what a row's event and id are."""
     parts = {
         "event": job.event.model_dump(mode="json", exclude_defaults=True),
-        # Which files, and how often, changes no row.
-        "source": job.source.model_dump(mode="json", exclude_defaults=True, exclude={"paths", "mode"}),
+        "source": job.source.model_dump(mode="json", exclude_defaults=True, exclude=WHICH_ROWS),
     }
     if job.source.transform is not None:
         parts["transform"] = {"sha256": hook_digest(job)}
@@ -110,7 +111,9 @@ def _sample(
 
 def _stored_ids(folder: Path, parts: int) -> Iterator[pl.DataFrame]:
     if not folder.is_dir():
-        raise InputError("Expected the ids of the load, found them removed", "None: [state] keep_loads asks for it")
+        raise InputError(
+            "Expected the ids of the load, found them removed", "None: [state] keep_loads asks for it"
+        )
     for part in range(min(parts, 2)):
         kept = ids_path(folder, part)
         yield read_part(kept if kept.exists() else events_path(folder, part), ["file", "row", "id"])

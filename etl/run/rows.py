@@ -1,16 +1,22 @@
 """From files to events and rejects: read and transform joined, several batches at once."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
+import polars as pl
+
+from etl.errors import JobError
 from etl.job.model import Job
+from etl.job.places import nearest_name, place_of
 from etl.read.source import Source, open_source
 from etl.rows import MalformedRecord, Transformed, json_flag
+from etl.run.window import EVERYTHING, Window, drop_first
 from etl.transform.compile import compile_plan
 from etl.transform.plan import Plan
 
@@ -18,40 +24,85 @@ __all__ = ["TransformedBatch", "open_rows", "transform_rows"]
 
 # Polars leaves a core idle between the steps of a plan: two plans at once fill it.
 PLANS_AT_ONCE: Final = 2
+NOTHING_BEFORE: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class TransformedBatch:
-    """What became of some consecutive records of the file at position `file` of the source."""
+    """What became of some consecutive records of the file at position `file` of the source.
+
+    `reached` is the highest value of the watermark column among them, as text.
+    """
 
     file: int
     transformed: Transformed
     malformed: tuple[MalformedRecord, ...]
+    reached: str | None = None
 
 
-def open_rows(job: Job, started: datetime, *, with_source: bool = True, fetched: Path | None = None) -> tuple[Source, Plan]:
+class _Waiting(NamedTuple):
+    file: int
+    malformed: tuple[MalformedRecord, ...]
+    work: Future[Transformed]
+    reached: str | None
+
+
+def open_rows(
+    job: Job, started: datetime, *, with_source: bool = True, fetched: Path | None = None
+) -> tuple[Source, Plan]:
     """Open the job's files and compile its mapping for them; raises `InputError` and `JobError`.
 
     Remote files are fetched into `fetched`, or beside the job file. Without `with_source` the events don't carry their original columns, which takes a good part of the time.
     """
-    source = open_source(job, fetched)
+    now = started.timestamp() if job.source.mode == "incremental" else None
+    source = open_source(job, fetched, now=now)
+    _check_watermark(job, source)
     flags = {name: json_flag(name) for name in source.schema} if source.has_json_flags else {}
-    return source, compile_plan(job, source.schema, json_flags=flags, started=started, with_source=with_source)
+    return source, compile_plan(
+        job, source.schema, json_flags=flags, started=started, with_source=with_source
+    )
 
 
-def transform_rows(source: Source, plan: Plan, files: Iterator[int] | range) -> Iterator[TransformedBatch]:
-    """Yield what becomes of the records of `files`, in order."""
-    waiting: deque[tuple[int, tuple[MalformedRecord, ...], Future[Transformed]]] = deque()
+def _check_watermark(job: Job, source: Source) -> None:
+    name = job.source.watermark
+    if name is not None and name not in source.schema:
+        guess = nearest_name(name, source.schema)
+        raise JobError(
+            f"Expected a column of the source, found `{name}` - {place_of(job, 'source', 'watermark')}",
+            f'Set watermark = "{guess or next(iter(source.schema), "updated_at")}", or leave it out',
+        )
+
+
+def transform_rows(
+    source: Source,
+    plan: Plan,
+    files: Iterable[int],
+    *,
+    window: Window = EVERYTHING,
+    after: Mapping[int, int] = NOTHING_BEFORE,
+) -> Iterator[TransformedBatch]:
+    """Yield what becomes of the records of `files`, in order: all of them, but the first `after[file]` of each.
+
+    Events outside `window` count as skipped.
+    """
+    waiting: deque[_Waiting] = deque()
     with ThreadPoolExecutor(PLANS_AT_ONCE, "transform") as pool:
         for file in files:
-            for batch in source.batches(file):
-                waiting.append((file, batch.malformed, pool.submit(plan.apply, batch.frame)))
+            for batch in drop_first(source.batches(file), after.get(file, 0)):
+                reached = window.highest(batch.frame)
+                work = pool.submit(_apply, plan, batch.frame, window)
+                waiting.append(_Waiting(file, batch.malformed, work, reached))
                 if len(waiting) > PLANS_AT_ONCE:
                     yield _take(waiting)
         while waiting:
             yield _take(waiting)
 
 
-def _take(waiting: deque[tuple[int, tuple[MalformedRecord, ...], Future[Transformed]]]) -> TransformedBatch:
-    file, malformed, transformed = waiting.popleft()
-    return TransformedBatch(file, transformed.result(), malformed)
+def _apply(plan: Plan, frame: pl.DataFrame, window: Window) -> Transformed:
+    kept, before = window.drop_old(frame)
+    return window.cut(plan.apply(kept), before)
+
+
+def _take(waiting: deque[_Waiting]) -> TransformedBatch:
+    first = waiting.popleft()
+    return TransformedBatch(first.file, first.work.result(), first.malformed, first.reached)

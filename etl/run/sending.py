@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etl.books import Books
 from etl.delivery import Outgoing, Settlement
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
@@ -108,53 +109,24 @@ async def _send(
     max_rejects: MaxRejects,
     stop: threading.Event | None,
 ) -> Sending:
-    upload = job.upload
     books = ledger.books(load)
-    concurrency = None if upload.concurrency == "auto" else upload.concurrency
-    transport = open_transport(destination.endpoint, destination.key or "", upload.timeout)
+    transport = open_transport(destination.endpoint, destination.key or "", job.upload.timeout)
     now = SendProgress()
-    meter = _RateMeter(time.monotonic)
-    committed = [0, 0]
-
-    codes = dict(rejects)
+    counts = _Counts(books, dict(rejects), _RateMeter(time.monotonic))
+    settler = Settler(ledger, load, on_commit=counts.add_committed)
+    settings = _choose_settings(job, books, rate=rate, limit=limit, max_rejects=max_rejects)
 
     def settle(settlement: Settlement) -> Awaitable[None]:
-        if settlement.refusal is not None:
-            codes[settlement.refusal.code] = codes.get(settlement.refusal.code, 0) + 1
+        counts.note(settlement)
         return settler.settle(settlement)
-
-    def on_commit(delivered: int, refused: int) -> None:
-        committed[0] += delivered
-        committed[1] += refused
-
-    settler = Settler(ledger, load, on_commit=on_commit)
-    settings = SendSettings(
-        rate_per_second=rate.per_second,
-        concurrency=concurrency,
-        conflict=upload.conflict,
-        limit=limit,
-        # With the settling after it, all of a drain ends within five seconds.
-        drain_seconds=4.5,
-        max_refused=lambda refused: max_rejects.allows(books.rejected + refused, books.read),
-    )
-    total = books.delivered + books.pending
 
     async def show() -> None:
         while True:
             if stop is not None and stop.is_set():
                 interrupt.request()
-            done = books.delivered + committed[0] + committed[1]
-            view = SendingView(
-                done=done,
-                total=total,
-                rejected=committed[1],
-                per_second=meter.rate(sum(committed)),
-                in_flight=now.in_flight,
-                limit=now.limit,
-                note=_note(now),
-            )
+            view = counts.view(now)
             progress.send(view)
-            status.publish_sending(load, books, committed[0], committed[1], codes, view, now)
+            status.publish_sending(load, books, counts.delivered, counts.refused, counts.codes, view, now)
             await asyncio.sleep(POLL_SECONDS)
 
     with ExitStack() as stack:
@@ -173,6 +145,52 @@ async def _send(
             showing.cancel()
             await transport.close()
     return Sending(report, interrupt.signal)
+
+
+def _choose_settings(
+    job: Job, books: Books, *, rate: Rate, limit: int | None, max_rejects: MaxRejects
+) -> SendSettings:
+    upload = job.upload
+    return SendSettings(
+        rate_per_second=rate.per_second,
+        concurrency=None if upload.concurrency == "auto" else upload.concurrency,
+        conflict=upload.conflict,
+        limit=limit,
+        # With the settling after it, all of a drain ends within five seconds.
+        drain_seconds=4.5,
+        max_refused=lambda refused: max_rejects.allows(books.rejected + refused, books.read),
+    )
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What this run has settled durably so far, on top of the books before it, and the load's rejects by code."""
+
+    before: Books
+    codes: dict[str, int]
+    meter: "_RateMeter"
+    delivered: int = 0
+    refused: int = 0
+
+    def add_committed(self, delivered: int, refused: int) -> None:
+        self.delivered += delivered
+        self.refused += refused
+
+    def note(self, settlement: Settlement) -> None:
+        if settlement.refusal is not None:
+            code = settlement.refusal.code
+            self.codes[code] = self.codes.get(code, 0) + 1
+
+    def view(self, now: SendProgress) -> SendingView:
+        return SendingView(
+            done=self.before.delivered + self.delivered + self.refused,
+            total=self.before.delivered + self.before.pending,
+            rejected=self.refused,
+            per_second=self.meter.rate(self.delivered + self.refused),
+            in_flight=now.in_flight,
+            limit=now.limit,
+            note=_note(now),
+        )
 
 
 def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoing]:

@@ -1,20 +1,30 @@
 """Stages what is new: from the job's files into a load that the ledger knows."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Final
+
+import polars as pl
 
 from etl.errors import InputError
 from etl.job.model import Job
 from etl.ledger.store import Ledger
-from etl.read.files import SourcePath, explain_os_error, fingerprint
+from etl.read.files import Fingerprint, SourcePath, explain_os_error, fingerprint
+from etl.read.source import Source
+from etl.run.incremental import Take, find_new
 from etl.run.mapping import mapping_fingerprint
 from etl.run.rows import open_rows, transform_rows
+from etl.run.window import job_window, max_reached
 from etl.stage.load import LoadWriter, Staged
+from etl.stage.parts import load_folder, read_ids_at
 from etl.staged import LoadKind, SourceFile, StagedLoad
 
-__all__ = ["describe_load", "stage_new_rows"]
+__all__ = ["describe_load", "find_delivered", "stage_new_rows"]
+
+# How far the watermark column of the job has come, as text.
+WATERMARK: Final = "watermark"
 
 
 def stage_new_rows(
@@ -34,28 +44,41 @@ def stage_new_rows(
     doesn't fit them, `StateError` where the disk won't have the parts.
     """
     source, plan = open_rows(job, started, fetched=folder / "fetched")
-    prints = [_take_print(file) for file in source.files]
-    new = _find_new(source.files, prints, ledger.known_files())
-    if not new:
+    takes = find_new(job, source.files, ledger.known_files())
+    if not takes:
         return None
     number = ledger.next_load_number
-    numbers_repeats = job.event.id.duplicates == "number"
-    with LoadWriter(folder, number, numbers_repeats=numbers_repeats) as writer:
+    prints = {
+        take.index: fingerprint(source.files[take.index], source.files[take.index].end) for take in takes
+    }
+    order = {take.index: position for position, take in enumerate(takes)}
+    window = job_window(job, ledger.meta(WATERMARK))
+    reached = ledger.meta(WATERMARK)
+    with LoadWriter(
+        folder,
+        number,
+        numbers_repeats=job.event.id.duplicates == "number",
+        delivered_ids=find_delivered(folder, ledger),
+    ) as writer:
         read = rejected = 0
-        for batch in transform_rows(source, plan, iter(new)):
-            writer.add(new.index(batch.file), batch.transformed, batch.malformed)
+        after = {take.index: take.after_row for take in takes}
+        for batch in transform_rows(source, plan, order, window=window, after=after):
+            writer.add(order[batch.file], batch.transformed, batch.malformed)
             done = batch.transformed
             rejected += done.rejects.height + len(batch.malformed)
             read += done.events.height + done.rejects.height + done.skipped + len(batch.malformed)
+            reached = max_reached(reached, batch.reached)
             show(read, rejected)
-        for index in new:
-            _check_unchanged(source.files[index], prints[index])
+        files = tuple(
+            _conclude_file(source, take, prints[take.index], writer.rows_of_file(order[take.index]))
+            for take in takes
+        )
+        if not writer.has_read and job.source.mode == "incremental":
+            return None  # what was appended isn't a whole record yet
         staged = writer.finish()
-    files = tuple(
-        replace(prints[index], rows=staged.rows_of_file.get(position, 0))
-        for position, index in enumerate(new)
-    )
     ledger.record_load(describe_load(number, "files", job, staged, files, wall_clock()))
+    if reached is not None and job.source.watermark is not None:
+        ledger.set_meta(WATERMARK, reached)
     return number
 
 
@@ -77,31 +100,33 @@ def describe_load(
     )
 
 
-def _take_print(file: SourcePath) -> SourceFile:
-    found = fingerprint(file)
-    return SourceFile(file.name, found.size, found.mtime_ns, found.sha256, 0)
+def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.Series]]:
+    """Return, for each part of each complete load, what reads the ids that were delivered from it.
+
+    A row whose id is among them is a duplicate, whichever load had it first.
+    """
+    return [
+        partial(read_ids_at, load_folder(folder, load.number), part.number, part.delivered)
+        for load in ledger.loads()
+        if load.state == "complete"
+        for part in ledger.parts(load.number)
+        if part.n_delivered
+    ]
 
 
-def _find_new(
-    files: tuple[SourcePath, ...], prints: list[SourceFile], known: dict[str, SourceFile]
-) -> list[int]:
-    """Return the positions of the files that no load has; raises `InputError` for one that changed since."""
-    new: list[int] = []
-    for position, (file, found) in enumerate(zip(files, prints, strict=True)):
-        before = known.get(file.name)
-        if before is None:
-            new.append(position)
-        elif before.sha256 != found.sha256:
-            when = datetime.fromtimestamp(before.mtime_ns / 1e9, UTC)
-            raise InputError(
-                f"Expected the file as it was when it was staged ({before.size:,} bytes, {when:%Y-%m-%d %H:%M:%S} UTC), "
-                f"found it changed ({found.size:,} bytes) - {file.name}",
-                "Put the file back, or give the changed one a new name: its rows are then staged beside what was delivered",
-            )
-    return new
+def _conclude_file(source: Source, take: Take, before: Fingerprint, rows: int) -> SourceFile:
+    """Return what the ledger remembers of a file that was just read; raises `InputError` if it changed meanwhile."""
+    file = source.files[take.index]
+    size = source.read_size(take.index)
+    if size is None:
+        _check_unchanged(file, before)
+        size, digest = before.size, before.sha256
+    else:
+        digest = fingerprint(file, size).sha256
+    return SourceFile(file.name, size, before.mtime_ns, digest, take.after_row + rows)
 
 
-def _check_unchanged(file: SourcePath, before: SourceFile) -> None:
+def _check_unchanged(file: SourcePath, before: Fingerprint) -> None:
     try:
         state = file.path.stat()
     except OSError as error:

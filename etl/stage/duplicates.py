@@ -4,9 +4,12 @@ A 64-bit hash of each id goes to a scratch file, 8 bytes a row. At the end the h
 to sort; those that occur twice are candidates, and only a candidate's full id, read back from its part, decides. Equal ids
 have equal hashes, so none is missed; unequal ones are told apart by the ids themselves, so none is taken wrongly.
 Repeats within one part never become candidates: they are found at once.
+
+Ids that earlier loads delivered come first, as parts of their own that are only read: a row that has one of them is a
+duplicate too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,22 +31,33 @@ _SETTLED: Final = np.uint64(0)
 class DuplicateFinder:
     """Takes the ids of a load part by part; gives back, for each part, which of its rows are duplicates.
 
-    `read_ids(part)` returns the ids of a part again, in order.
+    `read_ids(part)` returns the ids of a part again, in order; each of `delivered_ids` returns some ids that were
+    delivered before, each time the same.
     """
 
-    def __init__(self, scratch: Path, read_ids: Callable[[int], pl.Series]) -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        read_ids: Callable[[int], pl.Series],
+        delivered_ids: Sequence[Callable[[], pl.Series]] = (),
+    ) -> None:
         self._path = scratch
         self._read_ids = read_ids
+        self._delivered_ids = delivered_ids
         self._flags: list[np.ndarray] = []
         try:
             self._file = open_private(scratch)
         except OSError as error:
             raise explain_disk(error, scratch) from None
+        for read in delivered_ids:
+            self.add(read())
 
     def add(self, ids: pl.Series) -> None:
         """Take the ids of the next part. Raises `StateError` where the disk won't have them."""
         hashes = _hash(ids) | np.uint64(1)
-        if pl.Series(hashes).n_unique() == len(ids):  # hashes that differ settle it, several times as fast as the ids
+        if pl.Series(hashes).n_unique() == len(
+            ids
+        ):  # hashes that differ settle it, several times as fast as the ids
             repeats = np.zeros(len(ids), bool)
         else:
             repeats = (~ids.is_first_distinct()).to_numpy().copy()
@@ -53,6 +67,10 @@ class DuplicateFinder:
             hashes.tofile(self._file)
         except OSError as error:
             raise explain_disk(error, self._path) from None
+
+    def close(self) -> None:
+        """Close the scratch file, where an error keeps `find` from being called."""
+        self._file.close()
 
     def find(self) -> tuple[list[np.ndarray], str]:
         """Return for each part a Boolean array, true where an earlier row has the same id; and a digest of all ids.
@@ -66,11 +84,11 @@ class DuplicateFinder:
             buckets = max(1, -(-total // BUCKET_ROWS))
             for bucket in range(buckets):
                 self._settle(self._candidates(bucket, buckets), starts)
-            digest = self._digest(starts)
+            digest = self._digest()
             self._path.unlink()
         except OSError as error:
             raise explain_disk(error, self._path) from None
-        return self._flags, digest
+        return self._flags[len(self._delivered_ids) :], digest
 
     def _candidates(self, bucket: int, buckets: int) -> np.ndarray:
         """Return the positions, ascending, of the bucket's rows whose hash occurs more than once."""
@@ -93,15 +111,15 @@ class DuplicateFinder:
         repeated = ordered[1:][ordered[1:] == ordered[:-1]]
         return where[np.isin(what, repeated)] if len(repeated) else np.empty(0, np.int64)
 
-    def _digest(self, starts: np.ndarray) -> str:
-        total = 0
+    def _digest(self) -> str:
+        total = count = 0
         with self._path.open("rb") as file:
-            for repeats in self._flags:
+            for part, repeats in enumerate(self._flags):
                 hashes = np.fromfile(file, np.uint64, len(repeats))
-                total += int(hashes[~repeats].sum(dtype=np.uint64))
-        return (
-            f"xxh3-sum:{total % 2**64:016x}:{int(starts[-1] - sum(repeats.sum() for repeats in self._flags))}"
-        )
+                if part >= len(self._delivered_ids):
+                    total += int(hashes[~repeats].sum(dtype=np.uint64))
+                    count += int((~repeats).sum())
+        return f"xxh3-sum:{total % 2**64:016x}:{count}"
 
     def _settle(self, positions: np.ndarray, starts: np.ndarray) -> None:
         """Compare the candidates by their full ids, and mark all but the first of each."""
@@ -111,11 +129,15 @@ class DuplicateFinder:
         frames = []
         for part in np.unique(parts):
             indices = positions[parts == part] - starts[part]
-            ids = self._read_ids(int(part)).gather(indices)
+            ids = self._read(int(part)).gather(indices)
             frames.append(pl.DataFrame({"part": np.full(len(indices), part), "index": indices, "id": ids}))
         candidates = pl.concat(frames)
         for (part,), rows in candidates.filter(~pl.col("id").is_first_distinct()).group_by("part"):
             self._flags[int(part)][rows["index"].to_numpy()] = True
+
+    def _read(self, part: int) -> pl.Series:
+        before = len(self._delivered_ids)
+        return self._delivered_ids[part]() if part < before else self._read_ids(part - before)
 
 
 def _hash(ids: pl.Series) -> np.ndarray:

@@ -5,8 +5,9 @@ in the ledger after `stage_load` returns; killed between the two, the renamed fo
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -75,7 +76,16 @@ class _Pending:
 class LoadWriter:
     """Writes one load into a folder aside. A context manager: an error removes what was written."""
 
-    def __init__(self, job_folder: Path, number: int, *, numbers_repeats: bool) -> None:
+    def __init__(
+        self,
+        job_folder: Path,
+        number: int,
+        *,
+        numbers_repeats: bool,
+        delivered_ids: Sequence[Callable[[], pl.Series]] = (),
+    ) -> None:
+        """Write load `number`; each of `delivered_ids` reads some ids that earlier loads delivered, again and again."""
+        self._delivered_ids = delivered_ids
         self._target = load_folder(job_folder, number)
         self._folder = self._target.with_name(f".staging-{number:06d}")
         self._numbers_repeats = numbers_repeats
@@ -96,7 +106,7 @@ class LoadWriter:
                 elif leftover.exists():
                     shutil.rmtree(leftover)
             make_private_folder(self._folder)
-            self._finder = DuplicateFinder(self._folder / "hashes", self._read_ids)
+            self._finder = DuplicateFinder(self._folder / "hashes", self._read_ids, self._delivered_ids)
         except OSError as error:
             raise explain_disk(error, self._folder) from None
         except BaseException:
@@ -106,6 +116,8 @@ class LoadWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._writer.shutdown(wait=True, cancel_futures=True)
+        with suppress(OSError):
+            self._finder.close()
         if kind is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -124,6 +136,15 @@ class LoadWriter:
             self._write_events(part)
         for part in self._rejects.add(rejects.with_columns(position)):
             self._write_rejects(part)
+
+    @property
+    def has_read(self) -> bool:
+        """Whether any row was added."""
+        return self._read > 0
+
+    def rows_of_file(self, file: int) -> int:
+        """How many rows of the file at position `file` were added."""
+        return self._rows_of_file.get(file, 0)
 
     def note_taken(self, taken: pl.DataFrame) -> None:
         """Keep with the load which rejects it takes up again. Raises `StateError`."""

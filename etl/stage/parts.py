@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +26,7 @@ __all__ = [
     "explain_disk",
     "ids_path",
     "load_folder",
+    "read_ids_at",
     "read_outgoing",
     "read_part",
     "refused_path",
@@ -138,6 +140,19 @@ def explain_disk(error: Exception, path: Path) -> StateError:
 def refused_path(folder: Path, part: int) -> Path:
     """Where the events of a part that the server refused are kept once the part may go."""
     return folder / f"refused-{part:05d}.parquet"
+
+
+def read_ids_at(folder: Path, part: int, bits: bytes) -> pl.Series:
+    """Return the ids of a part at the bits that are set, whether its events are still there or only its ids.
+
+    None where retention removed both. Raises `StateError` where they can't be read.
+    """
+    path = ids_path(folder, part) if ids_path(folder, part).exists() else events_path(folder, part)
+    if not path.exists():
+        return pl.Series("id", [], dtype=pl.String)
+    ids = read_part(path, ["id"])["id"]
+    chosen = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little")
+    return ids.filter(pl.Series(chosen.astype(bool)))
 
 
 def retire_part(folder: Path, part: int, refused: list[int]) -> None:

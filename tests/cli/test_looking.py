@@ -31,8 +31,20 @@ def test_the_status_of_a_job_that_ended_has_its_books_and_its_rejects(job: Path)
 
 def test_the_status_as_json(job: Path) -> None:
     status = json.loads(call("status", job, "--sandbox", "--json", "--watch").out)
-    assert (status["state"], status["percent"], status["attempts"], status["last_exit_code"]) == ("complete", 100.0, 1, 3)
-    assert status["rows"] == {"read": 5, "delivered": 1, "rejected": 4, "duplicate": 0, "skipped": 0, "pending": 0}
+    assert (status["state"], status["percent"], status["attempts"], status["last_exit_code"]) == (
+        "complete",
+        100.0,
+        1,
+        3,
+    )
+    assert status["rows"] == {
+        "read": 5,
+        "delivered": 1,
+        "rejected": 4,
+        "duplicate": 0,
+        "skipped": 0,
+        "pending": 0,
+    }
 
 
 def test_a_job_that_never_ran_is_said_to_and_nothing_is_made(job: Path) -> None:

@@ -115,7 +115,9 @@ class Soak:
         for nth in (1, 3, 5, 8, 12, 20):
             with SandboxProcess() as sandbox:
                 one = self.new(sandbox, 2_500)
-                said = one.run(wrapper=strace(f"fdatasync:error=EIO:when={nth}+", f"fsync:error=EIO:when={nth}+"))
+                said = one.run(
+                    wrapper=strace(f"fdatasync:error=EIO:when={nth}+", f"fsync:error=EIO:when={nth}+")
+                )
                 if said.code not in (3, 7):
                     line.problem = f"exit {said.code}"
                 line.add(one, 1, hit=said.code == 7)
@@ -204,7 +206,16 @@ class Soak:
 
 def strace(*faults: str) -> tuple[str, ...]:
     """Return the wrapper that injects `faults` into a command."""
-    return ("strace", "-f", "-qq", "-e", "trace=fdatasync,fsync", *(f"--inject={fault}" for fault in faults), "-o", os.devnull)
+    return (
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=fdatasync,fsync",
+        *(f"--inject={fault}" for fault in faults),
+        "-o",
+        os.devnull,
+    )
 
 
 def missing_strace() -> str:
@@ -259,7 +270,9 @@ def loop_ext4(root: Path) -> Iterator[LoopMount]:
 def tmpfs(root: Path, size_kb: int) -> Iterator[tuple[Path, Callable[[], None]]]:
     """Lend a tmpfs of so many KB, and what makes it larger; raises where this machine doesn't allow one."""
     path = Path(tempfile.mkdtemp(dir=root))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", path], check=True, capture_output=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", path], check=True, capture_output=True
+    )
 
     def grow() -> None:
         subprocess.run(["mount", "-o", "remount,size=64m", path], check=True, capture_output=True)

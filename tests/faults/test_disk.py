@@ -48,7 +48,7 @@ LIMITED = (
 )
 
 
-@pytest.mark.parametrize("most_bytes", [60_000, 150_000])
+@pytest.mark.parametrize("most_bytes", [60_000])
 def test_where_no_more_can_be_written_it_exits_7_says_what_is_safe_and_resumes(
     tmp_path: Path, most_bytes: int
 ) -> None:
@@ -61,7 +61,7 @@ def test_where_no_more_can_be_written_it_exits_7_says_what_is_safe_and_resumes(
 
 
 @needs_strace
-@pytest.mark.parametrize("nth", [5, 9])
+@pytest.mark.parametrize("nth", [6])
 def test_killed_at_a_sync_it_loses_nothing(tmp_path: Path, nth: int) -> None:
     with trial(tmp_path / f"sync{nth}", events=600) as one:
         said = one.run(wrapper=under_strace(f"fdatasync:signal=KILL:when={nth}"))

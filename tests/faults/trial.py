@@ -37,7 +37,7 @@ class Trial:
             row_of(n, at="n/a" if n % 100 == 0 else "2024-01-31T09:30:00Z") for n in range(1, events + 1)
         ]
         # Ids by content of a query that names the folder: trials that share a sandbox never meet.
-        self.job = write_job(folder, [], id='{ duplicates = "collapse" }')
+        self.job = write_job(folder, [], id_spec='{ duplicates = "collapse" }')
         self.tag = folder.name
         write_rows(folder / "log.csv", [row.replace("what is", self.tag) for row in self.rows])
         self.state = state or folder / ".backfill"

@@ -21,7 +21,11 @@ def run(name: str, check_one: Callable[..., None], strategies: dict[str, Any], e
     long = settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
-    long(given(**strategies)(check_one))()
+
+    def check_plain(**values: Any) -> None:
+        check_one(**values)
+
+    long(given(**strategies)(check_plain))()
     sys.stdout.write(f"{examples:,} × {name}: ok\n")
     sys.stdout.flush()
 

@@ -5,10 +5,30 @@ from etl.report.causes import cause_lines, group_causes
 
 def frame() -> pl.DataFrame:
     rows = [
-        {"file": "a.csv", "row": n, "line": None, "code": "missing_required", "column": "q", "reason": f"no {n}", "fix": "fill it", "status": None}
+        {
+            "file": "a.csv",
+            "row": n,
+            "line": None,
+            "code": "missing_required",
+            "column": "q",
+            "reason": f"no {n}",
+            "fix": "fill it",
+            "status": None,
+        }
         for n in range(1, 6)
     ]
-    rows.append({"file": "b.csv", "row": 1, "line": 7, "code": "server_rejected", "column": None, "reason": "bad\x1b[31m", "fix": "mend", "status": 422})
+    rows.append(
+        {
+            "file": "b.csv",
+            "row": 1,
+            "line": 7,
+            "code": "server_rejected",
+            "column": None,
+            "reason": "bad\x1b[31m",
+            "fix": "mend",
+            "status": 422,
+        }
+    )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -28,5 +48,11 @@ def test_causes_are_grouped_most_frequent_first_with_examples_and_the_fix() -> N
 
 
 def test_causes_can_be_grouped_by_column_and_by_file() -> None:
-    assert [(cause.name, cause.count) for cause in group_causes([frame()], "column")] == [("q", 5), ("(the whole record)", 1)]
-    assert [(cause.name, cause.count) for cause in group_causes([frame()], "file")] == [("a.csv", 5), ("b.csv", 1)]
+    assert [(cause.name, cause.count) for cause in group_causes([frame()], "column")] == [
+        ("q", 5),
+        ("(the whole record)", 1),
+    ]
+    assert [(cause.name, cause.count) for cause in group_causes([frame()], "file")] == [
+        ("a.csv", 5),
+        ("b.csv", 1),
+    ]

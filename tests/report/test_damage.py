@@ -29,7 +29,15 @@ def test_what_a_spreadsheet_does_to_a_cell_is_noticed(before: str, after: str, f
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("007", "8"), ("n/a", "2024-01-31T09:30:00Z"), ("2024-02-30", "2024-02-28"), ("12", "13"), ("", "x"), ("x", ""), ("1.5", "1.6")],
+    [
+        ("007", "8"),
+        ("n/a", "2024-01-31T09:30:00Z"),
+        ("2024-02-30", "2024-02-28"),
+        ("12", "13"),
+        ("", "x"),
+        ("x", ""),
+        ("1.5", "1.6"),
+    ],
 )
 def test_what_a_person_changes_is_not(before: str, after: str) -> None:
     assert find_damage(before, after) is None

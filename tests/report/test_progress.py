@@ -11,7 +11,10 @@ def test_progress_in_a_pipe_is_a_plain_line_every_ten_seconds() -> None:
         for second in range(25):
             now[0] = float(second)
             progress.send(view)
-    assert out.getvalue().splitlines() == ["docs: sending: 25% 50 of 200, 25/s, 6.0 s left, 1 rejected, 3 of 8 in flight (slow)"] * 2
+    assert (
+        out.getvalue().splitlines()
+        == ["docs: sending: 25% 50 of 200, 25/s, 6.0 s left, 1 rejected, 3 of 8 in flight (slow)"] * 2
+    )
 
 
 def test_time_left_is_not_guessed_while_nothing_moves() -> None:

@@ -11,8 +11,12 @@ from etl.report.rejects import REPORT_SCHEMA, write_csv, write_jsonl, write_parq
 from etl.report.spreadsheet import cell_text, defuse, name_original, name_own, original_name, rearm
 
 STARTS = st.sampled_from(["", "=", "+", "-", "@", "\t", "\r", "\n", "'", "''", "="])
-CELLS = st.builds(str.__add__, STARTS, st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20))
-NAMES = st.one_of(CELLS, st.sampled_from(["_load", "__load", "_file", "file", "row", "=cmd", "_A", "_code"])).filter(bool)
+CELLS = st.builds(
+    str.__add__, STARTS, st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+)
+NAMES = st.one_of(
+    CELLS, st.sampled_from(["_load", "__load", "_file", "file", "row", "=cmd", "_A", "_code"])
+).filter(bool)
 
 
 def frame_of(*sources: dict[str, object]) -> pl.DataFrame:
@@ -22,7 +26,8 @@ def frame_of(*sources: dict[str, object]) -> pl.DataFrame:
     ]
     frame = pl.DataFrame(rows)
     return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in REPORT_SCHEMA.items()
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in REPORT_SCHEMA.items()
     )
 
 
@@ -46,7 +51,13 @@ def test_a_column_of_the_reports_own_is_no_original_one(own: str) -> None:
     assert original_name(name_own(own)) is None
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["a", "_load", "=b"]), CELLS, min_size=3, max_size=3), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["a", "_load", "=b"]), CELLS, min_size=3, max_size=3),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_csv_holds_every_original_cell_and_gives_it_back(sources: list[dict[str, str]]) -> None:
     out = io.BytesIO()
     columns = list(sources[0])
@@ -56,13 +67,22 @@ def test_csv_holds_every_original_cell_and_gives_it_back(sources: list[dict[str,
     header, *records = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     assert not [cell for record in records for cell in record if cell[:1] in tuple("=+-@\t\r\n")]
     read = [
-        {name: rearm(cell) for head, cell in zip(header, record, strict=True) if (name := original_name(head)) is not None}
+        {
+            name: rearm(cell)
+            for head, cell in zip(header, record, strict=True)
+            if (name := original_name(head)) is not None
+        }
         for record in records
     ]
     assert read == sources
 
 
-@given(st.lists(st.dictionaries(CELLS, st.one_of(CELLS, st.none(), st.integers(), st.booleans()), max_size=3), max_size=5))
+@given(
+    st.lists(
+        st.dictionaries(CELLS, st.one_of(CELLS, st.none(), st.integers(), st.booleans()), max_size=3),
+        max_size=5,
+    )
+)
 def test_jsonl_is_lossless(sources: list[dict[str, object]]) -> None:
     out = io.BytesIO()
     write_jsonl([frame_of(*sources)] if sources else [], out)
@@ -81,7 +101,9 @@ def test_a_null_is_written_as_the_sources_own_marker() -> None:
 def test_no_rejects_are_a_header_alone() -> None:
     out = io.BytesIO()
     assert write_csv([], [], out) == 0
-    assert out.getvalue().decode("utf-8-sig").splitlines() == [",".join(f"_{name}" for name in REPORT_SCHEMA if name != "source")]
+    assert out.getvalue().decode("utf-8-sig").splitlines() == [
+        ",".join(f"_{name}" for name in REPORT_SCHEMA if name != "source")
+    ]
 
 
 def test_parquet_keeps_the_types() -> None:

@@ -37,8 +37,13 @@ def test_books_that_do_not_balance_are_shouted_about() -> None:
 
 
 def test_a_summary_without_a_load_says_why() -> None:
-    assert list(summary_lines(Outcome("docs", "failed", 4, message="Expected a", fix="Do b"), "j")) == ["Expected a", "Do b"]
-    assert list(summary_lines(Outcome("docs", "complete", 0, notes=("row 1: left",)), "j"))[1] == "row 1: left"
+    assert list(summary_lines(Outcome("docs", "failed", 4, message="Expected a", fix="Do b"), "j")) == [
+        "Expected a",
+        "Do b",
+    ]
+    assert (
+        list(summary_lines(Outcome("docs", "complete", 0, notes=("row 1: left",)), "j"))[1] == "row 1: left"
+    )
     assert "nothing new" in next(iter(summary_lines(Outcome("docs", "complete", 0), "j")))
 
 
@@ -47,18 +52,30 @@ def test_a_running_job_shows_how_far_and_how_long() -> None:
         "docs", "running", Books(read=1000, delivered=499, pending=501), phase="sending", events_per_second=100.0,
         seconds_left=5.0, pid=7, attempts=500,
     )  # fmt: skip
-    assert next(iter(standing_lines(standing, "j"))) == "docs: running, sending, 49.9% of 1,000 rows settled, 100/s, 5.0 s left, pid 7"
+    assert (
+        next(iter(standing_lines(standing, "j")))
+        == "docs: running, sending, 49.9% of 1,000 rows settled, 100/s, 5.0 s left, pid 7"
+    )
 
 
 def test_a_hundred_percent_is_said_only_where_nothing_is_pending() -> None:
     almost = Standing("docs", "incomplete", Books(read=1_000_000, delivered=999_999, pending=1))
     assert "99.9% of" in next(iter(standing_lines(almost, "j")))
-    assert "100% of" in next(iter(standing_lines(Standing("docs", "complete", Books(read=1, delivered=1)), "j")))
+    assert "100% of" in next(
+        iter(standing_lines(Standing("docs", "complete", Books(read=1, delivered=1)), "j"))
+    )
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.42, "0.4 s"), (12.3, "12 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (18_720, "5 h 12 min"), (273_600, "3 d 4 h")],
+    [
+        (0.42, "0.4 s"),
+        (12.3, "12 s"),
+        (59.6, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (18_720, "5 h 12 min"),
+        (273_600, "3 d 4 h"),
+    ],
 )
 def test_a_duration_is_said_as_a_person_says_it(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

@@ -12,7 +12,7 @@ def test_a_changed_mapping_is_refused_with_the_ids_that_would_change_until_the_f
 ) -> None:
     job = write_job(tmp_path, 10)
     run_here(job, sandbox)
-    write_job(tmp_path, 10, id='{ columns = ["id", "query"] }')
+    write_job(tmp_path, 10, id_spec='{ columns = ["id", "query"] }')
     refused = run_here(job, sandbox)
     assert (refused.exit_code, refused.state, refused.attempts) == (2, "aborted", 0)
     assert (

@@ -24,6 +24,11 @@ def validate(job: Path, **options: object) -> Validation:
     return validate_job(load_job(job), DryOptions(**options), SilentProgress(), wall_clock=lambda: NOW)
 
 
+def set_id(job: Path, spec: str) -> Path:
+    job.write_text(job.read_text().replace('id = { columns = ["id"] }', f"id = {spec}"))
+    return job
+
+
 def find(found: Validation, code: str) -> Finding:
     return next(finding for finding in found.findings if finding.code == code)
 
@@ -56,7 +61,7 @@ def test_the_forecast_is_what_a_run_then_stores(tmp_path):
     assert forecast is not None
     with SandboxProcess() as sandbox:
         assert run_here(job, sandbox).books.delivered == forecast.events == 199
-        stored = list(sandbox.events())
+        stored = [line["event"] for line in sandbox.events()]
     days = Counter(event["createdAt"][:10] for event in stored)
     assert {day.day: day.events for day in forecast.days} == days
     times = [datetime.fromisoformat(event["createdAt"]) for event in stored]
@@ -86,7 +91,7 @@ def test_rejects_are_grouped_by_cause_with_examples_and_the_line_that_decides(tm
     assert "`zap` ×5" in unmapped.what
     assert unmapped.share == pytest.approx(5 / 8)
     assert find(found, "unparsable_value").fix.endswith('leave out cast = "int"')
-    assert find(found, "malformed_record").examples[0].line == 8
+    assert find(found, "malformed_record").examples[0].line == 9
 
 
 def test_more_rejects_than_the_job_allows_is_exit_10(tmp_path):
@@ -106,14 +111,14 @@ def test_events_that_share_an_id_but_differ_are_a_collision(tmp_path):
 
 
 def test_repeats_by_content_are_a_note_and_do_not_fail(tmp_path):
-    found = validate(write_job(tmp_path, [row_of(1), row_of(2), row_of(1)], id="{}"))
+    found = validate(set_id(write_job(tmp_path, [row_of(1), row_of(2), row_of(1)]), "{}"))
     assert found.outcome.exit_code == 0
     assert find(found, "duplicate").level == "note"
     assert found.outcome.books.duplicate == 1
 
 
 def test_numbered_repeats_are_kept_within_a_file_and_collapse_across_files(tmp_path):
-    job = write_job(tmp_path, paths="*.csv", id='{ duplicates = "number" }')
+    job = set_id(write_job(tmp_path, paths="*.csv"), '{ duplicates = "number" }')
     write_rows(tmp_path / "a.csv", [row_of(1), row_of(1), row_of(1), row_of(2)])
     write_rows(tmp_path / "b.csv", [row_of(1), row_of(1), row_of(3)])
     outcome = validate(job).outcome

@@ -79,7 +79,7 @@ def stored(sandbox: SandboxProcess) -> list[dict[str, Any]]:
 
 def test_a_chat_log_is_delivered_whole_killed_and_resumed(tmp_path: Path) -> None:
     job = write(tmp_path, GITTER)
-    with SandboxProcess("--latency-ms", "2:3") as sandbox:
+    with SandboxProcess("--latency-ms", "1") as sandbox:
         arguments = ("run", "--json", "--endpoint", sandbox.url, job)
         process = start(*arguments, key=sandbox.api_key)
         while sandbox.stats()["stored"] < 1500:

@@ -61,7 +61,7 @@ def write_job(
     source: str = "",
     more: str = "",
     upload: str = "",
-    id: str = '{ columns = ["id"] }',
+    id_spec: str = '{ columns = ["id"] }',
 ) -> Path:
     """Write log.csv and docs.toml into `folder`; return the job file."""
     if paths == "log.csv":
@@ -69,7 +69,7 @@ def write_job(
     path = folder / "docs.toml"
     path.write_text(
         JOB.format(
-            paths=paths, top=top, source=source, more=more, upload=upload, id=id, max_rejects=max_rejects
+            paths=paths, top=top, source=source, more=more, upload=upload, id=id_spec, max_rejects=max_rejects
         ),
         encoding="utf-8",
     )

@@ -51,7 +51,11 @@ def transformed(ids: list[str], skipped: int = 0) -> Transformed:
 
 def test_a_load_is_in_its_place_with_its_counts_and_its_duplicates(tmp_path: Path) -> None:
     with LoadWriter(tmp_path, 1, numbers_repeats=False) as writer:
-        writer.add(0, transformed(["a", "b", "a"], skipped=2), (MalformedRecord(4, 5, RejectCode.MALFORMED_RECORD, "cut", "x"),))
+        writer.add(
+            0,
+            transformed(["a", "b", "a"], skipped=2),
+            (MalformedRecord(4, 5, RejectCode.MALFORMED_RECORD, "cut", "x"),),
+        )
         writer.add(1, transformed(["b", "c"]), ())
         writer.note_taken(pl.DataFrame({"load": [1], "file": ["a"], "row": [1]}))
         staged = writer.finish()
@@ -67,12 +71,18 @@ def test_a_load_is_in_its_place_with_its_counts_and_its_duplicates(tmp_path: Pat
         (1, "b", b'{"id":"b"}'),
         (4, "c", b'{"id":"c"}'),
     ]
-    assert sorted(path.name for path in folder.iterdir()) == ["events-00000.parquet", "rejects-00000.parquet", "taken.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "events-00000.parquet",
+        "rejects-00000.parquet",
+        "taken.parquet",
+    ]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_parts_have_no_more_events_than_a_bitmap_has_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_have_no_more_events_than_a_bitmap_has_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert load_module.MAX_PART_EVENTS == 65_536
     with LoadWriter(tmp_path, 1, numbers_repeats=False) as writer:
         for start in range(0, 150_000, 50_000):
@@ -111,7 +121,9 @@ def test_repeats_are_numbered_each_within_its_file(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6), min_size=1, max_size=6))
-def test_duplicates_are_exactly_the_rows_whose_id_an_earlier_row_has(tmp_path_factory, parts: list[list[str]]) -> None:
+def test_duplicates_are_exactly_the_rows_whose_id_an_earlier_row_has(
+    tmp_path_factory, parts: list[list[str]]
+) -> None:
     series = [pl.Series("id", part) for part in parts]
     finder = DuplicateFinder(tmp_path_factory.mktemp("ids") / "hashes", lambda part: series[part])
     for one in series:
@@ -125,7 +137,9 @@ def test_duplicates_are_exactly_the_rows_whose_id_an_earlier_row_has(tmp_path_fa
 
 def test_a_retired_part_keeps_its_ids_and_what_was_refused(tmp_path: Path) -> None:
     folder = tmp_path
-    write_part(events(["a", "b", "c"]).with_columns(pl.lit(0, pl.UInt32).alias("file")), events_path(folder, 0))
+    write_part(
+        events(["a", "b", "c"]).with_columns(pl.lit(0, pl.UInt32).alias("file")), events_path(folder, 0)
+    )
     for _ in range(2):
         retire_part(folder, 0, [1])
     remove_part(folder, 0)

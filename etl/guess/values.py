@@ -1,0 +1,52 @@
+"""What a guess is: a choice, why it was made, and how sure it is. Pure."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Choice", "Dialect", "JobGuess", "Sureness"]
+
+
+class Sureness(StrEnum):
+    """How sure a choice is; `check` marks what the file alone can't tell."""
+
+    SURE = "sure"
+    LIKELY = "likely"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of the job file: a column's name or a table (as in `{"column": "ts", "format": "epoch_s"}`), and why."""
+
+    value: Any
+    why: str
+    sureness: Sureness = Sureness.SURE
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a delimited file is written; `columns` are names made up for a file without a header, else None."""
+
+    encoding: str
+    separator: str
+    columns: tuple[str, ...] | None
+    null_values: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobGuess:
+    """A whole job. `event` holds the choices for [event]'s keys, in order; `every_column` sends all others too."""
+
+    event: dict[str, Choice]
+    properties: dict[str, Choice] = field(default_factory=dict)
+    user_properties: dict[str, Choice] = field(default_factory=dict)
+    every_column: bool = False
+    except_columns: tuple[str, ...] = ()
+    candidate_keys: tuple[str, ...] = ()
+    preset: str | None = None
+
+    def to_check(self) -> list[tuple[str, Choice]]:
+        """Return the choices that a person has to look at, with their keys."""
+        return [(key, choice) for key, choice in self.event.items() if choice.sureness is Sureness.CHECK]

@@ -1,0 +1,150 @@
+"""Writes a guess as a job file that a person reads: every choice with its reason, doubts marked CHECK. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from etl.guess.values import Choice, Dialect, JobGuess, Sureness
+
+__all__ = ["CHECK_MARK", "render_value", "write_job"]
+
+CHECK_MARK: Final = "# CHECK:"
+_RESERVED: Final = {"*", "except"}
+_USUAL_SEPARATORS: Final = {"csv": ",", "tsv": "\t"}
+
+
+def write_job(
+    name: str,
+    paths: Sequence[str],
+    guess: JobGuess,
+    *,
+    format_name: str,
+    says_format: bool,
+    dialect: Dialect | None,
+    job_file: str,
+    schema: str | None,
+) -> str:
+    """Return the text of a job file. `says_format`: the files' names don't tell their format, so the job must."""
+    lines = [*([f"#:schema {schema}"] if schema else []), *_write_head(name, guess, job_file)]
+    lines += ["[source]", f"paths = {render_value(tuple(paths))}   # relative to this file"]
+    if says_format:
+        lines.append(f"format = {render_value(format_name)}")
+    if dialect is not None:
+        lines += _write_dialect(dialect, _USUAL_SEPARATORS[format_name])
+    lines += [
+        "",
+        "# [filter]",
+        "# sql = \"…\"   # rows for which this isn't true are skipped, as in: region <> 'test'",
+        "",
+        "[event]",
+    ]
+    lines += _write_fields(guess.event)
+    if "id" not in guess.event:
+        lines += _explain_ids(guess)
+    lines += ["", *_write_properties(guess)]
+    if guess.user_properties:
+        lines += ["", "[event.userProperties]", *_write_fields(guess.user_properties)]
+    lines += [
+        "",
+        "[upload]",
+        'rate = "20/s"   # also "600/min" or "max"',
+        "",
+        "[limits]",
+        'max_rejects = "5%"   # with more rejects nothing is sent: then the job is wrong, not the rows',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def render_value(value: Any) -> str:
+    """Return a value as TOML writes it, tables inline."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, Mapping):
+        return (
+            "{ "
+            + ", ".join(f"{_render_key(key)} = {render_value(inner)}" for key, inner in value.items())
+            + " }"
+        )
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(render_value(inner) for inner in value) + "]"
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _write_head(name: str, guess: JobGuess, job_file: str) -> Iterator[str]:
+    origin = f"the preset {guess.preset}" if guess.preset else "a sample of the files"
+    yield f"# Made by `backfill init` from {origin}. Edit it as you like."
+    if doubts := guess.to_check():
+        keys = ", ".join(key for key, _ in doubts)
+        yield f"# Lines marked {CHECK_MARK[2:-1]} hold what the files alone can't tell: {keys}."
+    yield "#"
+    for command, what in (
+        ("preview ", "the first rows beside their events"),
+        ("validate", "every row, nothing sent"),
+        ("run     ", "upload; add --sandbox to rehearse"),
+    ):
+        yield f"#   backfill {command} {_one_line(job_file)}   {what}"
+    yield ""
+    yield f"name = {render_value(name)}"
+    yield ""
+
+
+def _write_dialect(dialect: Dialect, usual_separator: str) -> list[str]:
+    keys: dict[str, Any] = {}
+    if dialect.separator != usual_separator:
+        keys["separator"] = dialect.separator
+    if dialect.encoding != "utf-8":
+        keys["encoding"] = dialect.encoding
+    if dialect.columns is not None:
+        keys |= {"header": False, "columns": dialect.columns}
+    if dialect.null_values != ("",):
+        keys["null_values"] = dialect.null_values
+    if not keys:
+        return []
+    lines = ["", "[source.csv]"]
+    for key, value in keys.items():
+        note = "   # made up, after what they hold: rename them as you like" if key == "columns" else ""
+        lines.append(f"{key} = {render_value(value)}{note}")
+    return lines
+
+
+def _write_fields(choices: Mapping[str, Choice]) -> Iterator[str]:
+    for key, choice in choices.items():
+        if choice.sureness is Sureness.CHECK:
+            yield f"{CHECK_MARK} {_one_line(choice.why)}"
+            yield f"{_render_key(key)} = {render_value(choice.value)}"
+        else:
+            note = f"   # {_one_line(choice.why)}" if choice.why else ""
+            yield f"{_render_key(key)} = {render_value(_plain(key, choice.value))}{note}"
+
+
+def _plain(key: str, value: Any) -> Any:
+    return {"column": value} if key in _RESERVED and isinstance(value, str) else value
+
+
+def _explain_ids(guess: JobGuess) -> Iterator[str]:
+    yield "# No `id`: it is made of the event's content, so that the same row always gives the same id."
+    if guess.candidate_keys:
+        names: Iterable[str] = (render_value(name) for name in guess.candidate_keys)
+        yield f"# Columns that are unique in the sample, for an id by key: {', '.join(names)}"
+        yield f"# id = {{ columns = [{render_value(guess.candidate_keys[0])}] }}"
+
+
+def _write_properties(guess: JobGuess) -> Iterator[str]:
+    yield "[event.properties]"
+    if guess.every_column:
+        yield '"*" = true   # every column that no field above uses, under its own name'
+        if guess.except_columns:
+            yield f"except = {render_value(guess.except_columns)}"
+    yield from _write_fields(guess.properties)
+
+
+def _one_line(text: str) -> str:
+    """Return a comment's text on one line, without what TOML forbids in comments."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _render_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else render_value(key)

@@ -1,0 +1,115 @@
+"""The report is one page that needs no network, tells everything in words too, and opens in a real browser."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from etl.books import Books
+from etl.job.load import load_job
+from etl.outcome import Outcome
+from etl.report.findings import Example, Finding, Validation
+from etl.report.html import render_run_page, render_validation_page
+from etl.report.progress import SilentProgress
+from etl.run.dry import DryOptions, validate_job
+from tests.report.browser import dump_page, take_screenshot
+from tests.run.workbench import ROOT
+
+SECTIONS = ("books", "findings", "forecast", "days", "week", "sizes", "mapping")
+
+
+class Second(NamedTuple):
+    at_seconds: float
+    seconds: float
+    settled: int
+    p50_seconds: float
+    p95_seconds: float
+    in_flight: int
+    limit: int
+
+
+@pytest.fixture(scope="module")
+def found() -> Validation:
+    return validate_job(load_job(ROOT / "jobs" / "widget-events.toml"), DryOptions(), SilentProgress())
+
+
+def test_every_section_is_there_with_a_heading_and_words_for_each_picture(found):
+    page = render_validation_page(found)
+    assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
+    pictures = re.findall(r'role="img" aria-label="([^"]+)"', page)
+    assert len(pictures) == page.count("<svg ") == 6
+    assert all(len(words) > 20 for words in pictures)
+    assert "279" in pictures[0]
+
+
+def test_the_page_loads_nothing(found):
+    page = render_validation_page(found)
+    assert not re.search(r"<(script|link|img|iframe|object|embed)\b|@import|src=", page)
+    assert re.findall(r"""url\((?!#)|href="(?!#)""", page) == []
+    assert "default-src 'none'" in page
+
+
+def test_ids_are_never_used_twice(found):
+    ids = re.findall(r'\bid="([^"]+)"', render_validation_page(found))
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_findings_give_the_same_page(found):
+    assert render_validation_page(found) == render_validation_page(found)
+
+
+def test_hostile_text_stays_text(found):
+    evil = '<script>alert("1")</script>$x_1$&amp;'
+    finding = Finding("error", evil, evil, 3, 0.5, evil, evil, evil, (Example(evil, 1, None, evil),), evil, 4)
+    page = render_validation_page(
+        replace(found, findings=(finding,), files=(evil,), columns=(evil,), origins={evil: (evil,)})
+    )
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 8
+
+
+def test_findings_that_are_not_there_are_said_to_be_none(found):
+    page = render_validation_page(replace(found, findings=()))
+    assert "None: every row is as it should be." in page
+
+
+def test_a_run_shows_its_throughput_latency_and_concurrency():
+    outcome = Outcome(
+        "docs",
+        "complete",
+        3,
+        Books(100, 90, 10),
+        {"server_rejected": 10},
+        sent_now=90,
+        attempts=100,
+        send_seconds=2.0,
+    )
+    timeline = [Second(float(second), 1.0, 45, 0.02, 0.05, 8, 16) for second in range(2)]
+    page = render_run_page(outcome, timeline)
+    assert re.findall(r'<section id="(\w+)"', page) == ["books", "rejects", "timeline"]
+    assert "45 events a second" in page
+    assert "delivered 90" in page
+
+
+def test_a_run_of_one_second_and_a_run_of_nothing_are_drawn_too():
+    outcome = Outcome("docs", "complete", 0)
+    assert "timeline" in render_run_page(outcome, [Second(0.0, 0.0, 0, 0.0, 0.0, 0, 1)])
+    assert "timeline" not in render_run_page(outcome, [])
+
+
+def test_a_browser_without_a_network_finds_every_section_and_draws_light_and_dark(found, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text(render_validation_page(found), encoding="utf-8")
+    understood = dump_page(page, tmp_path / "profile")
+    assert re.findall(r'<section id="(\w+)"', understood) == list(SECTIONS)
+    assert understood.count("<path") > 200
+    pictures: dict[bool, bytes] = {}
+    for is_dark in (False, True):
+        picture = tmp_path / f"report-{'dark' if is_dark else 'light'}.png"
+        take_screenshot(page, picture, tmp_path / "profile", is_dark=is_dark)
+        pictures[is_dark] = Path(picture).read_bytes()
+        assert pictures[is_dark].startswith(b"\x89PNG")
+        assert len(pictures[is_dark]) > 50_000, "a blank page is smaller"
+    assert pictures[False] != pictures[True]
