@@ -88,7 +88,9 @@ class _Survey:
 
     def __post_init__(self) -> None:
         fetched = JobPlace.of(self.job, self.options.state_dir, "").folder / "fetched"
-        self.source, self.plan = open_rows(self.job, self.started, with_source=False, fetched=fetched)
+        self.source, self.plan = open_rows(
+            self.job, self.started, with_source=False, is_dry=True, fetched=fetched
+        )
         names = tuple(file.name for file in self.source.files)
         identity = self.job.event.id
         self.names = names

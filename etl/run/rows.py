@@ -48,18 +48,24 @@ class _Waiting(NamedTuple):
 
 
 def open_rows(
-    job: Job, started: datetime, *, with_source: bool = True, fetched: Path | None = None
+    job: Job,
+    started: datetime,
+    *,
+    with_source: bool = True,
+    is_dry: bool = False,
+    fetched: Path | None = None,
 ) -> tuple[Source, Plan]:
     """Open the job's files and compile its mapping for them; raises `InputError` and `JobError`.
 
-    Remote files are fetched into `fetched`, or beside the job file. Without `with_source` the events don't carry their original columns, which takes a good part of the time.
+    Remote files are fetched into `fetched`, or beside the job file. Without `with_source` the events don't carry their original columns, which takes a good part of the time;
+    in a dry run they carry digests that tell them apart for ids, which take another.
     """
     now = started.timestamp() if job.source.mode == "incremental" else None
     source = open_source(job, fetched, now=now)
     _check_watermark(job, source)
     flags = {name: json_flag(name) for name in source.schema} if source.has_json_flags else {}
     return source, compile_plan(
-        job, source.schema, json_flags=flags, started=started, with_source=with_source
+        job, source.schema, json_flags=flags, started=started, with_source=with_source, is_dry=is_dry
     )
 
 

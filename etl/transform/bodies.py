@@ -8,7 +8,7 @@ from etl.event import ENTITY_FIELDS
 from etl.rows import ROW
 from etl.transform.encode import Member, encode_object
 from etl.transform.fields import FieldPlan
-from etl.transform.identity import body_of, id_of, key_name
+from etl.transform.identity import UNSENT_ID, body_of, digest_of, id_of, key_name
 from etl.transform.instants import render_instant
 from etl.transform.origin import Original
 from etl.transform.rules import BODY
@@ -45,11 +45,17 @@ class EventFields:
 
 
 def add_bodies(
-    frame: pl.DataFrame, fields: EventFields, *, source: Original | None, keeps_name: bool
+    frame: pl.DataFrame,
+    fields: EventFields,
+    *,
+    source: Original | None,
+    keeps_name: bool,
+    is_dry: bool = False,
 ) -> pl.DataFrame:
     """Return the events of the rows of `frame`, as `etl.rows.Transformed` describes them.
 
     `source` is left out where None is given; `name`, the text that the id is the hash of, is there where `keeps_name`.
+    In a dry run an `id` is only a digest that tells events apart, and bodies hold a stand-in of its length.
     """
     frame = frame.with_columns(render_instant(pl.col(TIME)).alias(CREATED_AT), *_hide_other_entities(fields))
     frame = frame.with_columns(encode_object(frame, _event_members(fields)).alias(CONTENT))
@@ -59,12 +65,16 @@ def add_bodies(
         if fields.keys
         else pl.col(CONTENT)
     )
-    event_id = id_of(name) if fields.verbatim is None else pl.col(fields.verbatim.column)
+    if fields.verbatim is not None:
+        event_id = pl.col(fields.verbatim.column)
+    else:
+        event_id = digest_of(name) if is_dry else id_of(name)
+    shown_id = pl.lit(UNSENT_ID) if is_dry and fields.verbatim is None else pl.col("id")
     frame = frame.with_columns(event_id.alias("id"))
     return frame.select(
         pl.col(ROW).alias("row"),
         "id",
-        body_of(pl.col("id"), pl.col(CONTENT), is_uuid=fields.verbatim is None).alias(BODY),
+        body_of(shown_id, pl.col(CONTENT), is_uuid=fields.verbatim is None).alias(BODY),
         pl.col(TIME).alias("created_at"),
         pl.col(fields.kind.column).alias("type"),
         entity.alias("entity_type"),

@@ -38,6 +38,7 @@ def compile_plan(
     json_flags: dict[str, str],
     started: datetime,
     with_source: bool = True,
+    is_dry: bool = False,
 ) -> Plan:
     """Return the plan of `job` over a source with the columns of `schema`.
 
@@ -69,6 +70,7 @@ def compile_plan(
         checks=_order_checks(fields, time, job.limits.not_before, latest),
         keeps_name=bool(fields.keys) and job.event.id.duplicates == "number",
         with_source=with_source,
+        is_dry=is_dry,
     )
 
 

@@ -6,14 +6,15 @@ The scheme is `etl.event.ID_SCHEME_VERSION`; golden vectors pin it.
 from typing import Final
 
 import polars as pl
-import polars_hash  # noqa: F401 - registers the `uuidhash` namespace
+import polars_hash  # noqa: F401 - registers the `uuidhash` and `nchash` namespaces
 
 from etl.event import ID_NAMESPACE
 from etl.transform.values import encode_string, quote
 
-__all__ = ["NUMBER_SEPARATOR", "body_of", "id_of", "key_name", "name_of_body"]
+__all__ = ["UNSENT_ID", "body_of", "digest_of", "id_of", "key_name"]
 
-NUMBER_SEPARATOR: Final = "\x1f"
+# Stands where an id would, in bodies that are only measured.
+UNSENT_ID: Final = "00000000-0000-5000-8000-000000000000"
 
 
 def id_of(name: pl.Expr) -> pl.Expr:
@@ -29,12 +30,12 @@ def key_name(entity_type: pl.Expr, texts: dict[str, pl.Expr]) -> pl.Expr:
     return pl.concat_str(*pieces, pl.lit("}"))
 
 
+def digest_of(name: pl.Expr) -> pl.Expr:
+    """Return 128 bits that tell names apart, several times as fast as their ids: for counting, never for sending."""
+    return name.nchash.xxh3_128(return_binary=True, byte_order="big")  # type: ignore[attr-defined,no-any-return]
+
+
 def body_of(event_id: pl.Expr, name: pl.Expr, *, is_uuid: bool) -> pl.Expr:
     """Return the body: `name`, the JSON object without its id, with the id put first."""
     encoded = pl.concat_str(pl.lit('"'), event_id, pl.lit('"')) if is_uuid else encode_string(event_id)
     return pl.concat_str(pl.lit('{"id":'), encoded, pl.lit(","), name.str.strip_prefix("{"))
-
-
-def name_of_body(body: pl.Expr) -> pl.Expr:
-    """Return the name a content id is the hash of: the body without its UUID."""
-    return pl.concat_str(pl.lit("{"), body.str.slice(len('{"id":"",') + 36))

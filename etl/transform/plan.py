@@ -31,6 +31,7 @@ class Plan:
     checks: tuple[Check, ...]
     keeps_name: bool
     with_source: bool
+    is_dry: bool
 
     def apply(self, frame: pl.DataFrame) -> Transformed:
         """Return the events and rejects of a frame of rows (the source's columns and `ROW`).
@@ -46,7 +47,7 @@ class Plan:
             rejects.append(self._reject(frame.filter(failed), self.checks))
             frame = frame.filter(~failed)
         source = self.original if self.with_source else None
-        events = add_bodies(frame, self.fields, source=source, keeps_name=self.keeps_name)
+        events = add_bodies(frame, self.fields, source=source, keeps_name=self.keeps_name, is_dry=self.is_dry)
         size = body_size_check()
         too_large = events.select(size.failed).to_series()
         if too_large.any():
