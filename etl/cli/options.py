@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from etl.errors import JobError, KeyProblem
+from etl.run.key import find_key
 
 if TYPE_CHECKING:
     from etl.job.model import Job
@@ -31,7 +32,6 @@ __all__ = [
     "worst_exit_code",
 ]
 
-KEY_VARIABLES: Final = ("INKEEPANALYTICS_API_INTEGRATION_KEY", "INKEEPANALYTICS_WEB_INTEGRATION_KEY")
 # Of several jobs the worst counts: a bug before a lost disk before a refused key, and so on.
 SEVERITY: Final = (1, 143, 130, 7, 6, 2, 4, 8, 10, 5, 9, 3, 0)
 
@@ -88,9 +88,8 @@ def read_key(key_file: Path | None) -> str | None:
 
     Raises `KeyProblem` for a file that can't be read or holds no key. The key itself is in no message.
     """
-    for variable in KEY_VARIABLES:
-        if key := os.environ.get(variable, "").strip():
-            return key
+    if key := find_key(os.environ):
+        return key
     if key_file is None:
         return None
     try:

@@ -16,7 +16,7 @@ from etl.read.csv_scan import MOST_RECORD_BYTES, Piece, count_lines, end_of_line
 from etl.read.dialect import RFC_4180, compile_patterns, dialect_of, parse_fields
 from etl.read.files import SourcePath
 from etl.read.raw_text import show_raw
-from etl.read.text import CHUNK_BYTES, open_text
+from etl.read.text import CHUNK_BYTES, codec_of, count_source_bytes, open_text
 from etl.reject import RejectCode
 from etl.rows import ROW, Batch, MalformedRecord
 
@@ -65,7 +65,8 @@ class CsvReader:
                     break
                 row, line, data = row + batch.records, line + count_lines(data[:used]), data[used:]
             rest = data + kept
-        self.unread_bytes = len(rest)
+        if rest:
+            self.unread_bytes = count_source_bytes(rest, codec_of(self._source, self._spec.encoding))
 
     def _chunks(self) -> Iterator[tuple[bytes, bool]]:
         return open_text(self._source, self._spec.encoding, self._chunk_bytes)

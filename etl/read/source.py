@@ -13,7 +13,7 @@ from etl.errors import InputError
 from etl.job.model import Job
 from etl.read.csv import CsvReader
 from etl.read.files import SourcePath, resolve_files
-from etl.read.growing import find_whole_lines
+from etl.read.growing import NoWholeLine, find_whole_lines
 from etl.read.ndjson import NdjsonReader
 from etl.read.parquet import ParquetReader
 from etl.read.widening import fit_values, widen_schemas
@@ -37,10 +37,18 @@ class Reader(Protocol):
 
 
 class Source:
-    """All files of a job, with the union of their columns: a file without one of them has nulls there."""
+    """All files of a job, with the union of their columns: a file without one of them has nulls there.
 
-    def __init__(self, files: tuple[SourcePath, ...], readers: tuple[Reader, ...]) -> None:
-        self.files = files
+    `waiting` are files that hold no whole line yet.
+    """
+
+    def __init__(
+        self,
+        files: tuple[SourcePath, ...],
+        readers: tuple[Reader, ...],
+        waiting: tuple[SourcePath, ...] = (),
+    ) -> None:
+        self.files, self.waiting = files, waiting
         self._readers = readers
         self.has_json_flags = any(file.format == "ndjson" for file in files)
         self.schema = _unite(files, readers)
@@ -87,9 +95,15 @@ def open_source(job: Job, fetched: Path | None = None, *, now: float | None = No
     `now`, in seconds since the epoch, is given for an incremental job: what is still being written is left for later.
     """
     files = resolve_files(job, fetched)
+    waiting: tuple[SourcePath, ...] = ()
     if now is not None:
-        files = find_whole_lines(files, job.source.csv.encoding, now)
-    return Source(files, tuple(_open_reader(file, job) for file in files))
+        files, waiting = find_whole_lines(files, job, now)
+    if not files:
+        raise NoWholeLine(
+            f"Expected at least one whole line, found one that is still being written - {waiting[0].name}",
+            "Run again once the file has its first line",
+        )
+    return Source(files, tuple(_open_reader(file, job) for file in files), waiting)
 
 
 def _open_reader(file: SourcePath, job: Job) -> Reader:

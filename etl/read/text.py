@@ -11,9 +11,10 @@ from etl.errors import JobError
 from etl.read.files import SourcePath
 from etl.read.streams import read_stream
 
-__all__ = ["CHUNK_BYTES", "check_encoding", "open_text"]
+__all__ = ["CHUNK_BYTES", "check_encoding", "codec_of", "count_source_bytes", "open_text"]
 
 CHUNK_BYTES: Final = 4 << 20
+_SAMPLE_BYTES: Final = 4096
 _UTF8: Final = {"utf-8", "utf-8-sig", "ascii"}
 # Marks that no text in UTF-8 starts with.
 _MARKS: Final = {
@@ -57,6 +58,19 @@ def open_text(
     yield waiting, True
 
 
+def codec_of(source: SourcePath, encoding: str = "utf-8") -> str:
+    """Return the codec that the file is written in, its byte order included; raises as `open_text` does."""
+    first = next(_with_whole_mark(read_stream(source, _SAMPLE_BYTES)))
+    return _find_codec(first, check_encoding(encoding))
+
+
+def count_source_bytes(text: bytes, codec: str) -> int:
+    """Return how many bytes of a file in `codec` became `text`, which `open_text` gave."""
+    if codec == "utf-8":
+        return len(text)
+    return len(text.decode("utf-8", "surrogatepass").encode(codec, "replace"))
+
+
 def _with_whole_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield `chunks` with at least four bytes in the first, where there are as many."""
     first = b""
@@ -70,21 +84,24 @@ def _with_whole_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _decode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     first = next(chunks)
-    if encoding in _UTF8:
-        mark = next((mark for mark in _MARKS if first.startswith(mark)), None)
-        if mark is None:
-            yield first.removeprefix(codecs.BOM_UTF8)
-            yield from chunks
-            return
-        encoding = _MARKS[mark]
-    if encoding in ("utf-16", "utf-32"):
-        encoding = _find_byte_order(first, encoding)
-    decoder = codecs.getincrementaldecoder(encoding)(_MARK_UNDECODABLE)
+    codec = _find_codec(first, encoding)
+    if codec == "utf-8":
+        yield first.removeprefix(codecs.BOM_UTF8)
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder(codec)(_MARK_UNDECODABLE)
     text = decoder.decode(first).removeprefix("\ufeff")
     for chunk in chunks:
         yield text.encode("utf-8", "surrogatepass")
         text = decoder.decode(chunk)
     yield (text + decoder.decode(b"", final=True)).encode("utf-8", "surrogatepass")
+
+
+def _find_codec(first: bytes, encoding: str) -> str:
+    """Return the codec of a file in `encoding` that starts with `first`: in UTF-8, a byte order mark says otherwise."""
+    if encoding in _UTF8:
+        return next((codec for mark, codec in _MARKS.items() if first.startswith(mark)), "utf-8")
+    return _find_byte_order(first, encoding) if encoding in ("utf-16", "utf-32") else encoding
 
 
 def _find_byte_order(first: bytes, encoding: str) -> str:
