@@ -1,6 +1,7 @@
 """How delimited text is written, and the patterns that follow from it. Pure.
 
-Every pattern is possessive: none backtracks, so none takes more than one pass over what it matches.
+Every pattern is possessive: none backtracks, so none takes more than one pass over what it matches. What a possessive
+quantifier repeats is an atomic group: before 3.11.5, Python matches wrongly where it could backtrack.
 """
 
 import re
@@ -76,11 +77,11 @@ def compile_patterns(dialect: Dialect, width: int) -> Patterns:
     quote, separator = re.escape(dialect.quote), re.escape(dialect.separator)
     escape = re.escape(dialect.escape)
     escaped = rb"|" + escape + rb"(?s:.)" if escape else b""
-    inside = rb"(?:[^" + quote + escape + rb"]++|" + quote * 2 + escaped + rb")*+"
+    inside = rb"(?:(?>[^" + quote + escape + rb"]++|" + quote * 2 + escaped + rb"))*+"
     quoted = quote + inside + quote
-    unquoted = rb"(?:[^" + quote + separator + escape + rb"\r\n]++" + escaped + rb")*+"
-    field = rb"(?:" + quoted + rb"|" + unquoted + rb")" if quote else unquoted
-    up_to_last = rb"(?:" + field + separator + rb")*+"
+    unquoted = rb"(?:(?>[^" + quote + separator + escape + rb"\r\n]++" + escaped + rb"))*+"
+    field = rb"(?>" + quoted + rb"|" + unquoted + rb")" if quote else unquoted
+    up_to_last = rb"(?:(?>" + field + separator + rb"))*+"
     tail = rb"(?:" + rb"|".join(mark for mark in {quote, escape} if mark) + rb")?+\Z"
     taken = [quote + rb"(?=" + quote + rb")"] if quote else []
     taken += [escape] if escape else []
@@ -99,18 +100,18 @@ def compile_patterns(dialect: Dialect, width: int) -> Patterns:
 def _run(dialect: Dialect, width: int) -> bytes:
     quote, separator = re.escape(dialect.quote), re.escape(dialect.separator)
     unwanted = rb"\0" + re.escape(dialect.escape)
-    inside = rb"(?:[^" + quote + unwanted + rb"]++|" + quote * 2 + rb")*+"
+    inside = rb"(?:(?>[^" + quote + unwanted + rb"]++|" + quote * 2 + rb"))*+"
     field = rb"[^" + quote + separator + unwanted + rb"\r\n]*+"
     if quote:
-        field = rb"(?:" + quote + inside + quote + rb"|" + field + rb")"
+        field = rb"(?>" + quote + inside + quote + rb"|" + field + rb")"
     starts = rb"(?![\r\n])" + (rb"(?!" + re.escape(dialect.comment) + rb")" if dialect.comment else b"")
     return (
-        rb"(?:"
+        rb"(?:(?>"
         + starts
-        + rb"(?:"
+        + rb"(?:(?>"
         + field
         + separator
-        + rb"){%d}+" % (width - 1)
+        + rb")){%d}+" % (width - 1)
         + field
-        + rb"\r?\n){1,65536}+"
+        + rb"\r?+\n)){1,65536}+"
     )
