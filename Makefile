@@ -9,10 +9,10 @@ help: ## show this list
 
 install: .venv/ready ## set up .venv with the pinned dependencies and the backfill command
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: tests/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "backfill needs Python 3.11 or newer, found " + sys.version.split()[0] + "\nSet another one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -31,6 +31,7 @@ check: install ## formatter, linter, strict types, docs fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tests/packaging/audit.py
 	$(BIN)/python tests/docs.py --check
 
 fix: install ## format the code, mend what the linter can, refresh the docs
@@ -44,9 +45,12 @@ bench: install ## measure the performance targets, as a table of ratios (needs n
 soak: install ## survive every fault for real, many times; needs root and strace for some
 	$(BIN)/python tests/faults/soak.py
 	$(BIN)/python -m tests.read.soak
+	$(BIN)/python tests/packaging/soak.py
 
-lock: ## refresh requirements.lock from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --all-extras --group dev pyproject.toml -o requirements.lock
+COMPILE := uv pip compile --quiet --no-annotate --universal --python-version 3.11 --generate-hashes --no-header --all-extras pyproject.toml
+lock: ## refresh requirements.lock, and the tests' own, from pyproject.toml (needs uv)
+	$(COMPILE) --upgrade --group dev -o tests/requirements.lock
+	$(COMPILE) --group build --constraint tests/requirements.lock -o requirements.lock
 
 clean: ## remove what the other targets made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist jobs/.backfill

@@ -67,7 +67,8 @@ def copy_samples(folder: Path) -> None:
     """Copy what the README's commands need."""
     for name in ("jobs", "sample_data"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".backfill", "__pycache__"))
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    (folder / "tests").mkdir()
+    for name in ("Makefile", "tests/requirements.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(ROOT / ".venv")
 

@@ -17,7 +17,7 @@ __all__ = ["MOST_DEPTH", "Unusable", "parse_object", "write_json"]
 MOST_DEPTH: Final = 100
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
-_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_STRING: Final = re.compile(rb'"(?:(?>[^"\\]++|\\.))*+"', re.DOTALL)
 
 
 class Unusable(Exception):  # noqa: N818 - it states a condition, and is caught where rows are counted

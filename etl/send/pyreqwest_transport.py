@@ -3,6 +3,7 @@
 Rule: does per request only what must differ per request; everything else is set once on the client.
 """
 
+import gc
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -62,6 +63,9 @@ class PyreqwestTransport:
         """Close every connection."""
         for client in self._clients:
             await client.close()
+        self._clients.clear()
+        # pyreqwest 0.15 aborts the process where a failed request is freed after the interpreter has begun to end.
+        gc.collect()
 
 
 def _build_client(
