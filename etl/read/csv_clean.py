@@ -76,6 +76,9 @@ def read_frame(
         # Polars drops a byte order mark, and decompresses what starts like gzip, zstd or zlib, as `x^2` does: here all
         # of it is text. Behind a mark of its own it is taken as it stands.
         data = _BYTE_ORDER_MARK + data
+    # An empty field is null without being looked for; only a quoted one has to be.
+    has_quotes = bool(dialect.quote) and dialect.quote in data
+    marks = [mark for mark in null_values if mark or has_quotes]
     names = [str(index) for index in range(len(schema))]
     try:
         frame = pl.read_csv(
@@ -85,7 +88,7 @@ def read_frame(
             separator=dialect.separator.decode(),
             quote_char=dialect.quote.decode() or None,
             empty_string_is_null="" in null_values,
-            null_values=list(null_values) or None,
+            null_values=marks or None,
             glob=False,
         )
     except pl.exceptions.PolarsError:

@@ -107,7 +107,7 @@ class DuplicateFinder:
         if not positions:
             return np.empty(0, np.int64)
         where, what = np.concatenate(positions), np.concatenate(hashes)
-        ordered = np.sort(what)
+        ordered = pl.Series(what).sort().to_numpy()  # on every core
         repeated = ordered[1:][ordered[1:] == ordered[:-1]]
         return where[np.isin(what, repeated)] if len(repeated) else np.empty(0, np.int64)
 
