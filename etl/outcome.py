@@ -2,14 +2,28 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 from etl.books import Books
+from etl.errors import BackfillError
 from etl.notebook import render_table
 
-__all__ = ["Outcome", "RunState"]
+__all__ = ["Outcome", "RunState", "SendSample"]
 
 RunState = Literal["complete", "incomplete", "interrupted", "aborted", "failed"]
+
+
+class SendSample(NamedTuple):
+    """One stretch of the sending: `at_seconds` after its start, `seconds` long; what the page of a run draws."""
+
+    at_seconds: float
+    seconds: float
+    settled: int
+    attempts: int
+    p50_seconds: float
+    p95_seconds: float
+    in_flight: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,12 @@ class Outcome:
     notes: tuple[str, ...] = ()
     reports: tuple[Path, ...] = ()
     loads: tuple[int, ...] = ()
+    timeline: tuple[SendSample, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def failed(cls, job: str, error: BackfillError) -> Self:
+        """Return the outcome of a run of `job` that `error` kept from beginning."""
+        return cls(job, "failed", error.exit_code, message=error.problem, fix=error.fix)
 
     @property
     def events_per_second(self) -> float:

@@ -16,7 +16,15 @@ from etl.cli.options import (
     refuse_both,
     say,
 )
-from etl.cli.running import Destinations, choose_rate, print_outcome, run_one
+from etl.cli.running import (
+    Destinations,
+    LogForm,
+    choose_rate,
+    choose_sinks,
+    log_option,
+    print_outcome,
+    run_one,
+)
 from etl.reject import RejectCode
 
 if TYPE_CHECKING:
@@ -60,6 +68,7 @@ __all__ = ["retry"]
 @click.option(
     "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
 )
+@log_option
 @place_options
 @json_option
 @quiet_option
@@ -72,6 +81,7 @@ def retry(
     dry_run: bool,
     rate_text: str | None,
     key_file: Path | None,
+    log_form: LogForm | None,
     sandbox: bool,
     endpoint: str | None,
     state_dir: Path | None,
@@ -112,12 +122,21 @@ def retry(
         destinations = Destinations(
             stack, sandbox=sandbox, endpoint=endpoint, key_file=key_file, state_dir=state_dir
         )
-        options = RunOptions(state_dir, rate, retry=request, command=f"backfill retry {job}")
-        outcome = run_one(parsed, destinations, options, quiet=quiet or as_json)
+        options = RunOptions(
+            state_dir, rate, retry=request, command=f"backfill retry {job}", sinks=choose_sinks(log_form)
+        )
+        outcome = run_one(parsed, destinations, options, quiet=quiet or as_json, log_form=log_form)
     if as_json:
         echo_json(outcome.to_json())
     else:
-        print_outcome(outcome, job, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+        print_outcome(
+            outcome,
+            job,
+            sandbox=sandbox,
+            endpoint=endpoint,
+            state_dir=state_dir,
+            logs=log_form is not None,
+        )
     raise click.exceptions.Exit(outcome.exit_code)
 
 

@@ -1,8 +1,10 @@
-"""`backfill run`: stage, send, settle, report."""
+"""`backfill run`: stage, send, settle, report; of one job, or of several, one after another."""
 
+import time
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,13 +17,27 @@ from etl.cli.options import (
     refuse_both,
     worst_exit_code,
 )
-from etl.cli.running import Destinations, choose_rate, print_outcome, run_one
-from etl.errors import BackfillError
+from etl.cli.running import (
+    Destinations,
+    LogForm,
+    choose_rate,
+    choose_sinks,
+    log_option,
+    print_outcome,
+    print_outcomes,
+    run_one,
+)
+from etl.errors import BackfillError, JobError, StateError
 
 if TYPE_CHECKING:
     from etl.job.model import Job
+    from etl.outcome import Outcome
+    from etl.run.job import RunOptions
+    from etl.watch.metrics import JobMetrics
 
 __all__ = ["run"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -38,9 +54,12 @@ __all__ = ["run"]
     is_flag=True,
     help="Go on though the mapping changed after events were delivered: what is new follows the new one.",
 )
+@click.option("--key-file", type=_FILE, metavar="FILE", help="A file that holds the API key.")
+@click.option("--html", type=_FILE, metavar="FILE", help="Write a report with charts of the one job's run.")
 @click.option(
-    "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
+    "--metrics-file", type=_FILE, metavar="FILE", help="Write metrics for Prometheus' textfile collector."
 )
+@log_option
 @place_options
 @json_option
 @quiet_option
@@ -50,6 +69,9 @@ def run(
     limit: int | None,
     accept_new_ids: bool,
     key_file: Path | None,
+    html: Path | None,
+    metrics_file: Path | None,
+    log_form: LogForm | None,
     sandbox: bool,
     endpoint: str | None,
     state_dir: Path | None,
@@ -61,6 +83,9 @@ def run(
     The key comes from INKEEPANALYTICS_API_INTEGRATION_KEY, else INKEEPANALYTICS_WEB_INTEGRATION_KEY, else --key-file.
     With --sandbox none is needed: events go to a local stand-in for the API, at full speed unless --rate says
     otherwise, and the state of such a rehearsal is kept apart.
+
+    Several jobs run one after another: one that fails keeps no other from running, and the exit status is that of the
+    one in most need of a person. Each run keeps a log of its own in the state folder.
 
     \b
     Exit status:
@@ -75,50 +100,118 @@ def run(
       10   a limit of the job was reached
       130  interrupted, resumable (143: terminated)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.outcome import Outcome
     from etl.run.job import RunOptions
 
     rate = choose_rate(rate_text, sandbox=sandbox)
     refuse_both(sandbox=sandbox, endpoint=endpoint)
-    outcomes: list[Outcome] = []
-    parsed = _load_jobs(jobs)
+    if html is not None and len(jobs) > 1:
+        raise JobError("Expected one job with --html, found several", "Run one at a time, or leave it out")
+    place: dict[str, Any] = {"sandbox": sandbox, "endpoint": endpoint, "state_dir": state_dir}
+    metrics: list[JobMetrics] = []
+    options = RunOptions(
+        state_dir,
+        rate,
+        limit,
+        accept_new_ids=accept_new_ids,
+        sinks=choose_sinks(log_form),
+        note_metrics=metrics.append,
+    )
     with ExitStack() as stack:
-        destinations = Destinations(
-            stack, sandbox=sandbox, endpoint=endpoint, key_file=key_file, state_dir=state_dir
+        command = _Command(
+            Destinations(stack, key_file=key_file, **place),
+            options,
+            metrics,
+            quiet=quiet or as_json,
+            log_form=log_form,
         )
-        for path, job in zip(jobs, parsed, strict=True):
-            if isinstance(job, BackfillError):
-                outcome = Outcome(
-                    job=path.stem, state="failed", exit_code=job.exit_code, message=job.problem, fix=job.fix
-                )
-            else:
-                options = RunOptions(
-                    state_dir, rate, limit, accept_new_ids=accept_new_ids, command=f"backfill run {path}"
-                )
-                outcome = run_one(job, destinations, options, quiet=quiet or as_json)
-            outcomes.append(outcome)
-            if not as_json:
-                print_outcome(outcome, path, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
-            if outcome.state == "interrupted":
-                break
+        outcomes = command.run_all(jobs)
     code = worst_exit_code(outcome.exit_code for outcome in outcomes)
     if as_json:
-        echo_json(
-            outcomes[0].to_json()
-            if len(jobs) == 1
-            else {"jobs": [o.to_json() for o in outcomes], "exit_code": code}
-        )
+        single = outcomes[0].to_json() if len(jobs) == 1 else None
+        echo_json(single or {"jobs": [outcome.to_json() for outcome in outcomes], "exit_code": code})
+    elif len(jobs) == 1:
+        print_outcome(outcomes[0], jobs[0], logs=log_form is not None, **place)
+    else:
+        print_outcomes(outcomes, jobs, code, logs=log_form is not None, **place)
+    _write_metrics(metrics_file, metrics)
+    _write_page(html, outcomes[0])
     raise click.exceptions.Exit(code)
 
 
-def _load_jobs(paths: tuple[Path, ...]) -> "list[Job | BackfillError]":
-    """Return the jobs; of several, one that is wrong keeps no other from running."""
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What all jobs of the command share: the sandbox, the pace, the log, the metrics."""
+
+    destinations: Destinations
+    options: "RunOptions"
+    metrics: "list[JobMetrics]"
+    quiet: bool
+    log_form: LogForm | None
+
+    def run_all(self, paths: tuple[Path, ...]) -> "list[Outcome]":
+        """Run the jobs in order; of several, one that is wrong keeps no other from running. An interrupt ends the command."""
+        outcomes: list[Outcome] = []
+        # Before the first is run: what is wrong with the last is told in the first second.
+        for path, job in [(path, _load(path)) for path in paths]:
+            outcomes.append(self._run(path, job, is_alone=len(paths) == 1))
+            if outcomes[-1].state == "interrupted":
+                break
+        return outcomes
+
+    def _run(self, path: Path, job: "Job | BackfillError", *, is_alone: bool) -> "Outcome":
+        from etl.outcome import Outcome
+        from etl.watch.metrics import JobMetrics
+
+        began_at, noted = time.time(), len(self.metrics)
+        if isinstance(job, BackfillError):
+            outcome = Outcome.failed(path.stem, job)
+        else:
+            outcome = run_one(
+                job,
+                self.destinations,
+                replace(self.options, command=f"backfill run {path}"),
+                quiet=self.quiet,
+                log_form=self.log_form,
+                goes_on=not is_alone,
+            )
+        if len(self.metrics) == noted:  # it never came to a run
+            self.metrics.append(JobMetrics(outcome, began_at, time.time()))
+        return outcome
+
+
+def _load(path: Path) -> "Job | BackfillError":
     from etl.job.load import load_job
 
-    jobs: list[Job | BackfillError] = []
-    for path in paths:
-        try:
-            jobs.append(load_job(path))
-        except BackfillError as error:
-            jobs.append(error)
-    return jobs
+    try:
+        return load_job(path)
+    except BackfillError as error:
+        return error
+
+
+def _write_metrics(path: Path | None, metrics: "list[JobMetrics]") -> None:
+    """Write the metrics; that they can't be written is told, and changes no exit code."""
+    if path is None:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    from etl.watch.metrics import metrics_text, write_metrics
+
+    try:
+        installed = version("inkeep-backfill")
+    except PackageNotFoundError:  # run from a checkout
+        installed = "unknown"
+    if problem := write_metrics(path, metrics_text(metrics, installed)):
+        click.echo(f"Expected to write the metrics, found: {problem}", err=True)
+
+
+def _write_page(path: Path | None, outcome: "Outcome") -> None:
+    if path is None:
+        return
+    from etl.report.html import render_run_page
+
+    try:
+        path.write_text(render_run_page(outcome, outcome.timeline), encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise StateError(
+            f"Expected to write the report, found: {error.strerror} - {path}", "Name another place"
+        ) from None

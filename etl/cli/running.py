@@ -1,19 +1,43 @@
-"""What `run` and `retry` share: where events go, the one sandbox of a command, the run itself, its summary."""
+"""What `run` and `retry` share: where events go, the one sandbox of a command, the run itself, its log and its summary."""
 
+import sys
+import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
 
 from etl.cli.options import place_flags, read_key, say
-from etl.errors import BackfillError, JobError
+from etl.errors import BackfillError, JobError, JobLocked
 
 if TYPE_CHECKING:
     from etl.job.model import Job, Rate
     from etl.outcome import Outcome
     from etl.run.job import RunOptions
     from etl.run.place import Destination
+    from etl.watch.sinks import Sink
 
-__all__ = ["Destinations", "choose_rate", "print_outcome", "run_one"]
+__all__ = [
+    "Destinations",
+    "choose_rate",
+    "choose_sinks",
+    "log_option",
+    "print_outcome",
+    "print_outcomes",
+    "run_one",
+]
+
+LogForm = Literal["text", "json"]
+_FINE: Final = (0, 3)
+
+log_option = click.option(
+    "--log-format",
+    "log_form",
+    type=click.Choice(["text", "json"]),
+    help="Log to standard error, a line for each thing that happens; the summary goes to standard output.",
+)
 
 
 class Destinations:
@@ -54,28 +78,84 @@ class Destinations:
         return self._sandboxes[root]
 
 
-def run_one(job: "Job", destinations: Destinations, options: "RunOptions", *, quiet: bool) -> "Outcome":
-    """Run one job; an error that a person can mend becomes its outcome."""
+def choose_sinks(log_form: LogForm | None) -> "tuple[Sink, ...]":
+    """Return where the lines of the log go besides the run's own file: with a form, to standard error."""
+    from etl.watch.sinks import stream_sink
+
+    return () if log_form is None else (stream_sink(sys.stderr, log_form),)
+
+
+def run_one(
+    job: "Job",
+    destinations: Destinations,
+    options: "RunOptions",
+    *,
+    quiet: bool,
+    log_form: LogForm | None = None,
+    goes_on: bool = False,
+) -> "Outcome":
+    """Run one job; an error that a person can mend becomes its outcome, and where the command `goes_on`, a bug does too."""
     from etl.outcome import Outcome
     from etl.report.progress import choose_progress
     from etl.run.job import run_job
 
+    # Nobody looks at a bar that is no terminal's; for a file there is --log-format.
+    is_quiet = quiet or log_form is not None or not sys.stderr.isatty()
     try:
-        return run_job(job, destinations.find(job), options, choose_progress(job.name, quiet=quiet))
+        return run_job(job, destinations.find(job), options, choose_progress(job.name, quiet=is_quiet))
     except BackfillError as error:
+        return Outcome.failed(job.name, error)
+    except Exception as error:
+        if not goes_on:
+            raise
+        traceback.print_exc()
         return Outcome(
-            job=job.name, state="failed", exit_code=error.exit_code, message=error.problem, fix=error.fix
+            job.name,
+            "failed",
+            1,
+            message=f"Expected the run to end, found a bug: {type(error).__name__} - {job.path}",
+            fix="Nothing that was delivered is forgotten: running again goes on. Please report it with the lines above",
         )
 
 
 def print_outcome(
-    outcome: "Outcome", path: Path, *, sandbox: bool, endpoint: str | None, state_dir: Path | None
+    outcome: "Outcome",
+    path: Path,
+    *,
+    sandbox: bool,
+    endpoint: str | None,
+    state_dir: Path | None,
+    logs: bool = False,
 ) -> None:
-    """Print the summary: to standard output where all went well, else to standard error."""
+    """Print the summary: to standard output where all went well or standard error `logs`, else to standard error."""
     from etl.report.summary import summary_lines
 
     flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
-    say(summary_lines(outcome, str(path), flags=flags), error=outcome.exit_code not in (0, 3))
+    lines = summary_lines(outcome, str(path), flags=flags)
+    if outcome.exit_code == JobLocked.exit_code:
+        # Of two schedulers one is always too late: a line of its mail is enough.
+        lines = iter([f"{outcome.message}. {outcome.fix}"])
+    say(lines, error=not logs and outcome.exit_code not in _FINE)
+
+
+def print_outcomes(
+    outcomes: "Sequence[Outcome]",
+    paths: Sequence[Path],
+    exit_code: int,
+    *,
+    sandbox: bool,
+    endpoint: str | None,
+    state_dir: Path | None,
+    logs: bool,
+) -> None:
+    """Print the one summary of several jobs: the table to standard output, what went wrong as `print_outcome` does."""
+    from etl.report.several import advice_lines, table_lines
+
+    flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    say(table_lines(outcomes, exit_code, left=[str(path) for path in paths[len(outcomes) :]]))
+    for outcome, path in zip(outcomes, paths, strict=False):
+        is_wrong = outcome.exit_code not in _FINE
+        say(advice_lines(outcome, str(path), flags=flags), error=is_wrong and not logs)
 
 
 def choose_rate(text: str | None, *, sandbox: bool) -> "Rate | None":

@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -157,10 +157,13 @@ def _describe(item: Fetched, job: Job) -> SourcePath:
     unknown = SourcePath(item.name, item.path, "", None)
     try:
         item.name.encode()
-        if not stat.S_ISREG(item.path.stat().st_mode):
+        state = item.path.stat()
+        if not stat.S_ISREG(state.st_mode):
             raise InputError(
                 f"Expected a regular file, found something else - {item.name}", "Save its content to a file"
             )
+        if not state.st_size and job.source.mode == "incremental":
+            return replace(unknown, partitions=item.partitions, etag=item.etag, end=0)
         kind = tell_kind(item.name, item.path, job.source.format)
     except OSError as error:
         raise explain_os_error(error, unknown) from None

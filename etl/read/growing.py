@@ -24,7 +24,14 @@ _MOST_UNIT_BYTES: Final = 4
 
 
 class NoWholeLine(InputError):  # noqa: N818 - it states a condition
-    """No file of the job holds a whole line yet; for a run that is no fault."""
+    """No file of the job holds a whole line yet, which a run takes for nothing new."""
+
+    def __init__(self, waiting: tuple[SourcePath, ...]) -> None:
+        super().__init__(
+            f"Expected at least one whole line, found one that is still being written - {waiting[0].name}",
+            "Run again once the file has its first line",
+        )
+        self.waiting = waiting
 
 
 def can_grow(file: SourcePath) -> bool:
@@ -64,7 +71,7 @@ def _codec(file: SourcePath, job: Job) -> str:
 
 
 def _find_end(file: SourcePath, job: Job, now: float) -> SourcePath:
-    if not can_grow(file):
+    if not can_grow(file) or file.end == 0:
         return file
     line_end = "\n".encode(_codec(file, job))
     unit = len(line_end)

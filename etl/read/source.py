@@ -99,10 +99,7 @@ def open_source(job: Job, fetched: Path | None = None, *, now: float | None = No
     if now is not None:
         files, waiting = find_whole_lines(files, job, now)
     if not files:
-        raise NoWholeLine(
-            f"Expected at least one whole line, found one that is still being written - {waiting[0].name}",
-            "Run again once the file has its first line",
-        )
+        raise NoWholeLine(waiting)
     return Source(files, tuple(_open_reader(file, job) for file in files), waiting)
 
 

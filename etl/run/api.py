@@ -11,6 +11,7 @@ wrong that a person can mend is one of `etl.errors`.
 """
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -40,6 +41,7 @@ from etl.run.job import RunOptions, run_job
 from etl.run.key import find_key
 from etl.run.place import Destination, mark_for, state_root
 from etl.sandbox.process import SandboxProcess
+from etl.watch.sinks import LOGGER_NAME, logger_sink
 
 __all__ = ["ProgressView", "load_job", "run", "validate"]
 
@@ -48,6 +50,9 @@ _BY_CODE: Final = {
     for kind in (JobError, InputError, Incomplete, KeyProblem, StateError, JobLocked, LimitReached)
 }
 _SETTLED: Final = (0, 3)
+
+# As a library should: what a run logs goes where the program sends it, and nowhere where it says nothing.
+logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
 
 T = TypeVar("T")
 JobLike = Job | str | os.PathLike[str]
@@ -116,7 +121,8 @@ def run(
         )
     speed = _rate_of(rate) or (Rate(None) if sandbox else None)
     folder = None if state_dir is None else Path(state_dir)
-    options = RunOptions(folder, speed, limit, command="etl.run", stop=stop)
+    sinks = (logger_sink(logging.getLogger(LOGGER_NAME)),)
+    options = RunOptions(folder, speed, limit, command="etl.run", stop=stop, sinks=sinks)
     progress = _Reporting(on_progress, stop)
     with ExitStack() as stack:
         destination = _destination(parsed, stack, key, endpoint, folder, sandbox=sandbox)

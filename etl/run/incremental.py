@@ -41,7 +41,7 @@ def find_new(
     *,
     waiting: Sequence[SourcePath] = (),
     takes_all: bool = False,
-    looks: Looks = Looks(),  # noqa: B008 - a frozen value
+    looks: Looks = Looks(),
 ) -> list[Take]:
     """Return what to stage of `files`; `known` is each file as its newest load saw it, by name.
 

@@ -3,15 +3,14 @@
 The only place that knows the order. Whatever stops it, running it again goes on.
 """
 
-import signal
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl.books import Books
 from etl.errors import BackfillError, KeyProblem, StateError
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.lock import JobLock
@@ -19,16 +18,23 @@ from etl.ledger.store import Ledger
 from etl.ledger.values import LoadEntry
 from etl.outcome import Outcome
 from etl.report.progress import Progress
+from etl.run.accounting import RunTimes, sum_up
 from etl.run.closing import begin_sending, complete_load, discard_stale_load, retire_parts
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
 from etl.run.mapping import accept_mapping, check_mapping
+from etl.run.pace import SharedPace
 from etl.run.place import Destination, JobPlace
-from etl.run.rejected import count_rejects, open_reject_frames, write_reports
+from etl.run.reading import ReadingView
+from etl.run.rejected import count_rejects, open_reject_frames
+from etl.run.retention import clear_old_loads
 from etl.run.retry import RetryRequest, stage_retry
-from etl.run.sending import Sending, send_load
+from etl.run.sending import Audience, Sending, send_load
 from etl.run.staging import stage_new_rows
 from etl.run.status import StatusFile
+from etl.run.watching import JobWatch, history_of, metrics_of
+from etl.watch.metrics import JobMetrics
+from etl.watch.sinks import Sink
 
 __all__ = ["RunOptions", "run_job"]
 
@@ -42,7 +48,8 @@ class RunOptions:
     """How to run: where the state is, and what overrides the job file.
 
     `retry`: stage rejects again, instead of what is new. `command` is what a second run is told that this one does.
-    `stop`: once another thread sets it, the run ends as if it were interrupted.
+    `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared with the other jobs of
+    a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended.
     """
 
     state_dir: Path | None = None
@@ -52,6 +59,10 @@ class RunOptions:
     retry: RetryRequest | None = None
     command: str = "backfill run"
     stop: threading.Event | None = None
+    pace: SharedPace = field(default_factory=SharedPace)
+    sinks: tuple[Sink, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    note_metrics: Callable[[JobMetrics], object] | None = None
 
 
 def run_job(
@@ -68,13 +79,26 @@ def run_job(
     Errors that a person can mend become an outcome too, once the job's books can be told; before that (no lock, no
     ledger) they are raised, as are faults of the disk and bugs.
     """
-    _check_key(destination)
     place = JobPlace.of(job, options.state_dir, destination.mark)
-    with JobLock(place.folder, command=options.command, wait_seconds=LOCK_PATIENCE_SECONDS):
-        with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
-            run = _Run(job, destination, options, progress, place, ledger, wall_clock, clock)
-            outcome = run.run()
-        run.status.publish_outcome(outcome)
+    failure: BackfillError | None = None
+    staged_at: float | None = None
+    began_at = wall_clock()
+    with JobWatch(job, place.folder, options.environ, options.sinks, wall_clock=wall_clock) as watch:
+        try:
+            _check_key(destination)
+            with JobLock(place.folder, command=options.command, wait_seconds=LOCK_PATIENCE_SECONDS):
+                with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
+                    run = _Run(job, destination, options, progress, place, ledger, watch, wall_clock, clock)
+                    outcome = run.run()
+                run.status.publish_outcome(outcome)
+            staged_at = run.staged_at
+        except BackfillError as error:
+            failure, outcome = error, Outcome.failed(job.name, error)
+            if options.note_metrics is not None:
+                options.note_metrics(JobMetrics(outcome, began_at, wall_clock()))
+        watch.end(outcome, staged_at=staged_at)
+    if failure is not None:
+        raise failure
     return outcome
 
 
@@ -95,12 +119,14 @@ class _Run:
     progress: Progress
     place: JobPlace
     ledger: Ledger
+    watch: JobWatch
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
     loads: list[int] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stage_seconds: float = 0.0
+    staged_at: float | None = None
 
     def __post_init__(self) -> None:
         self.status = StatusFile(self.place.status, self.job.name, self.wall_clock)
@@ -109,9 +135,11 @@ class _Run:
 
     def run(self) -> Outcome:
         started_at = self.clock()
-        number = self.ledger.start_run(None, started_at=self.wall_clock())
+        history = history_of(self.ledger)
+        number = self.ledger.start_run(None, started_at=self.started.timestamp())
         try:
             with self.progress, interruptible():
+                self.watch.begin(number, self.destination.endpoint, history)
                 self._work()
             ending = self._conclude()
         except Interrupted as signal:
@@ -123,6 +151,9 @@ class _Run:
             ending = Conclusion("aborted", error.exit_code, error.problem, error.fix)
         outcome = self._outcome(ending, self.clock() - started_at)
         self._record_end(number, outcome)
+        if self.sendings and (cause := self.sendings[-1].report.stopped) is not None:
+            self.watch.watcher.stopped(cause)
+        clear_old_loads(self.place.folder, self.ledger, keep=self.job.state.keep_loads)
         return outcome
 
     def _work(self) -> None:
@@ -144,29 +175,38 @@ class _Run:
     def _stage(self) -> None:
         self.status.publish_phase("staging")
         started_at = self.clock()
-        view = _ReadingView(self.progress, self.status, self.options.stop)
         try:
-            if self.options.retry is not None:
-                staged = stage_retry(
-                    self.job,
-                    self.place,
-                    self.ledger,
-                    self.options.retry,
-                    started=self.started,
-                    wall_clock=self.wall_clock,
-                )
-                self.notes += staged.notes
-            else:
-                stage_new_rows(
-                    self.job,
-                    self.place.folder,
-                    self.ledger,
-                    view.read,
-                    started=self.started,
-                    wall_clock=self.wall_clock,
-                )
+            load = (
+                self._stage_rows() if self.options.retry is None else self._stage_rejects(self.options.retry)
+            )
         finally:
             self.stage_seconds += self.clock() - started_at
+        if load is not None:
+            files, books = len(self.ledger.files(load)), self.ledger.books(load)
+            self.watch.watcher.staged(load, books, files=files, seconds=self.stage_seconds)
+
+    def _stage_rows(self) -> int | None:
+        view = ReadingView(self.progress, self.status, self.options.stop)
+        staged = stage_new_rows(
+            self.job,
+            self.place.folder,
+            self.ledger,
+            view.read,
+            started=self.started,
+            wall_clock=self.wall_clock,
+        )
+        if staged.load is None:
+            self.watch.watcher.nothing_new(files=staged.files)
+        else:
+            self.staged_at = self.wall_clock()
+        return staged.load
+
+    def _stage_rejects(self, request: RetryRequest) -> int | None:
+        staged = stage_retry(
+            self.job, self.place, self.ledger, request, started=self.started, wall_clock=self.wall_clock
+        )
+        self.notes += staged.notes
+        return staged.load
 
     def _finish_open_loads(self) -> None:
         while self._may_go_on() and (load := self.ledger.open_load()) is not None:
@@ -189,9 +229,9 @@ class _Run:
             self.ledger,
             load,
             self.place.folder,
-            self.progress,
-            self.status,
+            Audience(self.progress, self.status, self.watch.watcher),
             rate=self.rate,
+            pace=self.options.pace,
             limit=self._events_left(),
             rejects=count_rejects(open_reject_frames(self.job, self.place.folder, self.ledger, [load])),
             max_rejects=max_rejects,
@@ -229,63 +269,23 @@ class _Run:
         return ending
 
     def _outcome(self, ending: Conclusion, elapsed_seconds: float) -> Outcome:
-        books = self.ledger.books_of(self.loads)
-        if not books.balances:
-            raise AssertionError(f"the books of loads {self.loads} don't balance: {books}")
-        frames = (
-            open_reject_frames(self.job, self.place.folder, self.ledger, self.loads)
-            if books.rejected
-            else iter(())
-        )
-        reported = [sending.report for sending in self.sendings]
-        return Outcome(
-            job=self.job.name,
-            state=ending.state,
-            exit_code=ending.exit_code,
-            books=books,
-            rejects=count_rejects(frames),
-            sent_now=sum(report.sent for report in reported),
-            attempts=sum(report.attempts for report in reported),
-            retries=sum(report.retries for report in reported),
-            resent=sum(report.resent for report in reported),
-            elapsed_seconds=elapsed_seconds,
-            stage_seconds=self.stage_seconds,
-            send_seconds=sum(report.elapsed_seconds for report in reported),
-            message=ending.message,
-            fix=ending.fix,
-            notes=tuple(self.notes),
-            reports=self._write_reports(books),
-            loads=tuple(self.loads),
-        )
-
-    def _write_reports(self, books: Books) -> tuple[Path, ...]:
-        # Also where no reject is left: a report that is there says what is true now.
-        if books.rejected or (self.loads and self.place.rejects_csv.exists()):
-            return write_reports(self.job, self.place, self.ledger)
-        return ()
+        times = RunTimes(elapsed_seconds, self.stage_seconds)
+        reports = [sending.report for sending in self.sendings]
+        return sum_up(self.job, self.place, self.ledger, self.loads, reports, ending, times, self.notes)
 
     def _record_end(self, number: int, outcome: Outcome) -> None:
+        ended_at = self.wall_clock()
         self.ledger.end_run(
             number,
-            ended_at=self.wall_clock(),
+            ended_at=ended_at,
             exit_code=outcome.exit_code,
             state=outcome.state,
             delivered=outcome.sent_now,
             attempts=outcome.attempts,
             retries=outcome.retries,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadingView:
-    """Shows the reading to whoever watches this run, and publishes it for whoever asks from elsewhere."""
-
-    progress: Progress
-    status: StatusFile
-    stop: threading.Event | None
-
-    def read(self, rows: int, rejected: int) -> None:
-        if self.stop is not None and self.stop.is_set():
-            raise Interrupted(signal.SIGINT)
-        self.progress.read(rows, rejected)
-        self.status.publish_reading(rows, rejected)
+        if self.options.note_metrics is not None:
+            started_at = self.started.timestamp()
+            self.options.note_metrics(
+                metrics_of(self.ledger, outcome, started_at=started_at, ended_at=ended_at)
+            )

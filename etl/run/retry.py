@@ -22,7 +22,7 @@ from etl.rows import Transformed, json_flag
 from etl.run.place import JobPlace
 from etl.run.records import format_of, has_json, text_frame, typed_frame
 from etl.run.rejected import TAKEN_SCHEMA, count_rejects
-from etl.run.staging import describe_load
+from etl.run.staging import describe_load, find_delivered
 from etl.run.taking import RetryRequest, TakenRow, take_rejects
 from etl.stage.load import LoadWriter
 from etl.staged import SourceFile
@@ -67,7 +67,12 @@ def stage_retry(
         return StagedRetry(None, tuple(taken.notes()))
     number = ledger.next_load_number
     files = sorted({row.key.file for row in taken.rows})
-    with LoadWriter(place.folder, number, numbers_repeats=job.event.id.duplicates == "number") as writer:
+    numbers_repeats = job.event.id.duplicates == "number"
+    # The repeats among the rejects are numbered afresh, so that an id of theirs may be that of another row.
+    delivered_ids = [] if numbers_repeats else find_delivered(place.folder, ledger)
+    with LoadWriter(
+        place.folder, number, numbers_repeats=numbers_repeats, delivered_ids=delivered_ids
+    ) as writer:
         for file, transformed in _transform(job, place, ledger, taken.rows, started):
             writer.add(files.index(file), transformed, ())
         writer.note_taken(pl.DataFrame([row.key for row in taken.rows], schema=TAKEN_SCHEMA, orient="row"))

@@ -16,6 +16,7 @@ from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
 from etl.read.source import Source, open_source
 from etl.rows import MalformedRecord, Transformed, json_flag
+from etl.run.watermark import NOWHERE, Reached
 from etl.run.window import EVERYTHING, Window, drop_first
 from etl.transform.compile import compile_plan
 from etl.transform.plan import Plan
@@ -31,20 +32,19 @@ NOTHING_BEFORE: Final[Mapping[int, int]] = MappingProxyType({})
 class TransformedBatch:
     """What became of some consecutive records of the file at position `file` of the source.
 
-    `reached` is the highest value of the watermark column among them, as text.
+    `reached` is how far the watermark column came in them.
     """
 
     file: int
     transformed: Transformed
     malformed: tuple[MalformedRecord, ...]
-    reached: str | None = None
+    reached: Reached = NOWHERE
 
 
 class _Waiting(NamedTuple):
     file: int
     malformed: tuple[MalformedRecord, ...]
-    work: Future[Transformed]
-    reached: str | None
+    work: Future[tuple[Transformed, Reached]]
 
 
 def open_rows(
@@ -95,20 +95,20 @@ def transform_rows(
     with ThreadPoolExecutor(PLANS_AT_ONCE, "transform") as pool:
         for file in files:
             for batch in drop_first(source.batches(file), after.get(file, 0)):
-                reached = window.highest(batch.frame)
                 work = pool.submit(_apply, plan, batch.frame, window)
-                waiting.append(_Waiting(file, batch.malformed, work, reached))
+                waiting.append(_Waiting(file, batch.malformed, work))
                 if len(waiting) > PLANS_AT_ONCE:
                     yield _take(waiting)
         while waiting:
             yield _take(waiting)
 
 
-def _apply(plan: Plan, frame: pl.DataFrame, window: Window) -> Transformed:
-    kept, before = window.drop_old(frame)
-    return window.cut(plan.apply(kept), before)
+def _apply(plan: Plan, frame: pl.DataFrame, window: Window) -> tuple[Transformed, Reached]:
+    kept = window.drop_old(frame)
+    return window.cut(plan.apply(kept.frame), kept.dropped), kept.reached
 
 
 def _take(waiting: deque[_Waiting]) -> TransformedBatch:
     first = waiting.popleft()
-    return TransformedBatch(first.file, first.work.result(), first.malformed, first.reached)
+    transformed, reached = first.work.result()
+    return TransformedBatch(first.file, transformed, first.malformed, reached)

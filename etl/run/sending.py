@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
 from etl.report.progress import Progress, SendingView
 from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
+from etl.run.pace import SharedPace
 from etl.run.place import Destination
 from etl.run.status import StatusFile
 from etl.send.account import SendProgress, SendReport
@@ -25,11 +26,30 @@ from etl.send.sender import send_events
 from etl.send.settings import SendSettings
 from etl.send.transport import open_transport
 from etl.stage.parts import check_part, events_path, load_folder, read_outgoing
+from etl.watch.watcher import Watcher
 
-__all__ = ["Sending", "send_load"]
+__all__ = ["Audience", "Sending", "send_load"]
 
 POLL_SECONDS = 0.25
 RATE_WINDOW_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who sees how the sending goes: the person who started it, whoever asks for its status, whoever listens."""
+
+    progress: Progress
+    status: StatusFile
+    watcher: Watcher
+
+    def show(self, load: int, counts: "_Counts", now: SendProgress) -> None:
+        """Tell all of them how far it is."""
+        view = counts.view(now)
+        self.progress.send(view)
+        self.status.publish_sending(
+            load, counts.before, counts.delivered, counts.refused, counts.codes, view, now
+        )
+        self.watcher.progressed(load, counts.books(), per_second=view.per_second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +66,10 @@ def send_load(
     ledger: Ledger,
     load: int,
     folder: Path,
-    progress: Progress,
-    status: StatusFile,
+    audience: Audience,
     *,
     rate: Rate,
+    pace: SharedPace,
     limit: int | None,
     rejects: Mapping[str, int],
     max_rejects: MaxRejects,
@@ -68,14 +88,27 @@ def send_load(
         ledger,
         load,
         folder,
-        progress,
-        status,
-        rate=rate,
-        limit=limit,
-        rejects=rejects,
-        max_rejects=max_rejects,
+        audience,
+        rejects=dict(rejects),
+        settings=replace(
+            _choose_settings(job, ledger.books(load), rate=rate, limit=limit, max_rejects=max_rejects),
+            carried=pace.find(destination),
+        ),
         stop=stop,
     )
+    audience.watcher.sending(load, ledger.books(load), rate_per_second=rate.per_second)
+    sending = _run_watching_signals(work)
+    pace.note(destination, sending.report.carried)
+    audience.watcher.settled(
+        load,
+        ledger.books(load),
+        seconds=sending.report.elapsed_seconds,
+        statuses=sending.report.statuses,
+    )
+    return sending
+
+
+def _run_watching_signals(work: Coroutine[Any, Any, Sending]) -> Sending:
     if not handles_signals():
         return _run_loop(work)
     # A loop listens for signals through a file descriptor of its own, and leaves none set.
@@ -100,21 +133,17 @@ async def _send(
     ledger: Ledger,
     load: int,
     folder: Path,
-    progress: Progress,
-    status: StatusFile,
+    audience: Audience,
     *,
-    rate: Rate,
-    limit: int | None,
-    rejects: Mapping[str, int],
-    max_rejects: MaxRejects,
+    rejects: dict[str, int],
+    settings: SendSettings,
     stop: threading.Event | None,
 ) -> Sending:
     books = ledger.books(load)
     transport = open_transport(destination.endpoint, destination.key or "", job.upload.timeout)
     now = SendProgress()
-    counts = _Counts(books, dict(rejects), _RateMeter(time.monotonic))
+    counts = _Counts(books, rejects, _RateMeter(time.monotonic))
     settler = Settler(ledger, load, on_commit=counts.add_committed)
-    settings = _choose_settings(job, books, rate=rate, limit=limit, max_rejects=max_rejects)
 
     def settle(settlement: Settlement) -> Awaitable[None]:
         counts.note(settlement)
@@ -124,9 +153,7 @@ async def _send(
         while True:
             if stop is not None and stop.is_set():
                 interrupt.request()
-            view = counts.view(now)
-            progress.send(view)
-            status.publish_sending(load, books, counts.delivered, counts.refused, counts.codes, view, now)
+            audience.show(load, counts, now)
             await asyncio.sleep(POLL_SECONDS)
 
     with ExitStack() as stack:
@@ -180,6 +207,14 @@ class _Counts:
         if settlement.refusal is not None:
             code = settlement.refusal.code
             self.codes[code] = self.codes.get(code, 0) + 1
+
+    def books(self) -> Books:
+        return replace(
+            self.before,
+            delivered=self.before.delivered + self.delivered,
+            rejected=self.before.rejected + self.refused,
+            pending=self.before.pending - self.delivered - self.refused,
+        )
 
     def view(self, now: SendProgress) -> SendingView:
         return SendingView(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -12,19 +12,30 @@ from etl.errors import InputError
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.read.files import Fingerprint, SourcePath, explain_os_error, fingerprint
+from etl.read.growing import NoWholeLine
 from etl.read.source import Source
 from etl.run.incremental import Take, find_new
 from etl.run.mapping import mapping_fingerprint
 from etl.run.rows import open_rows, transform_rows
-from etl.run.window import job_window, max_reached
+from etl.run.watermark import NOWHERE, Reached
+from etl.run.window import ANY_TIME, Span, Window, job_window
 from etl.stage.load import LoadWriter, Staged
 from etl.stage.parts import load_folder, read_ids_at
 from etl.staged import LoadKind, SourceFile, StagedLoad
+from etl.transform.plan import Plan
 
-__all__ = ["describe_load", "find_delivered", "stage_new_rows"]
+__all__ = ["StagedNow", "describe_load", "find_delivered", "stage_new_rows"]
 
-# How far the watermark column of the job has come, as text.
+# What is noted of each load: how far the watermark had come after it, and which span all loads up to it have read whole.
 WATERMARK: Final = "watermark"
+SPAN: Final = "span"
+
+
+class StagedNow(NamedTuple):
+    """The load that was staged, None where there was nothing new; and of how many files, or of how many there are."""
+
+    load: int | None
+    files: int
 
 
 def stage_new_rows(
@@ -35,51 +46,102 @@ def stage_new_rows(
     *,
     started: datetime,
     wall_clock: Callable[[], float],
-) -> int | None:
-    """Stage the rows that no load has yet, and return the load's number; None where there is nothing new.
+) -> StagedNow:
+    """Stage the rows that no load has yet.
 
     `show` is told how many rows are read so far, and how many of them are rejects.
 
     Raises `InputError` for files that are missing, unreadable, or changed since they were staged, `JobError` for a mapping that
     doesn't fit them, `StateError` where the disk won't have the parts.
     """
-    source, plan = open_rows(job, started, fetched=folder / "fetched")
-    takes = find_new(job, source.files, ledger.known_files())
-    if not takes:
-        return None
+    known = ledger.known_files()
+    try:
+        source, plan = open_rows(job, started, fetched=folder / "fetched")
+    except NoWholeLine as nothing:
+        find_new(job, (), known, waiting=nothing.waiting)  # raises where there was more before
+        return StagedNow(None, len(nothing.waiting))
+    seen = _span_seen(ledger) if known else ANY_TIME
+    span = Span(job.source.since, job.source.until)
+    takes_all = not span.within(seen)
+    takes = find_new(job, source.files, known, waiting=source.waiting, takes_all=takes_all)
+    before = _reached(job, ledger)
+    window = job_window(job, NOWHERE if takes_all else before)
     number = ledger.next_load_number
-    prints = {
-        take.index: fingerprint(source.files[take.index], source.files[take.index].end) for take in takes
-    }
+    written = _write_load(job, folder, ledger, number, source, plan, takes, window, show) if takes else None
+    if written is None:
+        return StagedNow(None, len(source.files) + len(source.waiting))
+    # Before the load is there: what it left out must never be taken for read.
+    ledger.set_meta(f"{SPAN}:{number}", (span if takes_all else span.narrowed_by(seen)).to_text())
+    ledger.record_load(describe_load(number, "files", job, written.staged, written.files, wall_clock()))
+    # Killed before this, the next run reads more than it needs, and finds duplicates.
+    if job.source.watermark is not None:
+        reached = before.up_to(written.reached.no_later_than(started))
+        ledger.set_meta(f"{WATERMARK}:{number}", reached.to_text(job.source.watermark))
+    return StagedNow(number, len(takes))
+
+
+class _Written(NamedTuple):
+    staged: Staged
+    files: tuple[SourceFile, ...]
+    reached: Reached
+
+
+def _write_load(
+    job: Job,
+    folder: Path,
+    ledger: Ledger,
+    number: int,
+    source: Source,
+    plan: Plan,
+    takes: list[Take],
+    window: Window,
+    show: Callable[[int, int], None],
+) -> _Written | None:
+    """Write what becomes of the rows of `takes`; None where what was appended is no whole record yet."""
+    prints = [
+        take.seen or fingerprint(source.files[take.index], source.files[take.index].end) for take in takes
+    ]
     order = {take.index: position for position, take in enumerate(takes)}
-    window = job_window(job, ledger.meta(WATERMARK))
-    reached = ledger.meta(WATERMARK)
+    after = {take.index: take.after_row for take in takes}
+    read, rejected, reached = 0, 0, NOWHERE
     with LoadWriter(
         folder,
         number,
         numbers_repeats=job.event.id.duplicates == "number",
         delivered_ids=find_delivered(folder, ledger),
     ) as writer:
-        read = rejected = 0
-        after = {take.index: take.after_row for take in takes}
         for batch in transform_rows(source, plan, order, window=window, after=after):
             writer.add(order[batch.file], batch.transformed, batch.malformed)
             done = batch.transformed
             rejected += done.rejects.height + len(batch.malformed)
             read += done.events.height + done.rejects.height + done.skipped + len(batch.malformed)
-            reached = max_reached(reached, batch.reached)
+            reached = reached.up_to(batch.reached)
             show(read, rejected)
         files = tuple(
-            _conclude_file(source, take, prints[take.index], writer.rows_of_file(order[take.index]))
-            for take in takes
+            _conclude_file(source, take, seen, writer.rows_of_file(position))
+            for position, (take, seen) in enumerate(zip(takes, prints, strict=True))
         )
         if not writer.has_read and job.source.mode == "incremental":
-            return None  # what was appended isn't a whole record yet
-        staged = writer.finish()
-    ledger.record_load(describe_load(number, "files", job, staged, files, wall_clock()))
-    if reached is not None and job.source.watermark is not None:
-        ledger.set_meta(WATERMARK, reached)
-    return number
+            return None
+        return _Written(writer.finish(), files, reached)
+
+
+def _reached(job: Job, ledger: Ledger) -> Reached:
+    """Return how far the job's watermark column has come, by the newest load that noted it; a discarded one doesn't count."""
+    for load in reversed(ledger.loads()):
+        said = ledger.meta(f"{WATERMARK}:{load.number}")
+        found = Reached.from_text(said, job.source.watermark or "") if said is not None else None
+        if found is not None:
+            return found
+    return NOWHERE
+
+
+def _span_seen(ledger: Ledger) -> Span:
+    """Return the span of which every row of the known files has been read; all of it where no load noted one."""
+    for load in reversed(ledger.loads()):
+        if (said := ledger.meta(f"{SPAN}:{load.number}")) is not None:
+            return Span.from_text(said)
+    return ANY_TIME
 
 
 def describe_load(
@@ -122,7 +184,11 @@ def _conclude_file(source: Source, take: Take, before: Fingerprint, rows: int) -
         _check_unchanged(file, before)
         size, digest = before.size, before.sha256
     else:
-        digest = fingerprint(file, size).sha256
+        digest = fingerprint(file, before.size).sha256
+        if digest != before.sha256:
+            raise _changed_meanwhile(file)
+        if size != before.size:
+            digest = fingerprint(file, size).sha256
     return SourceFile(file.name, size, before.mtime_ns, digest, take.after_row + rows)
 
 
@@ -132,7 +198,11 @@ def _check_unchanged(file: SourcePath, before: Fingerprint) -> None:
     except OSError as error:
         raise explain_os_error(error, file) from None
     if (state.st_size, state.st_mtime_ns) != (before.size, before.mtime_ns):
-        raise InputError(
-            f"Expected the file to stay as it is while it is read, found it changed - {file.name}",
-            "Wait until whatever writes it is done, then run the same command again",
-        )
+        raise _changed_meanwhile(file)
+
+
+def _changed_meanwhile(file: SourcePath) -> InputError:
+    return InputError(
+        f"Expected the file to stay as it is while it is read, found it changed - {file.name}",
+        "Wait until whatever writes it is done, then run the same command again",
+    )

@@ -3,78 +3,92 @@
 What is left out counts as skipped, so that the books show it.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import polars as pl
 
 from etl.job.model import Job
 from etl.rows import ROW, Batch, Transformed
+from etl.run.watermark import NOWHERE, Reached, order_keys
 
-__all__ = ["EVERYTHING", "Window", "drop_first", "job_window", "max_reached"]
+__all__ = ["ANY_TIME", "EVERYTHING", "Kept", "Span", "Window", "drop_first", "job_window"]
+
+
+class Span(NamedTuple):
+    """From `since` on and before `until`; None leaves that end open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def within(self, other: "Span") -> bool:
+        """Whether `other` holds all of it."""
+        return self.narrowed_by(other) == self
+
+    def narrowed_by(self, other: "Span") -> "Span":
+        """Return what both hold."""
+        since = [moment for moment in (self.since, other.since) if moment is not None]
+        until = [moment for moment in (self.until, other.until) if moment is not None]
+        return Span(max(since, default=None), min(until, default=None))
+
+    def to_text(self) -> str:
+        """Return the span as text for the ledger."""
+        return json.dumps([None if moment is None else moment.isoformat() for moment in self])
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Return the span that `to_text` wrote."""
+        return cls(
+            *(None if moment is None else datetime.fromisoformat(moment) for moment in json.loads(text))
+        )
+
+
+class Kept(NamedTuple):
+    """The rows of a frame that reach the watermark, how many don't, and how far it came."""
+
+    frame: pl.DataFrame
+    dropped: int
+    reached: Reached
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Events from `since` on and before `until`; of the column `watermark`, values from `reached` on.
+    """Events in `span`; of the column `watermark`, values not below `reached`, which earlier loads came to."""
 
-    `reached` is the highest value that an earlier load saw, as text; a value equal to it may be a new row, so it is
-    read again, and its id tells. Text compares as text: times in ISO 8601 sort as they should.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
+    span: Span
     watermark: str | None = None
-    reached: str | None = None
+    reached: Reached = NOWHERE
 
-    def drop_old(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-        """Return the rows that reach the watermark, or have none, and how many don't."""
-        if self.watermark is None or self.reached is None:
-            return frame, 0
-        column = frame.get_column(self.watermark)
-        reached = pl.Series([self.reached]).cast(column.dtype, strict=False)[0]
-        if reached is None:
-            return frame, 0
-        kept = frame.filter((column >= reached).fill_null(value=True))
-        return kept, frame.height - kept.height
-
-    def highest(self, frame: pl.DataFrame) -> str | None:
-        """Return the highest value of the watermark column in `frame`, as text."""
+    def drop_old(self, frame: pl.DataFrame) -> Kept:
+        """Return the rows that aren't below the watermark."""
         if self.watermark is None:
-            return None
-        highest = frame.get_column(self.watermark).max()
-        return None if highest is None else str(pl.Series([highest]).cast(pl.String)[0])
+            return Kept(frame, 0, NOWHERE)
+        keys = order_keys(frame.get_column(self.watermark))
+        kept = frame.filter(~self.reached.is_old(keys))
+        return Kept(kept, frame.height - kept.height, Reached.of(keys))
 
-    def cut(self, transformed: Transformed, skipped_before: int) -> Transformed:
-        """Return `transformed` without the events outside the window, which count as skipped."""
+    def cut(self, transformed: Transformed, dropped: int) -> Transformed:
+        """Return `transformed` without the events outside the span, which count as skipped, as `dropped` rows do."""
         events = transformed.events
-        if self.since is not None:
-            events = events.filter(pl.col("created_at") >= self.since)
-        if self.until is not None:
-            events = events.filter(pl.col("created_at") < self.until)
+        if self.span.since is not None:
+            events = events.filter(pl.col("created_at") >= self.span.since)
+        if self.span.until is not None:
+            events = events.filter(pl.col("created_at") < self.span.until)
         left_out = transformed.events.height - events.height
-        return replace(transformed, events=events, skipped=transformed.skipped + left_out + skipped_before)
+        return replace(transformed, events=events, skipped=transformed.skipped + left_out + dropped)
 
 
-EVERYTHING: Final = Window()
+ANY_TIME: Final = Span()
+EVERYTHING: Final = Window(ANY_TIME)
 
 
-def job_window(job: Job, reached: str | None = None) -> Window:
+def job_window(job: Job, reached: Reached = NOWHERE) -> Window:
     """Return the window of a job whose watermark has come as far as `reached`."""
     source = job.source
-    return Window(source.since, source.until, source.watermark, reached)
-
-
-def max_reached(first: str | None, second: str | None) -> str | None:
-    """Return the higher of two watermarks; numbers compare as numbers, all else as text."""
-    if first is None or second is None:
-        return second if first is None else first
-    try:
-        return max(first, second, key=float)
-    except ValueError:
-        return max(first, second)
+    return Window(Span(source.since, source.until), source.watermark, reached)
 
 
 def drop_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:

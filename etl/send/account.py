@@ -6,6 +6,8 @@ Rule: values only; whoever reads them formats them.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from etl.send.pacing import NOTHING_CARRIED, Carried
+
 __all__ = ["Latencies", "SecondSample", "SendProgress", "SendReport", "SendState", "StopCause"]
 
 SendState = Literal["sending", "paused", "probing", "stopping"]
@@ -64,7 +66,7 @@ class SendReport:
     `sent` counts delivered events, `refused` those the server rejected; every other event that was taken stays
     pending. `resent` counts attempts whose predecessor may have been stored although no answer proved it.
     `unanswered` requests were still out when the send ended; `statuses` counts answers by status, under 0 the
-    attempts that got none. `stopped` is None where all events were settled.
+    attempts that got none. `stopped` is None where all events were settled. `carried` is for the next send to the same endpoint.
     """
 
     sent: int
@@ -81,3 +83,4 @@ class SendReport:
     max_in_flight: int
     timeline: list[SecondSample]
     learned_rate_per_second: float | None
+    carried: Carried = NOTHING_CARRIED

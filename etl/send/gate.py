@@ -37,6 +37,7 @@ class Gate:
         sleep: Sleep,
         rng: Random,
         longest_wait_seconds: float,
+        carried: pacing.Carried = pacing.NOTHING_CARRIED,
     ) -> None:
         self._clock, self._sleep, self._rng, self._progress = clock, sleep, rng, progress
         self.longest_wait_seconds = longest_wait_seconds
@@ -45,24 +46,33 @@ class Gate:
         self._told_rate: float | None = None
         self._learned = pacing.NOTHING_LEARNT
         self._limiter = (
-            None if rate_per_second is None else pacing.make_limiter(rate_per_second, self._started_at)
+            None
+            if rate_per_second is None
+            else pacing.make_limiter(rate_per_second, max(self._started_at, carried.due_at))
         )
         self._held_back_by_rate = False
         self._ticked_at = self._started_at
-        self._held_until = float("-inf")
+        self._held_until = carried.held_until
         self._refused_in_row = 0
         self._turnstile = asyncio.Lock()
         self._napping: set[asyncio.Task[object]] = set()
         self._woken: frozenset[asyncio.Task[object]] = frozenset()
         self.breaker = breaker.CLOSED
         self.is_closing = False
-        self.is_shut = self._limiter is not None
+        self.is_shut = self._limiter is not None or self._held_until > self._started_at
         progress.rate_per_second = rate_per_second
 
     @property
     def learned_rate_per_second(self) -> float | None:
         """The rate that refusals have taught, None where there were none."""
         return self._learned.per_second
+
+    @property
+    def carried(self) -> pacing.Carried:
+        """What the next send to the same endpoint must keep to."""
+        limiter = self._limiter
+        due_at = float("-inf") if limiter is None else limiter.tat - limiter.tolerance_seconds
+        return pacing.Carried(due_at, self._held_until)
 
     @property
     def is_troubled(self) -> bool:

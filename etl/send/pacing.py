@@ -23,7 +23,9 @@ from math import ceil
 from typing import Final, NamedTuple
 
 __all__ = [
+    "NOTHING_CARRIED",
     "NOTHING_LEARNT",
+    "Carried",
     "LearnedRate",
     "Limiter",
     "admit",
@@ -83,6 +85,19 @@ def seconds_to_next(limiter: Limiter, now: float) -> float:
 def admit(limiter: Limiter, now: float) -> Limiter:
     """Return the limiter after one request at `now`, which `seconds_to_next` has allowed."""
     return limiter._replace(tat=max(now, limiter.tat) + limiter.interval_seconds)
+
+
+class Carried(NamedTuple):
+    """What one send leaves to the next on the same endpoint: when its rate allows the next request, when a pause ends.
+
+    Both are monotonic times.
+    """
+
+    due_at: float = float("-inf")
+    held_until: float = float("-inf")
+
+
+NOTHING_CARRIED: Final = Carried()
 
 
 class LearnedRate(NamedTuple):

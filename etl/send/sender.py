@@ -82,7 +82,9 @@ class _Sender:
         self._started_at = clock()
         # No wait of our own is so long that giving up comes much later than it is due.
         longest_wait_seconds = min(MAX_BACKOFF_SECONDS, settings.give_up_seconds / 4)
-        self._gate = Gate(settings.rate_per_second, progress, clock, sleep, rng, longest_wait_seconds)
+        self._gate = Gate(
+            settings.rate_per_second, progress, clock, sleep, rng, longest_wait_seconds, settings.carried
+        )
         self._meter = Meter(self._started_at)
         self._courier = Courier(
             transport, settle, settings, self._gate, self._meter, progress, clock, wall_clock, rng, self._end
@@ -99,6 +101,10 @@ class _Sender:
         self._unanswered = 0
 
     async def run(self, stop: StopSignal) -> SendReport:
+        asked_seconds = self._settings.carried.held_until - self._started_at
+        if asked_seconds > self._settings.max_wait_seconds:
+            self._end("outage", f"the server asks to wait {asked_seconds:,.0f} s")
+            return self._report()
         chores = [asyncio.create_task(self._guard(work)) for work in (self._heed(stop), self._tick())]
         try:
             self._start_workers()
@@ -214,4 +220,5 @@ class _Sender:
             max_in_flight=meter.max_in_flight,
             timeline=meter.timeline(),
             learned_rate_per_second=self._gate.learned_rate_per_second,
+            carried=self._gate.carried,
         )

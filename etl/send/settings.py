@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from etl.delivery import Settlement
+from etl.send.pacing import NOTHING_CARRIED, Carried
 from etl.send.verdict import ConflictPolicy
 
 __all__ = ["SendSettings", "Settle", "StopSignal"]
@@ -28,6 +29,7 @@ class SendSettings:
 
     `max_refused` is the most events this send may have refused, or says of a number whether it is still allowed.
     `max_left` is how many events may stay pending because they fail while others succeed.
+    `carried` is what an earlier send to the same endpoint left.
     `give_up_seconds` is how long nothing may succeed, `first_answer_seconds` how long where nothing was ever
     answered, `max_wait_seconds` the longest pause a server may ask for.
     """
@@ -42,6 +44,7 @@ class SendSettings:
     first_answer_seconds: float = 10.0
     drain_seconds: float = 5.0
     max_wait_seconds: float = 3600.0
+    carried: Carried = NOTHING_CARRIED
 
     def allows_refused(self, refused: int) -> bool:
         """Return whether the send may go on after `refused` refusals."""

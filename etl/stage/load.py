@@ -114,12 +114,12 @@ class LoadWriter:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._writer.shutdown(wait=True, cancel_futures=True)
         with suppress(OSError):
             self._finder.close()
-        if kind is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        # Once finished it has another name; what is left under this one is of no use.
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def add(self, file: int, transformed: Transformed, malformed: tuple[MalformedRecord, ...]) -> None:
         """Take what became of some rows of the file at position `file`. Raises `StateError`."""

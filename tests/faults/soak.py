@@ -51,7 +51,8 @@ class Line:
         except Exception as error:  # noqa: BLE001 - a trial that can't be told is a finding
             self.problem = self.problem or f"{type(error).__name__}: {error}"[:100]
             return
-        if said.code != 3 or not one.is_complete():
+        # 0: the kill came after the last event was settled, and there was nothing left to do.
+        if said.code not in (0, 3) or not one.is_complete():
             self.problem = self.problem or f"the last run ended with {said.code}: {said.err.strip()[-80:]}"
         self.lost += max(tally.lost, 0)
         self.doubled += tally.doubled

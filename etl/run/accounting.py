@@ -1,0 +1,79 @@
+"""What came of a run, gathered from the ledger and from what its sendings report; and the error reports it leaves."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.books import Books
+from etl.job.model import Job
+from etl.ledger.store import Ledger
+from etl.outcome import Outcome, SendSample
+from etl.run.conclusion import Conclusion
+from etl.run.place import JobPlace
+from etl.run.rejected import count_rejects, open_reject_frames, write_reports
+from etl.send.account import SendReport
+
+__all__ = ["RunTimes", "sum_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """How long a run and its staging took."""
+
+    elapsed_seconds: float
+    stage_seconds: float
+
+
+def sum_up(
+    job: Job,
+    place: JobPlace,
+    ledger: Ledger,
+    loads: Sequence[int],
+    reports: Sequence[SendReport],
+    ending: Conclusion,
+    times: RunTimes,
+    notes: Sequence[str],
+) -> Outcome:
+    """Return the outcome of a run that worked on `loads`; writes the error reports. Raises `StateError`."""
+    books = ledger.books_of(loads)
+    if not books.balances:
+        raise AssertionError(f"the books of loads {list(loads)} don't balance: {books}")
+    frames = open_reject_frames(job, place.folder, ledger, loads) if books.rejected else iter(())
+    return Outcome(
+        job=job.name,
+        state=ending.state,
+        exit_code=ending.exit_code,
+        books=books,
+        rejects=count_rejects(frames),
+        sent_now=sum(report.sent for report in reports),
+        attempts=sum(report.attempts for report in reports),
+        retries=sum(report.retries for report in reports),
+        resent=sum(report.resent for report in reports),
+        elapsed_seconds=times.elapsed_seconds,
+        stage_seconds=times.stage_seconds,
+        send_seconds=sum(report.elapsed_seconds for report in reports),
+        message=ending.message,
+        fix=ending.fix,
+        notes=tuple(notes),
+        reports=_write_reports(job, place, ledger, loads, books),
+        loads=tuple(loads),
+        timeline=tuple(_join_timelines(reports)),
+    )
+
+
+def _write_reports(
+    job: Job, place: JobPlace, ledger: Ledger, loads: Sequence[int], books: Books
+) -> tuple[Path, ...]:
+    # Also where no reject is left: a report that is there says what is true now.
+    if books.rejected or (loads and place.rejects_csv.exists()):
+        return write_reports(job, place, ledger)
+    return ()
+
+
+def _join_timelines(reports: Sequence[SendReport]) -> Iterator[SendSample]:
+    """Yield the samples of all sendings, as if each had begun when the one before it ended."""
+    before_seconds = 0.0
+    for report in reports:
+        for sample in report.timeline:
+            yield SendSample(*sample)._replace(at_seconds=sample.at_seconds + before_seconds)
+        before_seconds += report.elapsed_seconds
