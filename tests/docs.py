@@ -20,7 +20,7 @@ COMMAND_SECONDS = 120
 VARYING = [
     (re.compile(r"\b\d[\d,.]* (ms|s|min|h|d)\b"), "TIME"),
     (re.compile(r"(TIME )+TIME"), "TIME"),
-    (re.compile(r"\b[\d,.]+/s\b"), "RATE"),
+    (re.compile(r"\b[\d,.]+( rows)?/s\b"), "RATE"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?Z?)?"), "WHEN"),
     (re.compile(r"from 2000-01-01 to \d{4}-\d\d-\d\d"), "RANGE"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "URL"),
