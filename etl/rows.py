@@ -9,7 +9,16 @@ import polars as pl
 
 from etl.reject import RejectCode
 
-__all__ = ["JSON_FLAG", "MOST_RAW_CHARS", "REJECT_SCHEMA", "ROW", "Batch", "MalformedRecord", "Transformed", "json_flag"]
+__all__ = [
+    "JSON_FLAG",
+    "MOST_RAW_CHARS",
+    "REJECT_SCHEMA",
+    "ROW",
+    "Batch",
+    "MalformedRecord",
+    "Transformed",
+    "json_flag",
+]
 
 # The separator control character keeps these out of the way of any source's own columns.
 ROW = "\x1frow"

@@ -73,19 +73,19 @@ def test_the_json_of_several_jobs_has_each_and_the_worst_exit_code(
     assert answer["exit_code"] == said.code == 4
 
 
-def test_the_pace_is_kept_across_the_jobs_of_a_command_and_the_loads_of_a_run(
+def test_the_pace_is_kept_across_the_jobs_of_a_command(
     tmp_path: Path, sandbox: SandboxProcess, key: str
 ) -> None:
-    # Far apart, so that a job which began a pace of its own would be seen at once: 200 ms at 5/s.
-    jobs = [named(tmp_path, f"pace{number}", 2) for number in range(4)]
+    # Far apart, so that a job which began a pace of its own would be seen at once.
+    jobs = [named(tmp_path, f"pace{number}", 1) for number in range(4)]
     before = sandbox.stats()["attempts"]
-    assert call("run", "--rate", "5/s", "--endpoint", sandbox.url, *jobs).code == 0
+    assert call("run", "--rate", "1/s", "--endpoint", sandbox.url, *jobs).code == 0
     moments = [attempt["at"] for attempt in sandbox.attempts()][before:]
-    assert len(moments) == 8
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     # Both ends of a gap are those of the server, which answers a few milliseconds sooner or later.
-    assert min(gaps) > 0.2 - 0.05, gaps
-    assert moments[-1] - moments[0] < 7 * 0.2 + 2, "and it isn't slower than it must be"
+    assert len(gaps) == 3
+    assert min(gaps) > 0.9, gaps
+    assert sum(gaps) < 3 + 2, "and it isn't slower than it must be"
 
 
 def test_no_second_holds_more_than_rate_and_burst_across_two_jobs(
