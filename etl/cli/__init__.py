@@ -1,5 +1,6 @@
 """The command line: one file a command; what goes wrong becomes a message and an exit code here, in one place."""
 
+import errno
 import importlib
 import sys
 import traceback
@@ -90,15 +91,44 @@ def main() -> None:
         # Whoever read our output has enough (`| head`); Python must not try to flush it again.
         sys.stdout = None
         code = 0
+    except MemoryError:
+        print(
+            f"{_SAFE}, found no memory left\nFree some, or lift the limit (ulimit -v), then run it again",
+            file=sys.stderr,
+        )
+        code = 7
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130
-    except Exception:  # noqa: BLE001 - the last resort
-        traceback.print_exc()
-        print(
-            "This is a bug in backfill. Nothing that was delivered is forgotten: running again goes on.\n"
-            "Please report it with the lines above.",
-            file=sys.stderr,
-        )
-        code = 1
+    except Exception as error:  # noqa: BLE001 - the last resort
+        code = _report_scarcity() if _is_out_of_files(error) else _report_bug()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_SAFE: Final = (
+    "Expected what the machine usually gives a process (what was delivered is in the ledger and safe)"
+)
+
+
+def _is_out_of_files(error: Exception) -> bool:
+    """Whether the process may have no more files open; the libraries in Rust say so in their text alone."""
+    return getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE) or "os error 24" in str(error)
+
+
+def _report_scarcity() -> int:
+    """Say that there are too few file descriptors, and return the exit code."""
+    print(
+        f"{_SAFE}, found too many open files\nAllow more (ulimit -n 1024), then run it again", file=sys.stderr
+    )
+    return 7
+
+
+def _report_bug() -> int:
+    """Print the error that is being handled, as one that only the makers can mend; return the exit code."""
+    traceback.print_exc()
+    print(
+        "This is a bug in backfill. Nothing that was delivered is forgotten: running again goes on.\n"
+        "Please report it with the lines above.",
+        file=sys.stderr,
+    )
+    return 1

@@ -33,7 +33,7 @@ def group_causes(frames: Iterable[pl.DataFrame], by: By) -> list[Cause]:
         for (key,), rows in keyed.group_by("key", maintain_order=True):
             cause = causes.setdefault(str(key), Cause(str(key) or "(the whole record)"))
             cause.count += rows.height
-            for fix, count in rows["fix"].value_counts().iter_rows():
+            for fix, count in sorted(rows["fix"].value_counts().iter_rows()):
                 cause.fixes[fix] += count
             room = MOST_EXAMPLES - len(cause.examples)
             cause.examples += [_describe(row, by) for row in rows.head(room).iter_rows(named=True)]

@@ -104,7 +104,8 @@ def _print_trial(trial: Trial, console: Console) -> None:
     if trial.problem:
         console.print(Text(f"The job doesn't run yet: {trial.problem}", style="red"), soft_wrap=True)
         return
-    codes = ", ".join(f"{code} {count:,}" for code, count in trial.rejects.items())
+    ordered = sorted(trial.rejects.items(), key=lambda item: (-item[1], item[0]))
+    codes = ", ".join(f"{code} {count:,}" for code, count in ordered)
     rejected = f", {trial.rejected:,} would be rejected ({codes})" if trial.rejected else ""
     console.print(
         f"Of the first {trial.read:,} rows {trial.events:,} become events{rejected}.", soft_wrap=True

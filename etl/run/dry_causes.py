@@ -75,7 +75,8 @@ class CauseTally:
                 rows.select("row", "line", "reason").head(MOST_EXAMPLES - len(cause.examples)).iter_rows()
             ):
                 cause.examples.append(Example(self._names[file], row, line, reason))
-            cause.add_reasons(rows["reason"].value_counts(sort=True).head(MOST_REASONS).iter_rows())
+            reasons = rows["reason"].value_counts().sort("count", "reason", descending=[True, False])
+            cause.add_reasons(reasons.head(MOST_REASONS).iter_rows())
 
     def _cause(self, code: str, name: str, column: str) -> Cause:
         return self._causes.setdefault((code, name, column), Cause(code, name, column))
