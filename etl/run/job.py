@@ -22,6 +22,7 @@ from etl.run.accounting import RunTimes, sum_up
 from etl.run.closing import begin_sending, complete_load, discard_stale_load, retire_parts
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
+from etl.run.limits import check_open_files
 from etl.run.mapping import accept_mapping, check_mapping
 from etl.run.pace import SharedPace
 from etl.run.place import Destination, JobPlace
@@ -85,6 +86,7 @@ def run_job(
     began_at = wall_clock()
     with JobWatch(job, place.folder, options.environ, options.sinks, wall_clock=wall_clock) as watch:
         try:
+            check_open_files()
             _check_key(destination)
             with JobLock(place.folder, command=options.command, wait_seconds=LOCK_PATIENCE_SECONDS):
                 with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
