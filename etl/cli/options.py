@@ -1,5 +1,6 @@
 """What several commands share: the job argument, where the state is, the key, the sandbox, the output."""
 
+import importlib.util
 import json
 import os
 import shlex
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from etl.run.place import JobPlace
 
 __all__ = [
+    "check_charts",
     "echo_json",
     "find_place",
     "job_argument",
@@ -123,3 +125,12 @@ def worst_exit_code(codes: Iterable[int]) -> int:
     """Return the code of several jobs: that of the one in most need of a person."""
     found = set(codes)
     return next((code for code in SEVERITY if code in found), 0)
+
+
+def check_charts(page: Path | None) -> None:
+    """Raise `JobError`, before any work, where a page with charts is asked for and what draws them isn't installed."""
+    if page is not None and importlib.util.find_spec("matplotlib") is None:
+        raise JobError(
+            "Expected matplotlib, which draws the charts of --html, found it not installed",
+            "Install it: pip install 'inkeep-backfill[report]', or leave --html out",
+        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl.cli.options import (
+    check_charts,
     echo_json,
     jobs_argument,
     json_option,
@@ -104,6 +105,7 @@ def run(
 
     rate = choose_rate(rate_text, sandbox=sandbox)
     refuse_both(sandbox=sandbox, endpoint=endpoint)
+    check_charts(html)
     if html is not None and len(jobs) > 1:
         raise JobError("Expected one job with --html, found several", "Run one at a time, or leave it out")
     place: dict[str, Any] = {"sandbox": sandbox, "endpoint": endpoint, "state_dir": state_dir}

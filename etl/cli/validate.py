@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from etl.cli.options import echo_json, jobs_argument, json_option, quiet_option, say, worst_exit_code
+from etl.cli.options import (
+    check_charts,
+    echo_json,
+    jobs_argument,
+    json_option,
+    quiet_option,
+    say,
+    worst_exit_code,
+)
 from etl.errors import BackfillError, JobError, StateError
 
 if TYPE_CHECKING:
@@ -83,6 +91,7 @@ def validate(
       7   the disk has no room for the report or for temporary files
       10  more rejects than the job allows
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    check_charts(html)
     if len(jobs) > 1 and (html or rejects_out):
         raise JobError(
             "Expected one job with --html or --rejects-out, found several",
