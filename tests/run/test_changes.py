@@ -1,6 +1,7 @@
 """Files and mappings that change between runs, limits, and what a run says of itself."""
 
 import json
+import os
 from pathlib import Path
 
 from etl.sandbox.process import SandboxProcess
@@ -132,3 +133,20 @@ def test_reset_forgets_after_a_yes_and_the_next_run_starts_over(
     (place_of(job).folder / "ledger.db").write_bytes(b"rubbish")
     assert call("reset", job, "--sandbox", "--yes").code == 0
     assert run_here(job, sandbox).sent_now == 5
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_noticed(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    job = write_job(tmp_path, 10)
+    run_here(job, sandbox)
+    log = tmp_path / "log.csv"
+    before = log.stat()
+    log.write_text(log.read_text(encoding="utf-8").replace("what is 3?", "what is 4?"), encoding="utf-8")
+    os.utime(log, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (log.stat().st_size, log.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+    outcome = run_here(job, sandbox)
+
+    assert (outcome.exit_code, outcome.attempts) == (4, 0)
+    assert "found it changed" in outcome.message
