@@ -14,7 +14,10 @@ RunState = Literal["complete", "incomplete", "interrupted", "aborted", "failed"]
 
 
 class SendSample(NamedTuple):
-    """One stretch of the sending: `at_seconds` after its start, `seconds` long; what the page of a run draws."""
+    """One stretch of the sending: `at_seconds` after its start, a second long or, in a long send, `seconds` long.
+
+    Of a longer stretch, the latencies are those of its slowest second; `in_flight` and `limit` are those of its end.
+    """
 
     at_seconds: float
     seconds: float

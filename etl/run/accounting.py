@@ -75,5 +75,5 @@ def _join_timelines(reports: Sequence[SendReport]) -> Iterator[SendSample]:
     before_seconds = 0.0
     for report in reports:
         for sample in report.timeline:
-            yield SendSample(*sample)._replace(at_seconds=sample.at_seconds + before_seconds)
+            yield sample._replace(at_seconds=sample.at_seconds + before_seconds)
         before_seconds += report.elapsed_seconds

@@ -6,9 +6,10 @@ Rule: values only; whoever reads them formats them.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from etl.outcome import SendSample
 from etl.send.pacing import NOTHING_CARRIED, Carried
 
-__all__ = ["Latencies", "SecondSample", "SendProgress", "SendReport", "SendState", "StopCause"]
+__all__ = ["Latencies", "SendProgress", "SendReport", "SendState", "StopCause"]
 
 SendState = Literal["sending", "paused", "probing", "stopping"]
 StopCause = Literal["key", "endpoint", "outage", "interrupted", "limit", "rejects", "retries"]
@@ -43,22 +44,6 @@ class Latencies(NamedTuple):
     max_seconds: float
 
 
-class SecondSample(NamedTuple):
-    """One stretch of a send, a second long or, in a long send, `seconds` long.
-
-    Of a longer stretch, the latencies are those of its slowest second; `in_flight` and `limit` are those of its end.
-    """
-
-    at_seconds: float
-    seconds: float
-    settled: int
-    attempts: int
-    p50_seconds: float
-    p95_seconds: float
-    in_flight: int
-    limit: int
-
-
 @dataclass(frozen=True, slots=True)
 class SendReport:
     """What came of a send.
@@ -81,6 +66,6 @@ class SendReport:
     statuses: dict[int, int]
     latencies: Latencies
     max_in_flight: int
-    timeline: list[SecondSample]
+    timeline: list[SendSample]
     learned_rate_per_second: float | None
     carried: Carried = NOTHING_CARRIED

@@ -8,7 +8,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Final
 
-from etl.send.account import Latencies, SecondSample, SendProgress
+from etl.outcome import SendSample
+from etl.send.account import Latencies, SendProgress
 from etl.send.concurrency import Window
 
 __all__ = ["Histogram", "Meter", "Timeline"]
@@ -64,10 +65,10 @@ class Timeline:
     __slots__ = ("_samples", "_stretch_seconds")
 
     def __init__(self) -> None:
-        self._samples: list[SecondSample] = []
+        self._samples: list[SendSample] = []
         self._stretch_seconds = 1.0
 
-    def add(self, sample: SecondSample) -> None:
+    def add(self, sample: SendSample) -> None:
         """Add the sample of the latest second."""
         last = self._samples[-1] if self._samples else None
         if last is not None and last.seconds + sample.seconds <= 1.2 * self._stretch_seconds:
@@ -80,13 +81,13 @@ class Timeline:
             self._samples = [_join(earlier, later) for earlier, later in pairs] + odd
             self._stretch_seconds *= 2
 
-    def samples(self) -> list[SecondSample]:
+    def samples(self) -> list[SendSample]:
         """Return the samples in order."""
         return list(self._samples)
 
 
-def _join(earlier: SecondSample, later: SecondSample) -> SecondSample:
-    return SecondSample(
+def _join(earlier: SendSample, later: SendSample) -> SendSample:
+    return SendSample(
         earlier.at_seconds,
         earlier.seconds + later.seconds,
         earlier.settled + later.settled,
@@ -154,7 +155,7 @@ class Meter:
             return False
         settled = progress.delivered + progress.refused
         self._timeline.add(
-            SecondSample(
+            SendSample(
                 self._second_at - self._started_at,
                 seconds,
                 settled - self._settled_before,
@@ -179,6 +180,6 @@ class Meter:
         quantile = self._histogram.quantile
         return Latencies(quantile(0.5), quantile(0.95), quantile(0.99), self._histogram.largest)
 
-    def timeline(self) -> list[SecondSample]:
+    def timeline(self) -> list[SendSample]:
         """Return the samples of all closed seconds."""
         return self._timeline.samples()

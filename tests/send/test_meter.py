@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.send.account import SecondSample, SendProgress
+from etl.outcome import SendSample
+from etl.send.account import SendProgress
 from etl.send.meter import MAX_SAMPLES, Histogram, Meter, Timeline
 
 
@@ -30,8 +31,8 @@ def test_histograms_add_up() -> None:
     assert one.largest == 0.5
 
 
-def second(at: float, settled: int = 10, p95: float = 0.1) -> SecondSample:
-    return SecondSample(at, 1.0, settled, settled, 0.05, p95, 3, 4)
+def second(at: float, settled: int = 10, p95: float = 0.1) -> SendSample:
+    return SendSample(at, 1.0, settled, settled, 0.05, p95, 3, 4)
 
 
 def test_a_long_timeline_joins_neighbours_and_loses_no_count() -> None:
