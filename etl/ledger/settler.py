@@ -6,11 +6,11 @@ a crash sends again at most those and what was in flight (a waiting caller's eve
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from etl.delivery import Settlement
+from etl.delivery import Refusal
 
 __all__ = ["BATCH_EVENTS", "BATCH_SECONDS", "Settler", "SettlesBatches"]
 
@@ -21,7 +21,7 @@ BATCH_SECONDS = 0.1
 class SettlesBatches(Protocol):
     """Where batches go: the ledger."""
 
-    def settle(self, load: int, settlements: Sequence[Settlement]) -> tuple[int, int]:
+    def settle(self, load: int, settlements: Sequence[tuple[int, int, Refusal | None]]) -> tuple[int, int]:
         """Make a batch durable; return by how many the delivered and the refused grew."""
         ...
 
@@ -50,7 +50,7 @@ class Settler:
         self._on_commit = on_commit
         self._batch_events = batch_events
         self._batch_seconds = batch_seconds
-        self._filling: list[Settlement] = []
+        self._filling: list[tuple[int, int, Refusal | None]] = []
         self._committing = False
         self._is_due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -58,18 +58,29 @@ class Settler:
         self._changed = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "settle")
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Take one settlement, once there is room; raises what any earlier commit raised."""
+    def take(self, part: int, index: int, refusal: Refusal | None) -> Awaitable[None] | None:
+        """Take the fate of one event and return None, or return what takes it once there is room.
+
+        Most calls find room; a coroutine for each would cost more than all else here.
+        """
+        filling = self._filling
+        taken = len(filling)
+        if self._failure is not None or (taken >= self._batch_events and self._committing):
+            return self.settle(part, index, refusal)
+        filling.append((part, index, refusal))
+        if taken + 1 >= self._batch_events:
+            self._commit_if_due()
+        elif not taken:
+            self._timer = asyncio.get_running_loop().call_later(self._batch_seconds, self._come_due)
+        return None
+
+    async def settle(self, part: int, index: int, refusal: Refusal | None) -> None:
+        """Take the fate of one event, once there is room; raises what any earlier commit raised."""
         while self._failure is None and self._committing and len(self._filling) >= self._batch_events:
             await self._next_change()
         if self._failure is not None:
             raise self._failure
-        filling = self._filling
-        filling.append(settlement)
-        if len(filling) >= self._batch_events:
-            self._commit_if_due()
-        elif len(filling) == 1:
-            self._timer = asyncio.get_running_loop().call_later(self._batch_seconds, self._come_due)
+        self.take(part, index, refusal)
 
     async def close(self) -> None:
         """Commit what is left and end the thread; raises what any commit raised."""

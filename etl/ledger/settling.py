@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from etl.delivery import Refusal, Settlement
+from etl.delivery import Refusal
 from etl.ledger.bitmap import count_bits, overlaps
 from etl.ledger.values import PartEntry
 
@@ -23,7 +23,7 @@ class PartChange(NamedTuple):
     voided: list[int]
 
 
-def settle_part(part: PartEntry, settlements: Iterable[Settlement]) -> PartChange:
+def settle_part(part: PartEntry, settlements: Iterable[tuple[int, int, Refusal | None]]) -> PartChange:
     """Return what `settlements`, all of this part, change; an index that was never to be sent is a bug."""
     delivered, refused, events = bytearray(part.delivered), bytearray(part.refused), part.events
     added: dict[int, Refusal] = {}

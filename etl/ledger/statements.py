@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from etl.books import Books
-from etl.delivery import Settlement
+from etl.delivery import Refusal, Settlement
 from etl.ledger.entries import (
     books_of_load,
     file_of,
@@ -114,11 +114,13 @@ def read_part(connection: sqlite3.Connection, load: int, number: int) -> PartEnt
     return part_of(row)
 
 
-def settle(connection: sqlite3.Connection, load: int, settlements: Sequence[Settlement]) -> tuple[int, int]:
+def settle(
+    connection: sqlite3.Connection, load: int, settlements: Sequence[tuple[int, int, Refusal | None]]
+) -> tuple[int, int]:
     """Apply a batch; return by how many the delivered and the refused grew."""
-    by_part: defaultdict[int, list[Settlement]] = defaultdict(list)
+    by_part: defaultdict[int, list[tuple[int, int, Refusal | None]]] = defaultdict(list)
     for settlement in settlements:
-        by_part[settlement.part].append(settlement)
+        by_part[settlement[0]].append(settlement)
     delivered = refused = 0
     for number, batch in by_part.items():
         before = read_part(connection, load, number)

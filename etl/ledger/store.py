@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import Self
 
 from etl.books import Books
-from etl.delivery import Settlement
+from etl.delivery import Refusal, Settlement
 from etl.errors import JobError, StateError
 from etl.ledger import statements as sql
 from etl.ledger.bitmap import unset_indices
@@ -207,8 +207,8 @@ class Ledger:
             entry = sql.read_part(connection, load, part)
         return unset_indices(entry.events, entry.duplicate, entry.delivered, entry.refused)
 
-    def settle(self, load: int, settlements: Sequence[Settlement]) -> tuple[int, int]:
-        """Record the fate of some events; return by how many the delivered and the refused grew.
+    def settle(self, load: int, settlements: Sequence[tuple[int, int, Refusal | None]]) -> tuple[int, int]:
+        """Record the fate of some events (`Settlement`s, or plain tuples of the same); return by how many the delivered and the refused grew.
 
         Settling an event twice changes nothing; delivered wins over refused, so the refused may shrink.
         """

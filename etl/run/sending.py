@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.books import Books
-from etl.delivery import Outgoing, Settlement
+from etl.delivery import Outgoing, Refusal
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
@@ -145,9 +145,10 @@ async def _send(
     counts = _Counts(books, rejects, _RateMeter(time.monotonic))
     settler = Settler(ledger, load, on_commit=counts.add_committed)
 
-    def settle(settlement: Settlement) -> Awaitable[None]:
-        counts.note(settlement)
-        return settler.settle(settlement)
+    def settle(part: int, index: int, refusal: Refusal | None) -> Awaitable[None] | None:
+        if refusal is not None:
+            counts.note(refusal)
+        return settler.take(part, index, refusal)
 
     async def show() -> None:
         while True:
@@ -203,10 +204,8 @@ class _Counts:
         self.delivered += delivered
         self.refused += refused
 
-    def note(self, settlement: Settlement) -> None:
-        if settlement.refusal is not None:
-            code = settlement.refusal.code
-            self.codes[code] = self.codes.get(code, 0) + 1
+    def note(self, refusal: Refusal) -> None:
+        self.codes[refusal.code] = self.codes.get(refusal.code, 0) + 1
 
     def books(self) -> Books:
         return replace(

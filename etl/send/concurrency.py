@@ -14,23 +14,31 @@ windows run at an eighth of it, and the second gives the base anew; a path that 
 Latency alone takes the limit down to four and no further. There requests hardly wait for one another: whatever they
 take is the base, and the doubling starts again.
 
+Requests are spread over the time that one takes. Left to themselves they clump: whatever holds our loop up for a moment
+makes all that wait for it go at once, and come back at once, for good, so that each waits behind the others and nothing
+is done in between. A limit of n over a latency of t is one request each t/n; they go a quarter closer than that, so
+that it is never this that holds the run back (TCP pacing, as BBR does it).
+
 Rule: pure; a window's numbers in, the next limit out. Windows in which the limit was not what held the run back
 (a rate did, or the ledger) raise nothing.
 """
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Final, NamedTuple
 
-__all__ = ["MAX_IN_FLIGHT", "Concurrency", "Window", "next_concurrency", "window_seconds"]
+__all__ = ["MAX_IN_FLIGHT", "Concurrency", "Window", "next_concurrency", "spread_seconds", "window_seconds"]
 
 MAX_IN_FLIGHT: Final = 1024
 START_LIMIT: Final = 4
 MIN_WINDOW_SECONDS: Final = 0.1
 TOLERANCE: Final = 2.0
-SLACK_SECONDS: Final = 0.003
+SLACK_SECONDS: Final = 0.001
 IN_USE: Final = 0.6
 REBASE_AFTER_SECONDS: Final = 30.0
 REBASE_ABOVE: Final = 16
+SPREAD_SHARE: Final = 0.8
+LATEST_ANSWERS: Final = 64
 
 
 class Window(NamedTuple):
@@ -56,6 +64,15 @@ class Concurrency(NamedTuple):
     def in_flight(self) -> int:
         """How many requests may be in flight now."""
         return max(1, int(self.limit / 8 if self.rebasing else self.limit))
+
+
+def spread_seconds(concurrency: Concurrency, latest_latencies: Sequence[float]) -> float:
+    """Return over how long requests in flight should be spread; 0 while nothing is known.
+
+    By the fastest of the latest answers where that is less than the base, which may be of a bad moment.
+    """
+    base = concurrency.base_latency_seconds
+    return 0.0 if base is None else SPREAD_SHARE * min([base, *latest_latencies[-LATEST_ANSWERS:]])
 
 
 def window_seconds(concurrency: Concurrency) -> float:

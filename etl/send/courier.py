@@ -4,11 +4,12 @@ Rule: waits and counts; what an answer means and how long to wait is decided in 
 A retry carries the same id and the same bytes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from etl.delivery import Outgoing, Refusal, Settlement
+from etl.delivery import Outgoing, Refusal
 from etl.send import backoff, breaker
 from etl.send.account import SendProgress, StopCause
 from etl.send.gate import Gate
@@ -22,14 +23,35 @@ __all__ = ["Courier"]
 
 # An event that fails this often while others succeed is left pending: it, not the server, is the cause.
 MAX_EVENT_FAILURES: Final = 20
+# Timers have a grain of a millisecond; what is due sooner goes at once.
+_LEAST_WAIT_SECONDS: Final = 0.002
 _NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+@dataclass(slots=True)
+class _Trial:
+    """An event that was not delivered at once. `failures` counts the attempts before which others had succeeded."""
+
+    first_sent_at: float
+    last_sent_at: float = 0.0
+    attempts: int = 0
+    failures: int = 0
+    settled_before: int = -1
+    is_uncertain: bool = False
+
+    def add(self, verdict: Verdict, sent_at: float) -> None:
+        """Count an attempt that ended with `verdict`."""
+        self.attempts += 1
+        self.last_sent_at, self.is_uncertain = sent_at, verdict.is_uncertain
 
 
 class Courier:
     """Delivers events for all workers of one send.
 
     `is_proven` turns true with the first answer that settles an event. `is_watching` says that the next success is
-    to be looked at, not only counted. `left` events failed too often and stay pending; `left_reason` is the last's.
+    to be looked at, not only counted. Requests go
+    `spacing_seconds` apart, on average, and wait for that no longer than `spread_seconds`. `surplus_workers` are to end after the event they have. `left` events failed
+    too often and stay pending; `left_reason` is the last's.
     """
 
     def __init__(
@@ -53,88 +75,79 @@ class Courier:
         self.is_proven = False
         self._is_answered = False
         self.is_watching = True
+        self.spread_seconds = self.spacing_seconds = 0.0
+        self._slot_at = float("-inf")
+        self.surplus_workers = 0
         self.left = 0
         self.left_reason = ""
 
-    async def deliver(self, event: Outgoing) -> None:
-        """Attempt the event until it is settled, left pending, or the send ends."""
-        if self._gate.is_shut and not await self._gate.admit():
-            return
-        sent_at = self._clock()
-        verdict = await self._attempt(event, sent_at)
-        if verdict is DELIVERED:
-            await self._settle(Settlement(event.part, event.index, None))
-            self._progress.delivered += 1
-        else:
-            await self._persevere(event, verdict, sent_at)
+    async def work(self, events: Iterator[Outgoing]) -> bool:
+        """Deliver events, taken from where other workers take theirs; return whether there are no more.
 
-    async def _attempt(self, event: Outgoing, sent_at: float) -> Verdict:
-        progress, meter = self._progress, self._meter
-        progress.attempts += 1
-        progress.in_flight += 1
-        if progress.in_flight > meter.max_in_flight:
-            meter.max_in_flight = progress.in_flight
-        try:
-            answer = await self._post(event.body)
-        except TransportFailure as failure:
-            meter.statuses[0] += 1
-            verdict = classify_failure(failure)
-            self._note(verdict, _NO_HEADERS, sent_at)
-            return verdict
-        finally:
-            progress.in_flight -= 1
-        self._is_answered = True
-        meter.statuses[answer.status] += 1
-        verdict = classify_answer(
-            answer.status, answer.headers, answer.body, event.id, self._settings.conflict
-        )
-        if verdict is DELIVERED and not self.is_watching:
-            meter.latencies.append(self._clock() - sent_at)
-        else:
-            self._note(verdict, answer.headers, sent_at)
-        return verdict
+        Each is attempted until it is settled, left pending, or the send ends.
+        """
+        # All of an event's path is in this one coroutine, first attempt and later ones alike: what is called here
+        # and entered again runs twice an event, with other threads waiting for this one.
+        gate, progress, meter, conflict = self._gate, self._progress, self._meter, self._settings.conflict
+        clock, post, settle = self._clock, self._post, self._settle
+        for part, index, event_id, event_body in events:
+            trial: _Trial | None = None
+            while not gate.is_shut or await gate.admit():
+                sent_at = clock()
+                if (slot_at := self._slot_at) < sent_at:
+                    self._slot_at = sent_at + self.spacing_seconds
+                else:
+                    slot_at = min(slot_at, sent_at + self.spread_seconds)
+                    self._slot_at = slot_at + self.spacing_seconds
+                    if slot_at > sent_at + _LEAST_WAIT_SECONDS:
+                        if not await gate.nap(slot_at - sent_at):
+                            break
+                        sent_at = clock()
+                if trial is not None:
+                    progress.retries += 1
+                    progress.resent += trial.is_uncertain
+                progress.attempts += 1
+                progress.in_flight = in_flight = progress.in_flight + 1
+                if in_flight > meter.max_in_flight:
+                    meter.max_in_flight = in_flight
+                status, headers = 0, _NO_HEADERS
+                try:
+                    status, headers, body = await post(event_body)
+                    verdict = classify_answer(status, headers, body, event_id, conflict)
+                except TransportFailure as failure:
+                    verdict = classify_failure(failure)
+                finally:
+                    progress.in_flight -= 1
+                meter.statuses[status] += 1
+                if verdict is not DELIVERED or self.is_watching:
+                    self._note(verdict, headers, sent_at)
+                else:
+                    meter.latencies.append(clock() - sent_at)
+                if verdict is DELIVERED or verdict.outcome is Outcome.DELIVERED:
+                    if (waiting := settle(part, index, None)) is not None:
+                        await waiting
+                    progress.delivered += 1
+                    break
+                trial = trial or _Trial(sent_at)
+                trial.add(verdict, sent_at)
+                if verdict.outcome is not Outcome.RETRY:
+                    await self._conclude(part, index, verdict, trial)
+                    break
+                if not await self._wait_to_retry(verdict, trial):
+                    break
+            if gate.is_closing:
+                return False
+            if self.surplus_workers:
+                self.surplus_workers -= 1
+                return False
+        return True
 
-    async def _persevere(self, event: Outgoing, verdict: Verdict, first_sent_at: float) -> None:
-        attempts, failures, settled_before, sent_at = 1, 0, -1, first_sent_at
-        while verdict.outcome is Outcome.RETRY:
-            settled = self._settled
-            if verdict.status != 429 and settled > settled_before:
-                failures, settled_before = failures + 1, settled
-                if failures >= MAX_EVENT_FAILURES:
-                    return self._leave(verdict)
-            if not await self._wait_to_retry(verdict, attempts):
-                return None
-            self._progress.retries += 1
-            self._progress.resent += verdict.is_uncertain
-            sent_at = self._clock()
-            verdict = await self._attempt(event, sent_at)
-            attempts += 1
+    async def _conclude(self, part: int, index: int, verdict: Verdict, trial: "_Trial") -> None:
+        """Settle a refused event; end the send where that, or the verdict, says so."""
         if verdict.outcome is Outcome.STOP:
-            self._end(verdict.stops or "endpoint", f"{verdict.reason} - POST {self._url}")
-        elif verdict.outcome is Outcome.DELIVERED:
-            await self._settle(Settlement(event.part, event.index, None))
-            self._progress.delivered += 1
-        else:
-            await self._settle_refused(event, verdict, attempts, first_sent_at, sent_at)
-        return None
-
-    async def _settle_refused(
-        self, event: Outgoing, verdict: Verdict, attempts: int, first_sent_at: float, sent_at: float
-    ) -> None:
-        assert verdict.code is not None
-        wall_offset = self._wall_clock() - self._clock()
-        refusal = Refusal(
-            verdict.code,
-            verdict.reason,
-            verdict.status,
-            verdict.server_code,
-            verdict.detail,
-            verdict.request_id,
-            attempts,
-            first_sent_at + wall_offset,
-            sent_at + wall_offset,
-        )
-        await self._settle(Settlement(event.part, event.index, refusal))
+            return self._end(verdict.stops or "endpoint", f"{verdict.reason} - POST {self._url}")
+        if (waiting := self._settle(part, index, self._refuse(verdict, trial))) is not None:
+            await waiting
         self._progress.refused += 1
         refused = self._progress.refused
         if not self._settings.allows_refused(refused):
@@ -142,22 +155,44 @@ class Courier:
                 "rejects",
                 f"the server refused {refused:,} events; the last: {verdict.reason} - POST {self._url}",
             )
+        return None
 
-    async def _wait_to_retry(self, verdict: Verdict, attempts: int) -> bool:
-        """Return true once the event may be tried again. After a 429 it is the whole run that waits."""
+    def _refuse(self, verdict: Verdict, trial: "_Trial") -> Refusal:
+        assert verdict.code is not None
+        wall_offset = self._wall_clock() - self._clock()
+        return Refusal(
+            verdict.code,
+            verdict.reason,
+            verdict.status,
+            verdict.server_code,
+            verdict.detail,
+            verdict.request_id,
+            trial.attempts,
+            trial.first_sent_at + wall_offset,
+            trial.last_sent_at + wall_offset,
+        )
+
+    async def _wait_to_retry(self, verdict: Verdict, trial: "_Trial") -> bool:
+        """Return true once the event may queue again. After a 429 it is the whole run that waits."""
         gate, began_at = self._gate, self._clock()
         if verdict.status != 429:
+            if self._settled > trial.settled_before:
+                trial.failures, trial.settled_before = trial.failures + 1, self._settled
+                if trial.failures >= MAX_EVENT_FAILURES:
+                    self._leave(verdict)
+                    return False
             # While the breaker is open its probes set the pace.
             is_up = gate.breaker.state is breaker.BreakerState.CLOSED
             longest_seconds = min(gate.longest_wait_seconds, self._patience_seconds / 4)
-            if is_up and not await gate.nap(backoff.backoff_seconds(attempts, self._rng, longest_seconds)):
+            wait_seconds = backoff.backoff_seconds(trial.attempts, self._rng, longest_seconds)
+            if is_up and not await gate.nap(wait_seconds):
                 return False
             while wait := self._reckon_retry():
                 if not await gate.nap(wait):
                     return False
             self._budget = backoff.spend(self._budget)
         self._meter.held_seconds += self._clock() - began_at
-        return not gate.is_shut or await gate.admit()
+        return True
 
     def _reckon_retry(self) -> float:
         self._budget = backoff.refill(self._budget, self._clock(), self._settled)
@@ -167,6 +202,7 @@ class Courier:
         """Tell the gate and the meter what an attempt came to."""
         now, gate, meter = self._clock(), self._gate, self._meter
         hints = NO_HINTS if headers is _NO_HEADERS else read_hints(headers, self._wall_clock())
+        self._is_answered = self._is_answered or headers is not _NO_HEADERS
         self._hints_seen = self._hints_seen or hints.has_limits
         gate.note_hints(hints, now)
         if hints.wait_seconds is not None and hints.wait_seconds > self._settings.max_wait_seconds:

@@ -12,14 +12,14 @@ Rule: starts, stops and reports; how one event fares is `courier`'s.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
 from etl.delivery import Outgoing
 from etl.send.account import SendProgress, SendReport, StopCause
 from etl.send.backoff import MAX_BACKOFF_SECONDS
-from etl.send.concurrency import Concurrency, next_concurrency, window_seconds
+from etl.send.concurrency import Concurrency, next_concurrency, spread_seconds, window_seconds
 from etl.send.courier import Courier
 from etl.send.gate import Gate, Sleep
 from etl.send.meter import Meter
@@ -46,7 +46,7 @@ async def send_events(
 ) -> SendReport:
     """Send `events` and return what came of it; what isn't settled stays pending.
 
-    `settle` is awaited after each verdict, by the worker that holds the event: while it blocks, that worker sends
+    `settle` is called after each verdict, by the worker that holds the event: while that waits, the worker sends
     nothing. Whatever it or the iterator raises ends the send and is raised here. `progress` is kept up to date.
     """
     sender = _Sender(
@@ -91,13 +91,12 @@ class _Sender:
         )
         self._concurrency = Concurrency()
         self._limit = 1
-        self._active = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._task_ended = asyncio.Event()
+        self._workers: set[asyncio.Task[bool]] = set()
+        self._worker_ended = asyncio.Event()
         self._is_exhausted = False
         self._stopped: StopCause | None = None
         self._stop_reason = ""
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._unanswered = 0
 
     async def run(self, stop: StopSignal) -> SendReport:
@@ -105,29 +104,19 @@ class _Sender:
         if asked_seconds > self._settings.max_wait_seconds:
             self._end("outage", f"the server asks to wait {asked_seconds:,.0f} s")
             return self._report()
-        chores = [asyncio.create_task(self._guard(work)) for work in (self._heed(stop), self._tick())]
+        chores = [asyncio.create_task(work) for work in (self._heed(stop), self._tick())]
+        for chore in chores:
+            chore.add_done_callback(self._keep_error)
         try:
             self._start_workers()
             await self._wait_for_workers()
         finally:
-            for task in (*chores, *self._tasks):
+            for task in (*chores, *self._workers):
                 task.cancel()
-            await asyncio.gather(*chores, *self._tasks, return_exceptions=True)
+            await asyncio.gather(*chores, *self._workers, return_exceptions=True)
         if self._error is not None:
             raise self._error
         return self._report()
-
-    async def _work(self) -> None:
-        events, deliver = self._events, self._courier.deliver
-        try:
-            while self._active <= self._limit and not self._gate.is_closing:
-                event = next(events, None)
-                if event is None:
-                    self._is_exhausted = True
-                    return
-                await deliver(event)
-        finally:
-            self._active -= 1
 
     async def _tick(self) -> None:
         """Keep the limit and the measurements up to date."""
@@ -156,36 +145,40 @@ class _Sender:
         if self._courier.is_proven:
             self._limit = self._settings.concurrency or self._concurrency.in_flight
         self._progress.limit = self._limit
+        self._courier.spread_seconds = spread_seconds(self._concurrency, self._meter.latencies)
+        self._courier.spacing_seconds = self._courier.spread_seconds / self._limit
+        self._courier.surplus_workers = max(0, len(self._workers) - self._limit)
 
     def _start_workers(self) -> None:
-        while self._active < self._limit and not self._is_exhausted and not self._gate.is_closing:
-            self._active += 1
-            task = asyncio.create_task(self._guard(self._work()))
-            self._tasks.add(task)
-            task.add_done_callback(self._drop_task)
+        while len(self._workers) < self._limit and not self._is_exhausted and not self._gate.is_closing:
+            task = asyncio.create_task(self._courier.work(self._events))
+            self._workers.add(task)
+            task.add_done_callback(self._drop_worker)
 
-    def _drop_task(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._task_ended.set()
+    def _drop_worker(self, task: asyncio.Task[bool]) -> None:
+        self._workers.discard(task)
+        self._worker_ended.set()
+        self._keep_error(task)
+        if not task.cancelled() and task.exception() is None:
+            self._is_exhausted = self._is_exhausted or task.result()
 
-    async def _wait_for_workers(self) -> None:
-        while self._tasks and not self._gate.is_closing:
-            self._task_ended.clear()
-            await self._task_ended.wait()
-        try:
-            async with asyncio.timeout(self._settings.drain_seconds):
-                while self._tasks:
-                    self._task_ended.clear()
-                    await self._task_ended.wait()
-        except TimeoutError:
-            self._unanswered = self._progress.in_flight
-
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception as error:  # noqa: BLE001 - raised again by `run`, once the other workers are done
+    def _keep_error(self, task: asyncio.Task[Any]) -> None:
+        """Keep the first error, for `run` to raise once the other workers are done."""
+        if not task.cancelled() and (error := task.exception()) is not None:
             self._error = self._error or error
             self._close()
+
+    async def _wait_for_workers(self) -> None:
+        while self._workers and not self._gate.is_closing:
+            self._worker_ended.clear()
+            await self._worker_ended.wait()
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                while self._workers:
+                    self._worker_ended.clear()
+                    await self._worker_ended.wait()
+        except TimeoutError:
+            self._unanswered = self._progress.in_flight
 
     def _end(self, cause: StopCause, reason: str) -> None:
         if not self._gate.is_closing:
@@ -194,7 +187,7 @@ class _Sender:
 
     def _close(self) -> None:
         self._gate.close()
-        self._task_ended.set()
+        self._worker_ended.set()
 
     def _report(self) -> SendReport:
         now, progress, meter = self._clock(), self._progress, self._meter

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from etl.delivery import Settlement
+from etl.delivery import Refusal
 from etl.send.pacing import NOTHING_CARRIED, Carried
 from etl.send.verdict import ConflictPolicy
 
 __all__ = ["SendSettings", "Settle", "StopSignal"]
 
-Settle = Callable[[Settlement], Awaitable[None]]
+# Takes the fate of an event (part, index, refusal or None for delivered) at once and returns None, or returns what
+# ends once it has been taken.
+Settle = Callable[[int, int, Refusal | None], Awaitable[None] | None]
 
 
 class StopSignal(Protocol):

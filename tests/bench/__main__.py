@@ -14,11 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
+from etl.send.pacing import burst_of
 from tests.bench import rivals
 from tests.bench.data import write_csv, write_job, write_parquet
 from tests.bench.sink import Sink, run_sink
@@ -26,6 +28,7 @@ from tests.bench.sink import Sink, run_sink
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 BACKFILL = Path(sys.executable).with_name("backfill")
 UPLOAD_EVENTS = 300_000
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,26 @@ def bench_transform(folder: Path, rows: int, sink: Sink) -> Iterator[Line]:
 
 
 def bench_upload(folder: Path, sink: Sink) -> Iterator[Line]:
-    """Delivery from a staged load, the ledger on and durable, against wrk and the plain loops."""
+    """Delivery from a staged load, the ledger on and durable, against wrk and the plain loops.
+
+    All take turns, round after round, and the medians count: what else the machine does changes from second to second.
+    """
     url = f"{sink.url}/events"
-    wrk = measure_wrk(folder, url)
-    loop = rivals.rate_of(lambda: rivals.loop_httpx(url))
+    names = ("wrk", "loop", "bare", "run", "cpu", "peak")
+    figures: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        done = upload(folder, sink.url, UPLOAD_EVENTS)
+        found = (
+            measure_wrk(folder, url),
+            rivals.rate_of(lambda: rivals.loop_httpx(url)),
+            rivals.rate_of(lambda: rivals.loop_pyreqwest(url)),
+            float(str(done.output["events_per_s"])),
+            done.cpu_seconds / UPLOAD_EVENTS * 1e6,
+            done.peak_mb,
+        )
+        for name, figure in zip(names, found, strict=True):
+            figures[name].append(figure)
+    wrk, loop, bare, rate, cpu, peak_mb = (median(figures[name]) for name in names)
     yield Line(
         "wrk, 1 thread, 32 connections", f"{wrk:,.0f} events/s" if wrk else "wrk isn't installed", "", ""
     )
@@ -114,24 +133,23 @@ def bench_upload(folder: Path, sink: Sink) -> Iterator[Line]:
         "",
         "",
     )
-    bare = rivals.rate_of(lambda: rivals.loop_pyreqwest(url))
     yield Line("pyreqwest straight from a loop, 32 connections", f"{bare:,.0f} events/s", "", "")
-    done = upload(folder, sink.url, UPLOAD_EVENTS)
-    rate = float(str(done.output["events_per_s"]))
-    shown = f"{rate:,.0f} events/s, {rate / bare:.2f} of bare pyreqwest"
+    each = ", ".join(f"{figure:,.0f}" for figure in figures["run"])
     yield line(
         "run, from a staged load into the local sink",
         rate,
         25_000,
-        shown,
+        f"{rate:,.0f} events/s ({each}), {rate / bare:.2f} of bare pyreqwest",
         "≥ 25,000/s where wrk reaches 112,000",
     )
     if wrk:
-        yield line("  against wrk", rate / wrk, 0.22, f"{rate / wrk:.2f}", "≥ 0.22")
+        yield line("  against wrk", rate / wrk, 0.22, f"{rate / wrk:.3f}", "≥ 0.22")
     yield line("  against the plain httpx loop", rate / loop, 9, f"{rate / loop:.1f} ×", "≥ 9 ×")
-    cpu = done.cpu_seconds / UPLOAD_EVENTS * 1e6
     yield Line("  CPU seconds per million events", f"{cpu:.0f}", "reported", "")
-    yield Line("  peak memory", f"{done.peak_mb:,.0f} MB", "", "")
+    yield Line("  peak memory", f"{peak_mb:,.0f} MB", "", "")
+    if wrk:
+        most = measure_wrk(folder, f"{sink.url}/slow/events", connections=512)
+        yield Line("wrk, a sink that answers after 50 ms, 512 connections", f"{most:,.0f} events/s", "", "")
     slow = upload(folder, f"{sink.url}/slow", 150_000, concurrency="512")
     rate = float(str(slow.output["events_per_s"]))
     yield line(
@@ -144,15 +162,13 @@ def bench_upload(folder: Path, sink: Sink) -> Iterator[Line]:
 
 
 def bench_rates(folder: Path, sink: Sink) -> Iterator[Line]:
-    """Whether a set rate is kept: within 1 %, and never above it in any second."""
+    """Whether a set rate is kept: within 1 %, and never above it by more than the burst in any second."""
     for wanted in (100, 1_000, 5_000):
-        sink.read_moments()
-        upload(folder, f"{sink.url}/timed", wanted * 20, rate=f"{wanted}/s")
+        upload(folder, f"{sink.url}/timed", wanted * 20, rate=f"{wanted}/s", before=sink.read_moments)
         moments = sink.read_moments()
         rate = (len(moments) - 1) / (moments[-1] - moments[0])
-        busiest = most_within_a_second(moments)
-        # Answers are stamped to the millisecond, so one more may fall into a second than was sent in it.
-        line_ = line(
+        busiest, most = most_within_a_second(moments), wanted + burst_of(wanted)
+        yield line(
             f"rate {wanted}/s for 20 s",
             abs(rate / wanted - 1),
             0.01,
@@ -160,13 +176,13 @@ def bench_rates(folder: Path, sink: Sink) -> Iterator[Line]:
             "within 1 %",
             at_most=True,
         )
-        yield line_
+        # Answers are stamped to the millisecond, so one more may fall into a second than was sent in it.
         yield line(
             "  most in any one second",
             busiest,
-            wanted * 1.05 + 1,
+            most + 1,
             f"{busiest:,}",
-            "≤ rate + burst",
+            f"≤ {most:,}, rate + burst",
             at_most=True,
         )
 
@@ -217,26 +233,36 @@ def stage_rows(folder: Path, job: Path) -> Finished:
 
 
 def upload(
-    folder: Path, endpoint: str, events: int, *, rate: str = "max", concurrency: str = '"auto"'
+    folder: Path,
+    endpoint: str,
+    events: int,
+    *,
+    rate: str = "max",
+    concurrency: str = '"auto"',
+    before: Callable[[], object] = lambda: None,
 ) -> Finished:
-    """Stage `events` events, then send them in a run of its own; return that run."""
+    """Stage `events` events, call `before`, then send them in a run of its own; return that run."""
     csv = folder / "upload.csv"
     write_csv(csv, events + 1)
     job = write_job(folder, csv, endpoint=endpoint, rate=rate, concurrency=concurrency)
     stage_rows(folder, job)
+    before()
     done = run("run", "--json", "--state-dir", folder / "state", job)
     assert done.output["sent_now"] == events, done.output
     return done
 
 
-def measure_wrk(folder: Path, url: str) -> float:
+def measure_wrk(folder: Path, url: str, connections: int = 32) -> float:
     """Return the requests a second that wrk reaches, 0 where it isn't installed."""
     if not (wrk := shutil.which("wrk")):
         return 0.0
     script = folder / "post.lua"
     script.write_text('wrk.method = "POST"\nwrk.body = string.rep("x", 300)\n')
     output = subprocess.run(
-        [wrk, "-t1", "-c32", "-d4s", "-s", script, url], capture_output=True, text=True, check=True
+        [wrk, "-t1", f"-c{connections}", "-d4s", "-s", script, url],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     return float(re.search(r"Requests/sec:\s*([\d.]+)", output)[1])  # type: ignore[index]
 

@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from etl.delivery import Settlement
 from etl.errors import StateError
 from etl.ledger.settler import Settler
 from tests.ledger.staged import delivered, open_ledger, refused, staged_load, staged_part
@@ -47,7 +46,7 @@ def test_all_is_durable_and_told_once_closed(ledger):
     async def run():
         settler = Settler(ledger, 1, on_commit=lambda *counts: told.append(counts))
         for settlement in [*delivered(1, *range(1_700)), *refused(1, 5_000), *delivered(1, 3)]:
-            await settler.settle(settlement)
+            await settler.settle(*settlement)
         await settler.close()
 
     asyncio.run(run())
@@ -62,7 +61,7 @@ def test_batches_are_full_and_written_by_one_thread_that_is_not_the_loops(ledger
     async def run():
         settler = Settler(gated, 1, batch_seconds=60)
         for settlement in delivered(1, *range(2_250)):
-            await settler.settle(settlement)
+            await settler.settle(*settlement)
         await settler.close()
 
     asyncio.run(run())
@@ -74,11 +73,11 @@ def test_batches_are_full_and_written_by_one_thread_that_is_not_the_loops(ledger
 def test_a_batch_that_is_not_full_is_committed_when_it_is_old(ledger):
     async def run():
         settler = Settler(ledger, 1, batch_seconds=0.05)
-        await settler.settle(Settlement(1, 0, None))
-        await settler.settle(Settlement(1, 1, None))
+        await settler.settle(1, 0, None)
+        await settler.settle(1, 1, None)
         assert ledger.books(1).delivered == 0
         await until(lambda: ledger.books(1).delivered == 2)
-        await settler.settle(Settlement(1, 2, None))
+        await settler.settle(1, 2, None)
         await until(lambda: ledger.books(1).delivered == 3)
         await settler.close()
 
@@ -91,7 +90,7 @@ def test_callers_wait_while_two_batches_are_outstanding(ledger):
     async def run():
         settler = Settler(gated, 1, batch_seconds=0.01)
         gated.gate.clear()
-        callers = [asyncio.create_task(settler.settle(Settlement(1, at, None))) for at in range(1_256)]
+        callers = [asyncio.create_task(settler.settle(1, at, None)) for at in range(1_256)]
         await asyncio.sleep(0.1)
         # 500 being committed, 500 in the next batch: the others still hold their event, as in flight.
         assert sum(task.done() for task in callers) == 1_000
@@ -118,7 +117,7 @@ def test_nothing_is_told_before_it_is_durable(ledger):
 
         settler = Settler(ledger, 1, on_commit=on_commit, batch_events=10)
         for settlement in delivered(1, *range(95)):
-            await settler.settle(settlement)
+            await settler.settle(*settlement)
         await settler.close()
 
     asyncio.run(run())
@@ -135,7 +134,7 @@ def test_a_failure_is_raised_in_every_later_call_and_wakes_who_waits(tmp_path):
     async def run():
         settler = Settler(gated, 1)
         gated.gate.clear()
-        callers = [asyncio.create_task(settler.settle(Settlement(1, at, None))) for at in range(1_100)]
+        callers = [asyncio.create_task(settler.settle(1, at, None)) for at in range(1_100)]
         await asyncio.sleep(0.05)
         ledger.close()
         gated.gate.set()
@@ -143,7 +142,7 @@ def test_a_failure_is_raised_in_every_later_call_and_wakes_who_waits(tmp_path):
         assert sum(isinstance(outcome, StateError) for outcome in outcomes) == 100
         for _ in range(2):
             with pytest.raises(StateError, match="found it closed"):
-                await settler.settle(Settlement(1, 4_000, None))
+                await settler.settle(1, 4_000, None)
         with pytest.raises(StateError, match="found it closed"):
             await settler.close()
 
@@ -153,7 +152,7 @@ def test_a_failure_is_raised_in_every_later_call_and_wakes_who_waits(tmp_path):
 def test_a_bug_is_raised_as_the_bug_it_is(ledger):
     async def run():
         settler = Settler(ledger, 1, batch_events=1)
-        await settler.settle(Settlement(1, 60_000, None))
+        await settler.settle(1, 60_000, None)
         with pytest.raises(AssertionError, match="has no event"):
             await settler.close()
 
@@ -174,7 +173,7 @@ def test_settling_costs_far_less_than_an_event_may_take(ledger):
         settler = Settler(ledger, 1)
         started = time.process_time()
         for settlement in delivered(1, *range(60_000)):
-            await settler.settle(settlement)
+            await settler.settle(*settlement)
         await settler.close()
         return (time.process_time() - started) / 60_000
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
-from etl.delivery import Outgoing, Settlement
+from etl.delivery import Outgoing, Refusal, Settlement
 from etl.send.account import SendProgress, SendReport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
@@ -52,12 +52,12 @@ async def send(
     settled: list[Settlement] = []
     seen: set[tuple[int, int]] = set()
 
-    async def keep(settlement: Settlement) -> None:
-        assert (settlement.part, settlement.index) not in seen
-        seen.add((settlement.part, settlement.index))
+    async def keep(part: int, index: int, refusal: Refusal | None) -> None:
+        assert (part, index) not in seen
+        seen.add((part, index))
         if settle is not None:
-            await settle(settlement)
-        settled.append(settlement)
+            await settle(Settlement(part, index, refusal))
+        settled.append(Settlement(part, index, refusal))
 
     transport = open_transport(url, KEY, timeout_seconds)
     try:

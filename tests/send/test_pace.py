@@ -1,5 +1,6 @@
 """What takes seconds to hours, in virtual time: rates, pauses, limits that are learnt, outages, retries."""
 
+import asyncio
 import itertools
 import random
 from collections import Counter
@@ -7,7 +8,7 @@ from collections import Counter
 import pytest
 
 from etl.send.account import SendProgress
-from etl.send.transport import FailureKind
+from etl.send.transport import Answer, FailureKind
 from tests.send.sending import make_events
 from tests.send.virtual import Reply, VirtualServer, send_virtually
 
@@ -118,6 +119,35 @@ def test_the_lower_of_the_rate_set_and_the_rate_learnt_is_kept() -> None:
     send_virtually(server, 5000, seconds=20.0, rate_per_second=20.0, progress=progress)
     assert len(server.calls) == pytest.approx(400, abs=3)
     assert progress.rate_per_second == 20.0
+
+
+# --- spread ---
+
+
+def most_within(moments: list[float], seconds: float) -> int:
+    ordered = sorted(moments)
+    return max(sum(at <= other < at + seconds for other in ordered) for at in ordered)
+
+
+@pytest.mark.parametrize("pause", [None, 1.0])
+def test_requests_are_spread_over_their_latency_and_again_after_all_were_held_up(pause: float | None) -> None:
+    """100 in flight at 100 ms are one a millisecond, not 100 at once and nothing for the rest."""
+
+    class Server(VirtualServer):
+        async def post(self, body: bytes) -> Answer:
+            now = asyncio.get_running_loop().time()
+            answer = await super().post(body)
+            if pause is not None and now < pause:
+                # Every answer up to here comes in the same instant, as when our own loop is held up.
+                await asyncio.sleep(max(0.0, pause - asyncio.get_running_loop().time()))
+            return answer
+
+    server = Server(lambda now, _: OK, 0.1)
+    report = send_virtually(server, 3000, concurrency=100).report
+    later = [call.at for call in server.calls if 2.0 < call.at < 2.6]
+    assert most_within(later, 0.01) <= 20
+    assert len(later) >= 0.9 * 600
+    assert report.max_in_flight == 100
 
 
 # --- pauses ---

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from etl.delivery import Outgoing, Settlement
+from etl.delivery import Outgoing, Refusal, Settlement
 from etl.send.account import SendProgress
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
@@ -85,8 +85,8 @@ def send_virtually(
     """Send in virtual time, for so many seconds or to the end."""
     settled: list[Settlement] = []
 
-    async def settle(settlement: Settlement) -> None:
-        settled.append(settlement)
+    def settle(part: int, index: int, refusal: Refusal | None) -> None:
+        settled.append(Settlement(part, index, refusal))
 
     async def use() -> Sent:
         loop = asyncio.get_running_loop()
