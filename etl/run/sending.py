@@ -6,8 +6,10 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from etl.delivery import Outgoing, Refusal
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
+from etl.ledger.values import PartEntry
 from etl.report.progress import Progress, SendingView
 from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
 from etl.run.pace import SharedPace
@@ -25,7 +28,7 @@ from etl.send.account import SendProgress, SendReport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
 from etl.send.transport import open_transport
-from etl.stage.parts import check_part, events_path, load_folder, read_outgoing
+from etl.stage.parts import check_part, events_path, load_folder, open_outgoing
 from etl.watch.watcher import Watcher
 
 __all__ = ["Audience", "Sending", "send_load"]
@@ -228,14 +231,24 @@ class _Counts:
 
 
 def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoing]:
-    """Yield the events of the load that are not settled, part by part, each part checked before it is used."""
+    """Yield the events of the load that are not settled, part by part, each part checked before it is used.
+
+    While one part is sent, a thread reads the next, so that nothing in flight waits for it.
+    """
     parts = load_folder(folder, load)
-    for part in ledger.parts(load):
-        if part.n_pending == 0:
-            continue
+
+    def open_part(part: PartEntry) -> Iterator[Outgoing]:
         path = events_path(parts, part.number)
         check_part(path, part.size_bytes, part.sha256)
-        yield from read_outgoing(path, part.number, ledger.unsettled(load, part.number))
+        return open_outgoing(path, part.number, ledger.unsettled(load, part.number))
+
+    pending = iter([part for part in ledger.parts(load) if part.n_pending])
+    with ThreadPoolExecutor(1, "read") as pool:
+        ahead = [pool.submit(open_part, part) for part in islice(pending, 1)]
+        while ahead:
+            events = ahead.pop().result()
+            ahead = [pool.submit(open_part, part) for part in islice(pending, 1)]
+            yield from events
 
 
 class _Interrupt:

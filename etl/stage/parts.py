@@ -28,8 +28,8 @@ __all__ = [
     "explain_disk",
     "ids_path",
     "load_folder",
+    "open_outgoing",
     "read_ids_at",
-    "read_outgoing",
     "read_part",
     "refused_path",
     "rejects_path",
@@ -113,9 +113,12 @@ def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     return frame
 
 
-def read_outgoing(path: Path, part: int, indices: list[int]) -> Iterator[Outgoing]:
-    """Yield the events of a part at `indices`, in that order: their ids and exact bytes."""
-    frame = read_part(path, ["id", "body"])
+def open_outgoing(path: Path, part: int, indices: list[int]) -> Iterator[Outgoing]:
+    """Read a part now, and return its events at `indices`, in that order: their ids and exact bytes."""
+    return _iterate_outgoing(read_part(path, ["id", "body"]), part, indices)
+
+
+def _iterate_outgoing(frame: pl.DataFrame, part: int, indices: list[int]) -> Iterator[Outgoing]:
     for start in range(0, len(indices), 4096):
         some = indices[start : start + 4096]
         chosen = frame[some]

@@ -19,7 +19,7 @@ from etl.stage.parts import (
     explain_disk,
     ids_path,
     load_folder,
-    read_outgoing,
+    open_outgoing,
     read_part,
     refused_path,
     rejects_path,
@@ -67,7 +67,7 @@ def test_a_load_is_in_its_place_with_its_counts_and_its_duplicates(tmp_path: Pat
     check_part(events_path(folder, 0), part.size_bytes, part.sha256)
     assert read_part(rejects_path(folder, 0))["line"].to_list() == [5]
     assert taken_path(folder).exists()
-    assert [(out.index, out.id, out.body) for out in read_outgoing(events_path(folder, 0), 0, [1, 4])] == [
+    assert [(out.index, out.id, out.body) for out in open_outgoing(events_path(folder, 0), 0, [1, 4])] == [
         (1, "b", b'{"id":"b"}'),
         (4, "c", b'{"id":"c"}'),
     ]
