@@ -76,7 +76,7 @@ REJECT_SCHEMA = {
 class Transformed:
     """What became of a frame of rows.
 
-    `events`: `row`, `id`, `body`, `created_at` (µs UTC), `type`, `entity_type`, `source` (the original columns as JSON)
+    `events`: `row`, `id`, `body`, `size` (of the body, in bytes), `created_at` (µs UTC), `type`, `entity_type`, `source` (the original columns as JSON)
     and, where ids by key are numbered, `name`. `rejects`: as `REJECT_SCHEMA`. `skipped`: how many rows the filter left out.
     """
 

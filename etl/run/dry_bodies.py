@@ -56,10 +56,13 @@ class BodyLooks:
         self._keep_largest(file, events)
         some = events.select("row", "body").gather_every(max(1, events.height // LOOKED_AT_ROWS))
         self.looked_at += some.height
-        for kind, pattern in PATTERNS.items():
-            hits = some.filter(pl.col("body").str.contains(pattern))
-            for row, body in hits.head(MOST_PARSED).iter_rows():
-                self._notice(kind, file, row, body)
+        hits = some.select(
+            pl.col("body").str.contains(pattern).alias(kind) for kind, pattern in PATTERNS.items()
+        )
+        for kind in PATTERNS:
+            if hits[kind].any():
+                for row, body in some.filter(hits[kind]).head(MOST_PARSED).iter_rows():
+                    self._notice(kind, file, row, body)
 
     def largest(self, names: tuple[str, ...]) -> tuple[LargeBody, ...]:
         """Return the largest bodies, largest first, each with what takes the most of it."""
@@ -76,13 +79,12 @@ class BodyLooks:
         )
 
     def _keep_largest(self, file: int, events: pl.DataFrame) -> None:
-        size = pl.col("body").str.len_bytes().alias("size")
         least = self._largest[-1][0] if len(self._largest) == MOST_LARGEST else -1
-        top = events.select(size, "row").filter(pl.col("size") > least).top_k(MOST_LARGEST, by="size")
-        if top.height:
-            bodies = events.select("row", "body").join(top, on="row", how="semi")
-            bodies = bodies.join(top, on="row", how="left")
-            found = [(size, file, row, body) for row, body, size in bodies.iter_rows()]
+        largest = events["size"].max()
+        assert isinstance(largest, int)
+        if largest > least:
+            top = events.select("size", "row", "body").top_k(MOST_LARGEST, by="size")
+            found = [(size, file, row, body) for size, row, body in top.iter_rows()]
             self._largest = sorted([*self._largest, *found], key=lambda kept: -kept[0])[:MOST_LARGEST]
 
     def _notice(self, kind: str, file: int, row: int, body: str) -> None:

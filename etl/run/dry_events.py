@@ -13,25 +13,28 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-__all__ = ["FACTS", "EventTally", "facts_of", "is_changed_hour"]
+__all__ = ["EventTally", "facts_of", "is_changed_hour"]
 
 HOUR_US: Final = 3_600_000_000
 QUARTER_US: Final = 900_000_000
-# What is kept of an event, beside its id, until the duplicates are known.
-FACTS: Final = ("row", "id", "created_at", "type", "entity_type", "size")
 MOST_TYPES: Final = 1_000
 OTHER: Final = "(other types)"
 
 
-def facts_of(events: pl.DataFrame) -> pl.DataFrame:
-    """Return what the tally and the audit of ids need of `events`; `size` is that of the body in bytes."""
+def facts_of(file: int, events: pl.DataFrame, *, with_content: bool) -> pl.DataFrame:
+    """Return what the tally and the audit of ids need of `events` of the file at position `file`.
+
+    `content`, where it is wanted, is a hash that differs where bodies do.
+    """
     return events.select(
+        pl.lit(file, pl.UInt32).alias("file"),
         "row",
         "id",
         pl.col("created_at").to_physical(),
-        pl.col("type"),
-        pl.col("entity_type"),
-        pl.col("body").str.len_bytes().alias("size"),
+        "type",
+        "entity_type",
+        "size",
+        *([pl.col("body").hash(seed=0).alias("content")] if with_content else []),
     )
 
 

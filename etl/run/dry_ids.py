@@ -16,7 +16,6 @@ from etl.stage.parts import explain_disk
 
 __all__ = ["IdAudit", "Repeat"]
 
-PART_ROWS: Final = 131_072
 MOST_COMPARED: Final = 200_000
 MOST_EXAMPLES: Final = 3
 
@@ -33,10 +32,10 @@ class Repeat:
 
 
 class IdAudit:
-    """Takes the facts of all events in order; tells the duplicates at the end.
+    """Takes the facts of all events in order, part by part; tells the duplicates at the end.
 
     `numbers_repeats`: repeats within one file are kept, as `duplicates = "number"` says. `compares`: ids that don't
-    come from the content may stand for events that differ, so that is looked at too.
+    come from the content may stand for events that differ, so that is looked at too, by the facts' `content`.
     """
 
     def __init__(self, folder: Path, *, numbers_repeats: bool, compares: bool) -> None:
@@ -44,20 +43,18 @@ class IdAudit:
         self._numbers_repeats = numbers_repeats
         self._compares = compares
         self._finder = DuplicateFinder(folder / "hashes", lambda part: self._read(part)["id"])
-        self._waiting: list[pl.DataFrame] = []
-        self._rows = self._parts = 0
+        self._parts = 0
         self.repeats: tuple[Repeat, ...] = ()
         self.differing = 0
 
-    def add(self, file: int, facts: pl.DataFrame, bodies: pl.Series) -> None:
-        """Take the facts of some events of the file at position `file`, and their bodies."""
-        columns: list[pl.Expr | pl.Series] = [pl.lit(file, pl.UInt32).alias("file")]
-        if self._compares:
-            columns.append(bodies.hash(seed=0).alias("content"))
-        self._waiting.append(facts.with_columns(columns))
-        self._rows += facts.height
-        if self._rows >= PART_ROWS:
-            self._write()
+    def add(self, facts: pl.DataFrame) -> None:
+        """Take the next part of the facts."""
+        try:
+            facts.write_ipc(self._path(self._parts))
+        except OSError as error:
+            raise explain_disk(error, self._path(self._parts)) from None
+        self._parts += 1
+        self._finder.add(facts["id"])
 
     def close(self) -> None:
         """Close what is open."""
@@ -65,7 +62,6 @@ class IdAudit:
 
     def find(self) -> tuple[int, Iterator[pl.DataFrame]]:
         """Return how many events are duplicates, and the facts of each, part by part."""
-        self._write()
         flags, _ = self._finder.find()
         if self._numbers_repeats:
             flags = self._forgive_numbered(flags)
@@ -75,18 +71,6 @@ class IdAudit:
         return count, (
             self._read(part).filter(pl.Series(repeats)) for part, repeats in enumerate(flags) if repeats.any()
         )
-
-    def _write(self) -> None:
-        if not self._rows:
-            return
-        part = pl.concat(self._waiting)
-        try:
-            part.write_ipc(self._path(self._parts))
-        except OSError as error:
-            raise explain_disk(error, self._path(self._parts)) from None
-        self._parts += 1
-        self._finder.add(part["id"])
-        self._waiting, self._rows = [], 0
 
     def _read(self, part: int) -> pl.DataFrame:
         return pl.read_ipc(self._path(part))

@@ -8,10 +8,10 @@ from etl.event import ENTITY_FIELDS
 from etl.rows import ROW
 from etl.transform.encode import Member, encode_object
 from etl.transform.fields import FieldPlan
-from etl.transform.identity import UNSENT_ID, body_of, digest_of, id_of, key_name
+from etl.transform.identity import body_of, digest_of, id_bytes, id_of, key_name
 from etl.transform.instants import render_instant
 from etl.transform.origin import Original
-from etl.transform.rules import BODY
+from etl.transform.rules import BODY, SIZE
 from etl.transform.times import TIME
 
 __all__ = ["EventFields", "add_bodies"]
@@ -55,26 +55,32 @@ def add_bodies(
     """Return the events of the rows of `frame`, as `etl.rows.Transformed` describes them.
 
     `source` is left out where None is given; `name`, the text that the id is the hash of, is there where `keeps_name`.
-    In a dry run an `id` is only a digest that tells events apart, and bodies hold a stand-in of its length.
+    In a dry run an `id` is only a digest that tells events apart, and a body lacks it; `size` is that of the whole.
     """
     frame = frame.with_columns(render_instant(pl.col(TIME)).alias(CREATED_AT), *_hide_other_entities(fields))
     frame = frame.with_columns(encode_object(frame, _event_members(fields)).alias(CONTENT))
-    entity = pl.col(fields.entity.column)
+    content, entity = pl.col(CONTENT), pl.col(fields.entity.column)
     name = (
         key_name(entity, {key: pl.col(plan.column) for key, plan in fields.keys.items()})
         if fields.keys
-        else pl.col(CONTENT)
+        else content
     )
+    is_uuid = fields.verbatim is None
     if fields.verbatim is not None:
         event_id = pl.col(fields.verbatim.column)
     else:
         event_id = digest_of(name) if is_dry else id_of(name)
-    shown_id = pl.lit(UNSENT_ID) if is_dry and fields.verbatim is None else pl.col("id")
     frame = frame.with_columns(event_id.alias("id"))
+    if is_dry:
+        body, size = content, content.str.len_bytes() + id_bytes(pl.col("id"), is_uuid=is_uuid)
+    else:
+        body = body_of(pl.col("id"), content, is_uuid=is_uuid)
+        size = body.str.len_bytes()
     return frame.select(
         pl.col(ROW).alias("row"),
         "id",
-        body_of(shown_id, pl.col(CONTENT), is_uuid=fields.verbatim is None).alias(BODY),
+        body.alias(BODY),
+        size.alias(SIZE),
         pl.col(TIME).alias("created_at"),
         pl.col(fields.kind.column).alias("type"),
         entity.alias("entity_type"),

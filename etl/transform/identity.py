@@ -11,10 +11,9 @@ import polars_hash  # noqa: F401 - registers the `uuidhash` and `nchash` namespa
 from etl.event import ID_NAMESPACE
 from etl.transform.values import encode_string, quote
 
-__all__ = ["UNSENT_ID", "body_of", "digest_of", "id_of", "key_name"]
+__all__ = ["body_of", "digest_of", "id_bytes", "id_of", "key_name"]
 
-# Stands where an id would, in bodies that are only measured.
-UNSENT_ID: Final = "00000000-0000-5000-8000-000000000000"
+_UUID_CHARS: Final = 36
 
 
 def id_of(name: pl.Expr) -> pl.Expr:
@@ -39,3 +38,9 @@ def body_of(event_id: pl.Expr, name: pl.Expr, *, is_uuid: bool) -> pl.Expr:
     """Return the body: `name`, the JSON object without its id, with the id put first."""
     encoded = pl.concat_str(pl.lit('"'), event_id, pl.lit('"')) if is_uuid else encode_string(event_id)
     return pl.concat_str(pl.lit('{"id":'), encoded, pl.lit(","), name.str.strip_prefix("{"))
+
+
+def id_bytes(event_id: pl.Expr, *, is_uuid: bool) -> pl.Expr:
+    """Return by how many bytes the body is longer than its name: what `body_of` adds, `{"id":"…",` for `{`."""
+    quoted = pl.lit(_UUID_CHARS + 2) if is_uuid else encode_string(event_id).str.len_bytes()
+    return quoted.cast(pl.UInt32) + len('"id":,')

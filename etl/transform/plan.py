@@ -11,7 +11,7 @@ from etl.transform.fields import Check
 from etl.transform.hook import Hook
 from etl.transform.origin import Original
 from etl.transform.prepare import REASON, prepare_rows
-from etl.transform.rules import BODY, body_size_check
+from etl.transform.rules import SIZE, body_size_check
 from etl.transform.times import TimePlan
 
 __all__ = ["Plan"]
@@ -51,7 +51,7 @@ class Plan:
         size = body_size_check()
         too_large = events.select(size.failed).to_series()
         if too_large.any():
-            rejects.append(self._reject(frame.with_columns(events[BODY]).filter(too_large), (size,)))
+            rejects.append(self._reject(frame.with_columns(events[SIZE]).filter(too_large), (size,)))
             events = events.filter(~too_large)
         return Transformed(events, _join(rejects), prepared.skipped)
 

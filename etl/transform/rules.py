@@ -8,9 +8,10 @@ from etl.event import ENTITY_FIELDS, MAX_BODY_BYTES
 from etl.reject import RejectCode
 from etl.transform.fields import Check, FieldPlan, found
 
-__all__ = ["BODY", "body_size_check", "entity_checks", "key_check", "missing_check"]
+__all__ = ["BODY", "SIZE", "body_size_check", "entity_checks", "key_check", "missing_check"]
 
 BODY: Final = "body"
+SIZE: Final = "size"
 
 
 def entity_checks(entity: FieldPlan, own: dict[str, FieldPlan]) -> list[Check]:
@@ -55,7 +56,7 @@ def key_check(plan: FieldPlan) -> Check:
 
 def body_size_check() -> Check:
     """Return the check of the destination's limit on a body."""
-    size = pl.col(BODY).str.len_bytes()
+    size = pl.col(SIZE)
     reason = pl.format(
         "expected at most {} bytes, found {}", pl.lit(f"{MAX_BODY_BYTES:,}"), size.cast(pl.String)
     )
