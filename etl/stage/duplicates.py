@@ -9,7 +9,7 @@ Ids that earlier loads delivered come first, as parts of their own that are only
 duplicate too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ BUCKET_ROWS: Final = 4_000_000
 CHUNK_ROWS: Final = 4_000_000
 # A row that is already known to be a repeat takes no part in the search: it is left out of every bucket.
 _SETTLED: Final = np.uint64(0)
+_NONE: Final = np.empty(0, np.uint64)
 
 
 class DuplicateFinder:
@@ -92,24 +93,29 @@ class DuplicateFinder:
 
     def _candidates(self, bucket: int, buckets: int) -> np.ndarray:
         """Return the positions, ascending, of the bucket's rows whose hash occurs more than once."""
-        positions: list[np.ndarray] = []
-        hashes: list[np.ndarray] = []
+        hashes = [chunk[wanted] for _, chunk, wanted in self._chunks(bucket, buckets)]
+        ordered = pl.concat([pl.Series(some) for some in hashes]).sort().to_numpy() if hashes else _NONE
+        repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+        if not len(repeated):
+            return np.empty(0, np.int64)
+        # Most loads never come here, so where the rows are is only found now.
+        return np.concatenate(
+            [
+                np.flatnonzero(wanted & np.isin(chunk, repeated)) + offset
+                for offset, chunk, wanted in self._chunks(bucket, buckets)
+            ]
+        )
+
+    def _chunks(self, bucket: int, buckets: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yield the hashes in order, with the position of the first, and which of them are in the bucket."""
         offset = 0
         with self._path.open("rb") as file:
             while len(chunk := np.fromfile(file, np.uint64, CHUNK_ROWS)):
                 wanted = chunk != _SETTLED
                 if buckets > 1:
                     wanted &= (chunk >> np.uint64(1)) % np.uint64(buckets) == bucket
-                places = np.flatnonzero(wanted)
-                positions.append(places + offset)
-                hashes.append(chunk[places])
+                yield offset, chunk, wanted
                 offset += len(chunk)
-        if not positions:
-            return np.empty(0, np.int64)
-        where, what = np.concatenate(positions), np.concatenate(hashes)
-        ordered = pl.Series(what).sort().to_numpy()  # on every core
-        repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-        return where[np.isin(what, repeated)] if len(repeated) else np.empty(0, np.int64)
 
     def _digest(self) -> str:
         total = count = 0

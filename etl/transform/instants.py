@@ -12,6 +12,8 @@ import polars as pl
 __all__ = ["render_datetime", "render_instant"]
 
 MOST_DAYS_IN_TABLE: Final = 60_000
+# For fewer the tables take longer to make than the texts.
+FEW_TIMES: Final = 2_000
 
 
 def render_instant(expr: pl.Expr) -> pl.Expr:
@@ -44,7 +46,8 @@ def _join(times: pl.Series, micros: pl.Series, suffix: str) -> pl.Series:
     seconds = micros // 1_000_000
     days = seconds // 86_400
     first, last = days.min(), days.max()
-    if not isinstance(first, int) or not isinstance(last, int) or last - first > MOST_DAYS_IN_TABLE:
+    is_few = len(times) < FEW_TIMES
+    if is_few or not isinstance(first, int) or not isinstance(last, int) or last - first > MOST_DAYS_IN_TABLE:
         return times.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.3f{suffix}")
     table_of_days = pl.Series(range(first, last + 1), dtype=pl.Int32).cast(pl.Date).dt.strftime("%Y-%m-%d")
     return pl.select(
@@ -58,7 +61,13 @@ def _join(times: pl.Series, micros: pl.Series, suffix: str) -> pl.Series:
 
 @cache
 def _seconds_table() -> pl.Series:
-    return pl.Series([f"T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}" for s in range(86_400)])
+    second = pl.int_range(86_400, dtype=pl.UInt32)
+    two_digits = pl.lit(pl.Series([f"{number:02}" for number in range(60)]))
+    hours, minutes = two_digits.gather(second // 3600), two_digits.gather(second // 60 % 60)
+    colon = pl.lit(":")
+    return pl.select(
+        pl.concat_str(pl.lit("T"), hours, colon, minutes, colon, two_digits.gather(second % 60))
+    ).to_series()
 
 
 @cache
