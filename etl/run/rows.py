@@ -97,7 +97,7 @@ def transform_rows(
             for batch in drop_first(source.batches(file), after.get(file, 0)):
                 work = pool.submit(_apply, plan, batch.frame, window)
                 waiting.append(_Waiting(file, batch.malformed, work))
-                if len(waiting) > PLANS_AT_ONCE:
+                if len(waiting) > PLANS_AT_ONCE + 1:
                     yield _take(waiting)
         while waiting:
             yield _take(waiting)

@@ -1,6 +1,7 @@
 """Builds the events of rows that passed the checks: content, id, body. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
@@ -12,11 +13,11 @@ from etl.transform.identity import body_of, digest_of, id_bytes, id_of, key_name
 from etl.transform.instants import render_instant
 from etl.transform.origin import Original
 from etl.transform.rules import BODY, SIZE
-from etl.transform.times import TIME
+from etl.transform.times import CREATED_AT, TIME
 
 __all__ = ["EventFields", "add_bodies"]
 
-CONTENT, CREATED_AT = "\x1fcontent", "\x1fcreatedAt"
+CONTENT: Final = "\x1fcontent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def add_bodies(
     `source` is left out where None is given; `name`, the text that the id is the hash of, is there where `keeps_name`.
     In a dry run an `id` is only a digest that tells events apart, and a body lacks it; `size` is that of the whole.
     """
-    frame = frame.with_columns(render_instant(pl.col(TIME)).alias(CREATED_AT), *_hide_other_entities(fields))
+    written = [] if CREATED_AT in frame.columns else [render_instant(pl.col(TIME)).alias(CREATED_AT)]
+    frame = frame.with_columns(*written, *_hide_other_entities(fields))
     frame = frame.with_columns(encode_object(frame, _event_members(fields)).alias(CONTENT))
     content, entity = pl.col(CONTENT), pl.col(fields.entity.column)
     name = (

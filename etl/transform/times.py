@@ -38,9 +38,10 @@ from etl.transform.zones import (
     localize,
 )
 
-__all__ = ["PROBLEM", "TIME", "TIME_TEXT", "TimePlan", "compile_time", "time_checks"]
+__all__ = ["CREATED_AT", "PROBLEM", "TIME", "TIME_TEXT", "TimePlan", "compile_time", "time_checks"]
 
 TIME, TIME_TEXT, PROBLEM = "\x1ftime", "\x1ftime_text", "\x1fproblem"
+CREATED_AT: Final = "\x1fcreatedAt"
 _KEY: Final = "[event] createdAt"
 _WANTED: Final = {
     ISO: "an ISO 8601 time with its zone, like 2024-01-31T09:30:00Z",
@@ -59,7 +60,10 @@ class TimePlan:
     is_broken: pl.Expr | None
 
     def read(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return `TIME_TEXT` (as the source has it), `TIME` (Datetime µs UTC) and `PROBLEM` of each row."""
+        """Return `TIME_TEXT` (as the source has it), `TIME` (Datetime µs UTC) and `PROBLEM` of each row.
+
+        And `CREATED_AT` (as the event has it), where that came with the reading.
+        """
         dtype, form = self.value.dtype, self.form
         value = frame.select(self.value.expr.alias(TIME_TEXT)).to_series()
         if dtype == pl.Date or isinstance(dtype, pl.Datetime):
@@ -74,8 +78,13 @@ class TimePlan:
         else:
             shown = value.cast(pl.String)
             read = parse_texts(shown, form)
+        columns = [
+            shown.alias(TIME_TEXT),
+            read["time"].cast(UTC_TIME).alias(TIME),
+            read["problem"].alias(PROBLEM),
+        ]
         return pl.DataFrame(
-            [shown.alias(TIME_TEXT), read["time"].cast(UTC_TIME).alias(TIME), read["problem"].alias(PROBLEM)]
+            [*columns, *(read[name].alias(CREATED_AT) for name in read.columns if name == "written")]
         )
 
 

@@ -24,7 +24,13 @@ def read(text: str | None, pattern: str = "iso8601", **form: str) -> str | int |
     # Alone, and behind a text of another shape: what a text becomes must not depend on its neighbours.
     alone = parse_texts(pl.Series([text], dtype=pl.String), TimeFormat(pattern, **form))
     beside = parse_texts(pl.Series(["2020-01-01T00:00:00Z", text]), TimeFormat(pattern, **form))[1:]
-    assert alone.rows() == beside.rows()
+    found = ["time", "problem"]
+    assert alone.select(found).rows() == beside.select(found).rows()
+    for done in (alone, beside):
+        if "written" in done.columns:
+            assert (
+                done["written"].to_list() == done.select(render_instant(pl.col("time"))).to_series().to_list()
+            )
     instant = alone.select(render_instant(pl.col("time"))).item()
     assert (instant is None) or alone["problem"][0] == 0
     return instant if instant is not None else alone["problem"][0] or None
@@ -217,6 +223,22 @@ def test_a_pattern_may_say_the_offset_itself(pattern: str, text: str, expected: 
 def test_a_60th_second_never_becomes_the_next_minute(pattern: str, text: str, expected: str | int) -> None:
     done = parse_texts(pl.Series([text]), TimeFormat(pattern, "UTC"))
     assert (done.select(render_instant(pl.col("time"))).item() or done["problem"][0]) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)) | st.none(), min_size=1, max_size=8),
+    st.sampled_from(["seconds", "milliseconds", "microseconds"]),
+)
+def test_a_time_that_is_taken_as_it_was_written_is_what_would_be_written(
+    moments: list[datetime | None], timespec: str
+) -> None:
+    texts = [moment and moment.isoformat(timespec=timespec) + "Z" for moment in moments]
+    done = parse_texts(pl.Series(texts, dtype=pl.String), TimeFormat("iso8601"))
+    is_kept = timespec != "microseconds" and any(moments)
+    assert ("written" in done.columns) == is_kept
+    if is_kept:
+        assert done["written"].to_list() == done.select(render_instant(pl.col("time"))).to_series().to_list()
 
 
 @settings(max_examples=50, deadline=None)
