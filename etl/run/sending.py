@@ -5,7 +5,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.books import Books
-from etl.delivery import Outgoing, Refusal
+from etl.delivery import Outgoing
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
@@ -50,7 +51,7 @@ class Audience:
         view = counts.view(now)
         self.progress.send(view)
         self.status.publish_sending(
-            load, counts.before, counts.delivered, counts.refused, counts.codes, view, now
+            load, counts.before, counts.delivered, counts.refused, counts.codes(now), view, now
         )
         self.watcher.progressed(load, counts.books(), per_second=view.per_second)
 
@@ -92,7 +93,7 @@ def send_load(
         load,
         folder,
         audience,
-        rejects=dict(rejects),
+        rejects=rejects,
         settings=replace(
             _choose_settings(job, ledger.books(load), rate=rate, limit=limit, max_rejects=max_rejects),
             carried=pace.find(destination),
@@ -138,7 +139,7 @@ async def _send(
     folder: Path,
     audience: Audience,
     *,
-    rejects: dict[str, int],
+    rejects: Mapping[str, int],
     settings: SendSettings,
     stop: threading.Event | None,
 ) -> Sending:
@@ -147,11 +148,6 @@ async def _send(
     now = SendProgress()
     counts = _Counts(books, rejects, _RateMeter(time.monotonic))
     settler = Settler(ledger, load, on_commit=counts.add_committed)
-
-    def settle(part: int, index: int, refusal: Refusal | None) -> Awaitable[None] | None:
-        if refusal is not None:
-            counts.note(refusal)
-        return settler.take(part, index, refusal)
 
     async def show() -> None:
         while True:
@@ -168,7 +164,7 @@ async def _send(
             events = _pending_events(ledger, load, folder)
             try:
                 report = await send_events(
-                    events, transport, settle, settings, stop=interrupt.event, progress=now
+                    events, transport, settler.take, settings, stop=interrupt.event, progress=now
                 )
             finally:
                 await settler.close()
@@ -198,7 +194,7 @@ class _Counts:
     """What this run has settled durably so far, on top of the books before it, and the load's rejects by code."""
 
     before: Books
-    codes: dict[str, int]
+    codes_before: Mapping[str, int]
     meter: "_RateMeter"
     delivered: int = 0
     refused: int = 0
@@ -207,8 +203,8 @@ class _Counts:
         self.delivered += delivered
         self.refused += refused
 
-    def note(self, refusal: Refusal) -> None:
-        self.codes[refusal.code] = self.codes.get(refusal.code, 0) + 1
+    def codes(self, now: SendProgress) -> dict[str, int]:
+        return dict(Counter(self.codes_before) + now.refused_codes)
 
     def books(self) -> Books:
         return replace(

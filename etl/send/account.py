@@ -3,7 +3,8 @@
 Rule: values only; whoever reads them formats them.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from etl.outcome import SendSample
@@ -19,7 +20,7 @@ StopCause = Literal["key", "endpoint", "outage", "interrupted", "limit", "reject
 class SendProgress:
     """Where a send stands now. The sender writes it, anyone may read it at any time.
 
-    `limit` is how many requests may be in flight; `wait_seconds` is how long a pause or the next probe is away;
+    `refused_codes` counts what was refused by reject code, from the moment it goes to the ledger. `limit` is how many requests may be in flight; `wait_seconds` is how long a pause or the next probe is away;
     `rate_per_second` is the rate kept, None for as fast as it goes.
     """
 
@@ -33,6 +34,7 @@ class SendProgress:
     state: SendState = "sending"
     wait_seconds: float = 0.0
     rate_per_second: float | None = None
+    refused_codes: Counter[str] = field(default_factory=Counter)
 
 
 class Latencies(NamedTuple):

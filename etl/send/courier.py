@@ -146,7 +146,9 @@ class Courier:
         """Settle a refused event; end the send where that, or the verdict, says so."""
         if verdict.outcome is Outcome.STOP:
             return self._end(verdict.stops or "endpoint", f"{verdict.reason} - POST {self._url}")
-        if (waiting := self._settle(part, index, self._refuse(verdict, trial))) is not None:
+        refusal = self._refuse(verdict, trial)
+        self._progress.refused_codes[refusal.code] += 1
+        if (waiting := self._settle(part, index, refusal)) is not None:
             await waiting
         self._progress.refused += 1
         refused = self._progress.refused

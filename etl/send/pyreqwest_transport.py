@@ -5,8 +5,9 @@ Rule: does per request only what must differ per request; everything else is set
 
 import gc
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from itertools import cycle
 
 from pyreqwest.client import Client, ClientBuilder
@@ -25,6 +26,9 @@ __all__ = ["PyreqwestTransport"]
 
 # An HTTP/2 server takes about a hundred requests at a time on one connection, and one client keeps one.
 _STREAMS_PER_CLIENT = 128
+
+# A named tuple's own constructor is a call in Python more.
+_make_answer: Callable[[tuple[int, Mapping[str, str], bytes]], Answer] = partial(tuple.__new__, Answer)
 
 _CONNECTING = "client error (Connect)"
 _TLS_REFUSED = re.compile(r"invalid peer certificate|corrupt message|fatal alert|certificate")
@@ -45,19 +49,20 @@ class PyreqwestTransport:
         self._clients = [
             _build_client(endpoint, headers, timeout_seconds, max_connections, is_tls) for _ in range(clients)
         ]
-        self._posts = cycle([client.post for client in self._clients])
+        posts = [client.post for client in self._clients]
+        self._next_post = cycle(posts).__next__
 
     async def post(self, body: bytes) -> Answer:
         """Return the server's answer to `body`; raises `TransportFailure` where none came."""
         try:
-            response = await next(self._posts)(self._parsed_url).body_bytes(body).build().send()
+            response = await self._next_post()(self._parsed_url).body_bytes(body).build().send()
             answer_body = (await response.bytes()).to_bytes()
         except RequestError as error:
             raise _failure(error) from None
         status = response.status
         if status >= 300:
             answer_body = without_key(answer_body, self._headers)
-        return Answer(status, response.headers, answer_body)
+        return _make_answer((status, response.headers, answer_body))
 
     async def close(self) -> None:
         """Close every connection."""
