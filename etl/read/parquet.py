@@ -15,7 +15,7 @@ from etl.rows import ROW, Batch
 
 __all__ = ["ParquetReader"]
 
-BATCH_ROWS: Final = 49_152
+BATCH_ROWS: Final = 65_536
 # A column's pages are read through a buffer of this size, not as the whole column chunk of a row group.
 _BUFFER_BYTES: Final = 1 << 20
 _DAMAGE: Final = (

@@ -15,7 +15,7 @@ from etl.errors import JobError
 from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
 from etl.read.source import Source, open_source
-from etl.rows import MalformedRecord, Transformed, json_flag
+from etl.rows import ROW, Batch, MalformedRecord, Transformed, json_flag
 from etl.run.watermark import NOWHERE, Reached
 from etl.run.window import EVERYTHING, Window, drop_first
 from etl.transform.compile import compile_plan
@@ -25,6 +25,8 @@ __all__ = ["TransformedBatch", "open_rows", "transform_rows"]
 
 # Polars leaves a core idle between the steps of a plan: two plans at once fill it.
 PLANS_AT_ONCE: Final = 2
+# Events on their way to a part take several times the memory of their rows, and of those of a dry run.
+MOST_STAGED_ROWS: Final = 24_576
 NOTHING_BEFORE: Final[Mapping[int, int]] = MappingProxyType({})
 
 
@@ -92,15 +94,30 @@ def transform_rows(
     Events outside `window` count as skipped.
     """
     waiting: deque[_Waiting] = deque()
+    # A dry run's batches are light, so that one more may wait while others are counted.
+    most_waiting = PLANS_AT_ONCE + plan.is_dry
     with ThreadPoolExecutor(PLANS_AT_ONCE, "transform") as pool:
         for file in files:
-            for batch in drop_first(source.batches(file), after.get(file, 0)):
-                work = pool.submit(_apply, plan, batch.frame, window)
-                waiting.append(_Waiting(file, batch.malformed, work))
-                if len(waiting) > PLANS_AT_ONCE + 1:
-                    yield _take(waiting)
+            for whole in drop_first(source.batches(file), after.get(file, 0)):
+                for batch in [whole] if plan.is_dry else _split(whole):
+                    work = pool.submit(_apply, plan, batch.frame, window)
+                    waiting.append(_Waiting(file, batch.malformed, work))
+                    if len(waiting) > most_waiting:
+                        yield _take(waiting)
         while waiting:
             yield _take(waiting)
+
+
+def _split(batch: Batch) -> Iterator[Batch]:
+    """Yield the batch in even parts of at most `MOST_STAGED_ROWS`, the malformed records where they stood."""
+    height, malformed = batch.frame.height, deque(batch.malformed)
+    parts = max(1, -(-height // MOST_STAGED_ROWS))
+    for part in range(parts):
+        frame = batch.frame[height * part // parts : height * (part + 1) // parts]
+        own: list[MalformedRecord] = []
+        while malformed and (part == parts - 1 or malformed[0].row <= frame[ROW][-1]):
+            own.append(malformed.popleft())
+        yield Batch(frame, tuple(own))
 
 
 def _apply(plan: Plan, frame: pl.DataFrame, window: Window) -> tuple[Transformed, Reached]:
