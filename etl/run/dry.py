@@ -37,7 +37,7 @@ from etl.run.window import job_window
 __all__ = ["DryOptions", "validate_job"]
 
 EXIT_REJECTS: Final = 3
-PART_ROWS: Final = 262_144
+PART_ROWS: Final = 131_072
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ __all__ = ["TransformedBatch", "open_rows", "transform_rows"]
 # Polars leaves a core idle between the steps of a plan: two plans at once fill it.
 PLANS_AT_ONCE: Final = 2
 # Events on their way to a part take several times the memory of their rows, and of those of a dry run.
-MOST_STAGED_ROWS: Final = 24_576
+MOST_STAGED_ROWS: Final = 16_384
 NOTHING_BEFORE: Final[Mapping[int, int]] = MappingProxyType({})
 
 

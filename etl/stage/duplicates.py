@@ -22,8 +22,8 @@ from etl.stage.parts import explain_disk
 
 __all__ = ["DuplicateFinder"]
 
-BUCKET_ROWS: Final = 2_000_000
-CHUNK_ROWS: Final = 1_000_000
+BUCKET_ROWS: Final = 1_000_000
+CHUNK_ROWS: Final = 500_000
 # A row that is already known to be a repeat takes no part in the search: it is left out of every bucket.
 _SETTLED: Final = np.uint64(0)
 _NONE: Final = np.empty(0, np.uint64)

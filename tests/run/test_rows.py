@@ -1,5 +1,7 @@
 """Batches on their way to the stage: split evenly, with nothing lost and nothing out of order."""
 
+import itertools
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def test_a_split_batch_keeps_every_record_in_its_place(parts: int, faults: set[i
     assert pl.concat(piece.frame for piece in pieces).equals(batch.frame)
     assert tuple(record for piece in pieces for record in piece.malformed) == malformed
     assert all(piece.frame.height <= MOST_STAGED_ROWS for piece in pieces)
-    for before, after in zip(pieces, pieces[1:], strict=False):
+    for before, after in itertools.pairwise(pieces):
         last = before.frame[ROW].max()
         assert all(record.row <= last for record in before.malformed)
         assert all(record.row > last for record in after.malformed)
