@@ -72,7 +72,8 @@ def spread_seconds(concurrency: Concurrency, latest_latencies: Sequence[float]) 
     By the fastest of the latest answers where that is less than the base, which may be of a bad moment.
     """
     base = concurrency.base_latency_seconds
-    return 0.0 if base is None else SPREAD_SHARE * min([base, *latest_latencies[-LATEST_ANSWERS:]])
+    known = [*latest_latencies[-LATEST_ANSWERS:], *([] if base is None else [base])]
+    return SPREAD_SHARE * min(known, default=0.0)
 
 
 def window_seconds(concurrency: Concurrency) -> float:

@@ -92,17 +92,16 @@ class Courier:
         clock, post, settle = self._clock, self._post, self._settle
         for part, index, event_id, event_body in events:
             trial: _Trial | None = None
-            while not gate.is_shut or await gate.admit():
+            while True:
+                # Apart first, then through the gate: what it lets go goes at once, or a pause could begin meanwhile.
+                now = clock()
+                if self._slot_at < now:
+                    self._slot_at = now + self.spacing_seconds
+                elif not await self._keep_apart(now):
+                    break
+                if gate.is_shut and not await gate.admit():
+                    break
                 sent_at = clock()
-                if (slot_at := self._slot_at) < sent_at:
-                    self._slot_at = sent_at + self.spacing_seconds
-                else:
-                    slot_at = min(slot_at, sent_at + self.spread_seconds)
-                    self._slot_at = slot_at + self.spacing_seconds
-                    if slot_at > sent_at + _LEAST_WAIT_SECONDS:
-                        if not await gate.nap(slot_at - sent_at):
-                            break
-                        sent_at = clock()
                 if trial is not None:
                     progress.retries += 1
                     progress.resent += trial.is_uncertain
@@ -141,6 +140,12 @@ class Courier:
                 self.surplus_workers -= 1
                 return False
         return True
+
+    async def _keep_apart(self, now: float) -> bool:
+        """Return true once the next request should go, false where the send ends first."""
+        slot_at = min(self._slot_at, now + self.spread_seconds)
+        self._slot_at = slot_at + self.spacing_seconds
+        return slot_at <= now + _LEAST_WAIT_SECONDS or await self._gate.nap(slot_at - now)
 
     async def _conclude(self, part: int, index: int, verdict: Verdict, trial: "_Trial") -> None:
         """Settle a refused event; end the send where that, or the verdict, says so."""

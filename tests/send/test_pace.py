@@ -173,6 +173,24 @@ def test_a_pause_of_minutes_is_kept_to_and_does_not_count_as_an_outage(status: i
     assert min(later) >= min(refused) + 600
 
 
+def test_what_waits_to_keep_apart_heeds_a_pause_that_begins_meanwhile() -> None:
+    """An answer takes long, so all that start at once are spread far apart; then one of them is refused right away."""
+
+    def is_refused(now: float) -> bool:
+        return 0.41 <= now < 3.0
+
+    class Server(VirtualServer):
+        async def post(self, body: bytes) -> Answer:
+            self.latency_seconds = 0.001 if is_refused(asyncio.get_running_loop().time()) else 0.4
+            return await super().post(body)
+
+    server = Server(lambda now, _: (429, {"retry-after": "5"}) if is_refused(now) else OK)
+    report = send_virtually(server, 3000, concurrency=200).report
+    assert report.sent == 3000
+    told_at = min(call.at for call in server.calls if call.status == 429) + 0.001
+    assert not [call for call in server.calls if told_at < call.at < told_at + 5]
+
+
 def test_a_server_that_asks_for_pause_after_pause_is_given_up_on() -> None:
     server = VirtualServer(lambda now, _: (503, {"retry-after": "30"}))
     report = send_virtually(server, 1000).report
