@@ -19,6 +19,7 @@ Sleep = Callable[[float], Awaitable[object]]
 
 # Timers of event loops have a grain of 1 ms: a shorter sleep would spin.
 _SHORTEST_NAP_SECONDS = 0.001
+_LONGEST_NAP_SECONDS = 0.25
 _PROBE_OUT_NAP_SECONDS = 0.02
 _SHORTEST_PAUSE_SECONDS = 0.05
 
@@ -96,7 +97,8 @@ class Gate:
                 if wait <= 0:
                     self._let_through(now)
                     return True
-                if not await self.nap(wait):
+                # Not for longer: the rate that is waited for may have grown meanwhile.
+                if not await self.nap(min(wait, _LONGEST_NAP_SECONDS)):
                     break
         return False
 
@@ -160,6 +162,9 @@ class Gate:
 
     def tick(self, now: float) -> None:
         """Let the learnt rate grow if it is what holds the run back, and keep the progress fresh."""
+        if self._turnstile.locked():
+            # Whoever sleeps at the gate asks only once it wakes; what holds it is asked for it.
+            self._seconds_to_wait(now)
         if self._held_back_by_rate and self._learned.per_second is not None:
             self._learned = pacing.grow_rate(self._learned, now - self._ticked_at)
             self._apply_rate(now)

@@ -209,6 +209,13 @@ def test_a_server_that_only_refuses_is_given_up_on() -> None:
     assert len(server.calls) < 50
 
 
+def test_a_refusal_of_the_first_events_does_not_leave_the_run_at_one_every_few_seconds() -> None:
+    server = VirtualServer(lambda now, _: (429, {"retry-after": "5"}) if 0.1 <= now < 3.0 else OK, 0.05)
+    report = send_virtually(server, 2000).report
+    assert report.sent == 2000
+    assert report.elapsed_seconds < 30
+
+
 def test_a_storm_of_refusals_is_recovered_from() -> None:
     server = VirtualServer(lambda now, _: (429, {}) if 5 < now < 25 else OK, 0.05)
     report = send_virtually(server, 10**6, seconds=60.0, concurrency=5).report
