@@ -110,6 +110,10 @@ class _Sender:
         try:
             self._start_workers()
             await self._wait_for_workers()
+        except asyncio.CancelledError:
+            # An attempt that is cancelled may still end with its answer; its worker must take no other event then.
+            self._close()
+            raise
         finally:
             for task in (*chores, *self._workers):
                 task.cancel()

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from etl.delivery import Outgoing, Settlement
 from etl.errors import StateError
 from etl.reject import RejectCode
 from etl.send.account import SendProgress
+from etl.send.sender import send_events
+from etl.send.settings import SendSettings
+from etl.send.transport import Answer
 from tests.send.sending import Sent, make_events, send
 from tests.send.sink import Reply, Request, Sink, stored
 
@@ -405,3 +409,35 @@ def test_statuses_are_counted_and_attempts_without_an_answer_under_0() -> None:
     report = run(sink, 10, concurrency=1).report
     assert report.statuses == {0: 1, 503: 1, 422: 1, 409: 1, 200: 8}
     assert Counter(report.statuses) == Counter({0: 1, 503: 1, 422: 1, 409: 1, 200: 8})
+
+
+def test_an_answer_that_comes_in_spite_of_the_cancelling_is_the_last() -> None:
+    class Stubborn:
+        url = "https://stubborn/events"
+        posts = 0
+
+        async def post(self, body: bytes) -> Answer:
+            self.posts += 1
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+            return Answer(200, {}, body)
+
+        async def close(self) -> None:
+            """Nothing to close."""
+
+    async def use() -> None:
+        transport = Stubborn()
+        settings = SendSettings(concurrency=4)
+        send = send_events(
+            iter(make_events(1000)), transport, lambda *_: None, settings, stop=asyncio.Event()
+        )
+        task = asyncio.create_task(send)
+        while transport.posts < 20:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        posts = transport.posts
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert transport.posts <= posts + 4
+
+    asyncio.run(use())
