@@ -5,8 +5,8 @@ unloaded server is remembered as the base, and more in flight is right as long a
 with one request, whose answer shows that the key and the endpoint are right, then doubles each window until latency
 rises; after that the limit grows by its square root and shrinks in proportion as latency passes the tolerance. Failures shrink it by their share: a tenth of answers lost balances at about a hundred, a half at four.
 
-Tolerance: twice the base, plus 3 ms: a full server may make us queue once. The 3 ms matter for a server in the same
-rack only: what queues for so short a time is what keeps it and us busy, and a busy machine of ours looks the same.
+Tolerance: twice the base, plus 1 ms: a full server may make us queue once. The millisecond matters for a server in the
+same rack only: a little that queues is what keeps it and us busy, and with 3 ms twice as many only waited for longer.
 Medians of a window, not single times, are compared, so a server whose times vary is not mistaken for a full one.
 
 A base that was measured under load would let the limit creep up for ever. So every 30 s, if the limit is in use, two
