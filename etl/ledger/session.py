@@ -21,8 +21,10 @@ from etl.ledger.failure import Damage, explain, may_hide_lost_writes
 
 __all__ = ["Session"]
 
-# SQLite ignores a failure of its own automatic checkpoint, so checkpoints are asked for, and their result read.
-COMMITS_BETWEEN_CHECKPOINTS = 256
+# SQLite ignores a failure of its own automatic checkpoint, so checkpoints are asked for, and their result read. After
+# one, the WAL is written over from its start: until then each commit lets the file grow, which makes its fsync a third
+# dearer.
+COMMITS_BETWEEN_CHECKPOINTS = 64
 
 _SETTINGS: tuple[tuple[str, str, object], ...] = (
     # Exclusive comes before WAL: then the WAL's index lives in memory, and no shared-memory file is made.
