@@ -1,19 +1,15 @@
 """The values that pass between the staged parts, the sender and the ledger."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from etl.reject import RejectCode
 
 __all__ = ["Outgoing", "Refusal", "Settlement"]
 
 
-class Outgoing(NamedTuple):
-    """One staged event on its way out: its place (part number, index in the part), its id, its exact bytes."""
-
-    part: int
-    index: int  # type: ignore[assignment]  # a tuple also has a method of this name, which nothing here uses
-    id: str
-    body: bytes
+# One staged event on its way out: its place (part number, index in the part), its id, its exact bytes. A plain tuple,
+# because there is one for each event sent, and a named one takes three times as long to make.
+Outgoing: TypeAlias = tuple[int, int, str, bytes]
 
 
 class Refusal(NamedTuple):

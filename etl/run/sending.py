@@ -29,7 +29,7 @@ from etl.send.account import SendProgress, SendReport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
 from etl.send.transport import open_transport
-from etl.stage.parts import check_part, events_path, load_folder, open_outgoing
+from etl.stage.parts import events_path, load_folder, open_outgoing
 from etl.watch.watcher import Watcher
 
 __all__ = ["Audience", "Sending", "send_load"]
@@ -234,9 +234,13 @@ def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoin
     parts = load_folder(folder, load)
 
     def open_part(part: PartEntry) -> Iterator[Outgoing]:
-        path = events_path(parts, part.number)
-        check_part(path, part.size_bytes, part.sha256)
-        return open_outgoing(path, part.number, ledger.unsettled(load, part.number))
+        return open_outgoing(
+            events_path(parts, part.number),
+            part.number,
+            ledger.unsettled(load, part.number),
+            size_bytes=part.size_bytes,
+            sha256=part.sha256,
+        )
 
     pending = iter([part for part in ledger.parts(load) if part.n_pending])
     with ThreadPoolExecutor(1, "read") as pool:

@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Final
@@ -23,7 +22,6 @@ from etl.errors import StateError
 from etl.private import explain_os_error, open_private
 
 __all__ = [
-    "check_part",
     "events_path",
     "explain_disk",
     "ids_path",
@@ -41,7 +39,7 @@ __all__ = [
 
 # lz4 costs staging the least; parts live only until their load is complete.
 COMPRESSION: Final = "lz4"
-_make_outgoing: Final = partial(tuple.__new__, Outgoing)
+OUTGOING_AT_ONCE: Final = 1_024
 _SYSTEM_ERROR: Final = re.compile(r"(?:os error|errno) (\d+)")
 
 
@@ -87,44 +85,48 @@ def write_part(frame: pl.DataFrame, path: Path) -> tuple[int, str]:
         raise explain_disk(error, path) from None
 
 
-def check_part(path: Path, size_bytes: int, sha256: str) -> None:
-    """Raise `StateError` where a staged part is gone or is not what was written."""
-    try:
-        with path.open("rb") as file:
-            whole = os.fstat(file.fileno()).st_size == size_bytes
-            same = whole and hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError as error:
-        raise explain_disk(error, path) from None
-    if not same:
-        raise StateError(
-            f"Expected the staged part as it was written, found it changed - {path}",
-            "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same ids",
-        )
-
-
 def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     """Return a part, or some of its columns; raises `StateError` where it can't be read."""
     try:
-        table = pq.read_table(path, columns=columns, memory_map=False)
+        return _to_frame(pq.read_table(path, columns=columns, memory_map=False))
     except (OSError, pa.ArrowException) as error:
         raise explain_disk(error, path) from None
+
+
+def open_outgoing(
+    path: Path, part: int, indices: list[int], *, size_bytes: int, sha256: str
+) -> Iterator[Outgoing]:
+    """Read a part now, and return its events at `indices`, in that order.
+
+    Raises `StateError` where the part is gone, can't be read, or is not what was written.
+    """
+    try:
+        # What was checked is what is sent: the file is read once.
+        written = path.read_bytes()
+        if len(written) != size_bytes or hashlib.sha256(written).hexdigest() != sha256:
+            raise StateError(
+                f"Expected the staged part as it was written, found it changed - {path}",
+                "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same ids",
+            )
+        frame = _to_frame(pq.read_table(pa.BufferReader(written), columns=["id", "body"]))
+    except (OSError, pa.ArrowException) as error:
+        raise explain_disk(error, path) from None
+    return _iterate_outgoing(frame if len(indices) == len(frame) else frame[indices], part, indices)
+
+
+def _to_frame(table: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
 
 
-def open_outgoing(path: Path, part: int, indices: list[int]) -> Iterator[Outgoing]:
-    """Read a part now, and return its events at `indices`, in that order: their ids and exact bytes."""
-    return _iterate_outgoing(read_part(path, ["id", "body"]), part, indices)
-
-
 def _iterate_outgoing(frame: pl.DataFrame, part: int, indices: list[int]) -> Iterator[Outgoing]:
-    for start in range(0, len(indices), 4096):
-        some = indices[start : start + 4096]
-        chosen = frame[some]
-        bodies = chosen["body"].cast(pl.Binary).to_list()
-        # A named tuple's own constructor costs three times as much as all else here.
-        yield from map(_make_outgoing, zip(repeat(part), some, chosen["id"].to_list(), bodies, strict=False))
+    # A few at a time: meanwhile nothing is sent.
+    for start in range(0, len(indices), OUTGOING_AT_ONCE):
+        some = frame.slice(start, OUTGOING_AT_ONCE)
+        bodies = some["body"].cast(pl.Binary).to_list()
+        numbers = indices[start : start + OUTGOING_AT_ONCE]
+        yield from zip(repeat(part), numbers, some["id"].to_list(), bodies, strict=False)
 
 
 def explain_disk(error: Exception, path: Path) -> StateError:

@@ -15,7 +15,7 @@ KEY = "CANARY-c0ffee"
 
 def make_events(count: int) -> list[Outgoing]:
     return [
-        Outgoing(number // 1000, number % 1000, f"id-{number}", b'{"id":"id-%d","type":"x"}' % number)
+        (number // 1000, number % 1000, f"id-{number}", b'{"id":"id-%d","type":"x"}' % number)
         for number in range(count)
     ]
 

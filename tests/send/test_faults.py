@@ -194,8 +194,8 @@ def test_one_answer_in_ten_lost_loses_nothing_and_sends_little_twice() -> None:
         count = 2000
         async with Sink() as sink, LossyProxy(sink.port, lambda: rng.random() < 0.1) as proxy:
             sent = await send(proxy.url, count, concurrency=32)
-            assert sent.delivered == {(event.part, event.index) for event in make_events(count)}
-            assert set(sink.ids) == {event.id for event in make_events(count)}
+            assert sent.delivered == {(part, index) for part, index, _, _ in make_events(count)}
+            assert set(sink.ids) == {event_id for _, _, event_id, _ in make_events(count)}
             assert sent.report.attempts <= 1.15 * count
             assert sent.report.retries == sent.report.resent == sent.report.attempts - count
             assert proxy.lost > 0.05 * count

@@ -38,9 +38,9 @@ def problem(status: int, code: str = "", detail: str = "") -> Reply:
 def test_every_event_is_sent_once_with_its_own_bytes_and_settled(concurrency: int | None) -> None:
     sink = Sink()
     sent = run(sink, 1500, concurrency=concurrency)
-    assert sorted(sink.ids) == sorted(event.id for event in make_events(1500))
-    assert {request.body for request in sink.requests} == {event.body for event in make_events(1500)}
-    assert sent.delivered == {(event.part, event.index) for event in make_events(1500)}
+    assert sorted(sink.ids) == sorted(event_id for _, _, event_id, _ in make_events(1500))
+    assert {request.body for request in sink.requests} == {body for _, _, _, body in make_events(1500)}
+    assert sent.delivered == {(part, index) for part, index, _, _ in make_events(1500)}
     report = sent.report
     assert (report.sent, report.refused, report.attempts, report.retries, report.resent) == (
         1500,
@@ -64,7 +64,7 @@ def test_nothing_to_send_is_no_request() -> None:
 def test_one_worker_keeps_the_order() -> None:
     sink = Sink()
     run(sink, 50, concurrency=1)
-    assert sink.ids == [event.id for event in make_events(50)]
+    assert sink.ids == [event_id for _, _, event_id, _ in make_events(50)]
 
 
 def test_a_fixed_number_in_flight_is_reached_and_never_passed() -> None:
@@ -217,7 +217,7 @@ def test_what_was_in_flight_when_the_key_was_refused_is_still_settled() -> None:
 def test_a_limit_sends_that_many_events_and_says_so_only_if_there_were_more() -> None:
     sink = Sink()
     sent = run(sink, 100, limit=40)
-    assert sent.delivered == {(event.part, event.index) for event in make_events(40)}
+    assert sent.delivered == {(part, index) for part, index, _, _ in make_events(40)}
     assert sent.report.stopped == "limit"
     assert run(Sink(), 40, limit=40).report.stopped is None
     assert run(Sink(), 40, limit=41).report.stopped is None

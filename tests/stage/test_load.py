@@ -14,7 +14,6 @@ from etl.stage import load as load_module
 from etl.stage.duplicates import DuplicateFinder
 from etl.stage.load import LoadWriter
 from etl.stage.parts import (
-    check_part,
     events_path,
     explain_disk,
     ids_path,
@@ -64,13 +63,12 @@ def test_a_load_is_in_its_place_with_its_counts_and_its_duplicates(tmp_path: Pat
     flags = np.unpackbits(np.frombuffer(part.duplicates, np.uint8), bitorder="little")[: part.events]
     assert (flags.tolist(), part.n_duplicate) == ([0, 0, 1, 1, 0], 2)
     folder = load_folder(tmp_path, 1)
-    check_part(events_path(folder, 0), part.size_bytes, part.sha256)
     assert read_part(rejects_path(folder, 0))["line"].to_list() == [5]
     assert taken_path(folder).exists()
-    assert [(out.index, out.id, out.body) for out in open_outgoing(events_path(folder, 0), 0, [1, 4])] == [
-        (1, "b", b'{"id":"b"}'),
-        (4, "c", b'{"id":"c"}'),
-    ]
+    outgoing = open_outgoing(
+        events_path(folder, 0), 0, [1, 4], size_bytes=part.size_bytes, sha256=part.sha256
+    )
+    assert list(outgoing) == [(0, 1, "b", b'{"id":"b"}'), (0, 4, "c", b'{"id":"c"}')]
     assert sorted(path.name for path in folder.iterdir()) == [
         "events-00000.parquet",
         "rejects-00000.parquet",
@@ -153,9 +151,9 @@ def test_a_part_that_changed_or_is_gone_is_refused(tmp_path: Path) -> None:
     size, sha256 = write_part(events(["a"]), tmp_path / "part")
     (tmp_path / "part").write_bytes(b"x" * size)
     with pytest.raises(StateError, match="found it changed"):
-        check_part(tmp_path / "part", size, sha256)
+        open_outgoing(tmp_path / "part", 0, [0], size_bytes=size, sha256=sha256)
     with pytest.raises(StateError, match="No such file"):
-        check_part(tmp_path / "gone", size, sha256)
+        open_outgoing(tmp_path / "gone", 0, [0], size_bytes=size, sha256=sha256)
     with pytest.raises(StateError, match="Expected a part that can be written and read"):
         read_part(tmp_path / "part")
 
