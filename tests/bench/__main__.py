@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +26,7 @@ from tests.bench.sink import Sink, run_sink
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
 BACKFILL = Path(sys.executable).with_name("backfill")
+MEASURED = Path(__file__).with_name("measured.py")
 UPLOAD_EVENTS = 300_000
 ROUNDS = 3
 
@@ -55,17 +55,19 @@ def run(*arguments: object) -> Finished:
     """Run `backfill` and measure it as a whole process; it must end with exit code 0."""
     environment = {**os.environ, "INKEEPANALYTICS_API_INTEGRATION_KEY": "bench"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles the tool anew at each start
-    started = time.perf_counter()
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen([BACKFILL, *map(str, arguments)], stdout=out, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        text = out.read().decode()
-    assert process.returncode == 0, f"backfill {arguments} ended with {process.returncode}\n{text}"
-    output = json.loads(text) if text.startswith("{") else {}
-    return Finished(output, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as used_file:
+        command = [BACKFILL, *map(str, arguments)]
+        output = subprocess.run(
+            [sys.executable, MEASURED, used_file.name, *command],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            check=True,
+        ).stdout
+        used = json.load(used_file)
+    assert used["code"] == 0, f"backfill {arguments} ended with {used['code']}\n{output}"
+    found = json.loads(output) if output.startswith("{") else {}
+    return Finished(found, used["seconds"], used["cpu_seconds"], used["peak_mb"])
 
 
 def line(
