@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from etl.transform.patterns import EPOCH_UNITS
+from etl.transform.wording import phrase
 from etl.transform.zones import OUT_OF_RANGE, UNPARSABLE, TimeFormat, localize, times_and_problems
 
 __all__ = ["name_other_unit", "parse_epochs", "parse_excel"]
@@ -72,7 +73,7 @@ def name_other_unit(text: pl.Expr, pattern: str, earliest: datetime, latest: dat
                 .cast(pl.Int64, strict=False)
                 .cast(pl.Datetime("us"))
             )
-            hint = pl.format("; it would be {} if read as {}", time.dt.strftime("%Y-%m-%d"), pl.lit(unit))
+            hint = phrase("; it would be {} if read as {}", time.dt.strftime("%Y-%m-%d"), pl.lit(unit))
             hints.append(pl.when(time.is_between(earliest, latest)).then(hint))
     return pl.coalesce(*hints, pl.lit(""))
 

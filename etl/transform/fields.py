@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
@@ -21,10 +21,9 @@ from etl.transform.casts import (
 from etl.transform.cells import protect_long_numbers
 from etl.transform.columns import Columns, Operand
 from etl.transform.values import Value, encode_string, encode_value, find_non_finite, is_encodable, to_text
+from etl.transform.wording import found, phrase
 
-__all__ = ["Check", "FieldPlan", "compile_json_field", "compile_key", "compile_text_field", "found"]
-
-MOST_SHOWN_CHARS: Final = 120
+__all__ = ["Check", "FieldPlan", "compile_json_field", "compile_key", "compile_text_field"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +115,6 @@ def compile_key(column: str, columns: Columns) -> FieldPlan:
     return replace(plan, checks=tuple(replace(check, field="id") for check in plan.checks))
 
 
-def found(expr: pl.Expr) -> pl.Expr:
-    """Return the value as a message shows it: quoted, and cut where it is long."""
-    text = expr.cast(pl.String)
-    cut = (
-        pl.when(text.str.len_chars() > MOST_SHOWN_CHARS)
-        .then(text.str.slice(0, MOST_SHOWN_CHARS) + "…")
-        .otherwise(text)
-    )
-    return pl.format("`{}`", cut)
-
-
 def _shape(spec: FieldSpec, name: str, key: str, columns: Columns) -> _Shaping:
     """Apply, in this order: the source, `trim`, `null_values`, `map`, `cast` or `split`, `default`."""
     if spec.column is not None:
@@ -189,7 +177,7 @@ def _apply_map(shaping: _Shaping, mapping: Mapping[str, Any], *, has_default: bo
     if not has_default:
         known = ", ".join(list(mapping)[:8])
         failed = text.is_not_null() & shaping.value.expr.is_null()
-        reason = pl.format("expected one of {}, found {}", pl.lit(known), found(text))
+        reason = phrase("expected one of {}, found {}", pl.lit(known), found(text))
         shaping.add_check(RejectCode.UNMAPPED_VALUE, failed, reason)
 
 
@@ -198,7 +186,7 @@ def _apply_split(shaping: _Shaping, separator: str, cast: str | None) -> None:
     shaping.keep(split_value(shaping.value, separator, cast), "split")
     if cast not in (None, "string"):
         failed = before.is_not_null() & shaping.value.expr.list.eval(pl.element().is_null()).list.any()
-        reason = pl.format("expected a list of {} values, found {}", pl.lit(cast), found(before))
+        reason = phrase("expected a list of {} values, found {}", pl.lit(cast), found(before))
         shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason)
 
 
@@ -209,7 +197,7 @@ def _apply_cast(shaping: _Shaping, cast: str) -> None:
         cells, value, is_broken = json_cells(shaping.value, f"\x1fjson:{shaping.name}")
         shaping.steps.append(cells)
         shaping.value = value
-        reason = pl.format("expected {}, found {}", pl.lit(wanted), found(before))
+        reason = phrase("expected {}, found {}", pl.lit(wanted), found(before))
         shaping.add_check(RejectCode.INVALID_JSON, is_broken, reason)
         return
     if cast == "string" and shaping.value.dtype == pl.String:
@@ -217,7 +205,7 @@ def _apply_cast(shaping: _Shaping, cast: str) -> None:
         return
     shaping.keep(cast_value(shaping.value, cast), "cast")
     failed = before.is_not_null() & shaping.value.expr.is_null()
-    reason = pl.format("expected {}, found {}", pl.lit(wanted), found(before))
+    reason = phrase("expected {}, found {}", pl.lit(wanted), found(before))
     shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason)
 
 
@@ -235,7 +223,7 @@ def _check_finite(shaping: _Shaping, columns: Columns) -> None:
         return
     text = value.expr.cast(pl.String) if value.dtype.is_float() else pl.lit("NaN or an infinity inside")
     shaping.add_check(
-        RejectCode.NUMBER_NOT_FINITE, is_bad, pl.format("expected a finite number, found {}", found(text))
+        RejectCode.NUMBER_NOT_FINITE, is_bad, phrase("expected a finite number, found {}", found(text))
     )
 
 
@@ -244,7 +232,7 @@ def _check_scalar(shaping: _Shaping, key: str, columns: Columns) -> None:
     value = shaping.value
     if value.is_json is not None:
         is_other = value.is_json & ~value.expr.str.contains(r"^-?[0-9]")
-        reason = pl.format("expected text or a number, found {}", found(value.expr))
+        reason = phrase("expected text or a number, found {}", found(value.expr))
         shaping.add_check(RejectCode.UNPARSABLE_VALUE, is_other, reason)
     elif value.dtype == pl.Boolean or value.dtype.is_nested():
         raise JobError(

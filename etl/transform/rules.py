@@ -6,7 +6,8 @@ import polars as pl
 
 from etl.event import ENTITY_FIELDS, MAX_BODY_BYTES
 from etl.reject import RejectCode
-from etl.transform.fields import Check, FieldPlan, found
+from etl.transform.fields import Check, FieldPlan
+from etl.transform.wording import found, phrase
 
 __all__ = ["BODY", "SIZE", "body_size_check", "entity_checks", "key_check", "missing_check"]
 
@@ -25,7 +26,7 @@ def entity_checks(entity: FieldPlan, own: dict[str, FieldPlan]) -> list[Check]:
             "entityType",
             entity.origin,
             ~entity_type.is_in(list(ENTITY_FIELDS)),
-            pl.format("expected one of {}, found {}", pl.lit(known), found(entity_type)),
+            phrase("expected one of {}, found {}", pl.lit(known), found(entity_type)),
         ),
     ]
     for kind, field in ENTITY_FIELDS.items():
@@ -57,7 +58,7 @@ def key_check(plan: FieldPlan) -> Check:
 def body_size_check() -> Check:
     """Return the check of the destination's limit on a body."""
     size = pl.col(SIZE)
-    reason = pl.format(
+    reason = phrase(
         "expected at most {} bytes, found {}", pl.lit(f"{MAX_BODY_BYTES:,}"), size.cast(pl.String)
     )
     return Check(RejectCode.BODY_TOO_LARGE, "body", "", size > MAX_BODY_BYTES, reason)

@@ -12,7 +12,7 @@ from etl.job.places import nearest_name
 from etl.reject import RejectCode
 from etl.transform.columns import Columns
 from etl.transform.epochs import name_other_unit
-from etl.transform.fields import Check, found
+from etl.transform.fields import Check
 from etl.transform.patterns import (
     EPOCH_UNITS,
     EXCEL,
@@ -24,6 +24,7 @@ from etl.transform.patterns import (
 )
 from etl.transform.timestamps import parse_texts
 from etl.transform.values import Value, to_text
+from etl.transform.wording import found, phrase
 from etl.transform.zones import (
     AMBIGUOUS,
     LEAP_SECOND,
@@ -135,7 +136,7 @@ def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Ch
             RejectCode.TIMESTAMP_OUT_OF_RANGE,
             plan,
             ~time.dt.replace_time_zone(None).is_between(low, high),
-            pl.format(
+            phrase(
                 "expected a time from {} to {}, found {}{}",
                 pl.lit(f"{low:%Y-%m-%d}"),
                 pl.lit(f"{high:%Y-%m-%d}"),
@@ -155,12 +156,12 @@ def _problem_reasons(form: TimeFormat, low: datetime, high: datetime) -> dict[in
     )
     zone = pl.lit(form.timezone or "the zone")
     return {
-        UNPARSABLE: pl.format("expected {}, found {}{}", pl.lit(wanted), shown, _hint(form, low, high)),
-        LEAP_SECOND: pl.format("{} is a leap second, which the destination's clock doesn't have", shown),
-        NO_ZONE: pl.format("{} has no time zone, and the job names none for createdAt", shown),
-        AMBIGUOUS: pl.format("{} happens twice in {}: the clock is set back", shown, zone),
-        NONEXISTENT: pl.format("{} never happens in {}: the clock is set forward over it", shown, zone),
-        OUT_OF_RANGE: pl.format(
+        UNPARSABLE: phrase("expected {}, found {}{}", pl.lit(wanted), shown, _hint(form, low, high)),
+        LEAP_SECOND: phrase("{} is a leap second, which the destination's clock doesn't have", shown),
+        NO_ZONE: phrase("{} has no time zone, and the job names none for createdAt", shown),
+        AMBIGUOUS: phrase("{} happens twice in {}: the clock is set back", shown, zone),
+        NONEXISTENT: phrase("{} never happens in {}: the clock is set forward over it", shown, zone),
+        OUT_OF_RANGE: phrase(
             "expected a time from {} to {}, found {}{}",
             pl.lit(f"{low:%Y-%m-%d}"),
             pl.lit(f"{high:%Y-%m-%d}"),
