@@ -56,12 +56,11 @@ class DuplicateFinder:
     def add(self, ids: pl.Series) -> None:
         """Take the ids of the next part. Raises `StateError` where the disk won't have them."""
         hashes = _hash(ids) | np.uint64(1)
-        if pl.Series(hashes).n_unique() == len(
-            ids
-        ):  # hashes that differ settle it, several times as fast as the ids
-            repeats = np.zeros(len(ids), bool)
+        if pl.Series(hashes).n_unique() == len(ids):
+            # Hashes that differ settle it, several times as fast as the ids. Most parts end here: their flags take no memory.
+            repeats = np.broadcast_to(np.False_, len(ids))
         else:
-            repeats = (~ids.is_first_distinct()).to_numpy().copy()
+            repeats = (~ids.is_first_distinct()).to_numpy()
             hashes = np.where(repeats, _SETTLED, hashes)
         self._flags.append(repeats)
         try:
@@ -139,7 +138,9 @@ class DuplicateFinder:
             frames.append(pl.DataFrame({"part": np.full(len(indices), part), "index": indices, "id": ids}))
         candidates = pl.concat(frames)
         for (part,), rows in candidates.filter(~pl.col("id").is_first_distinct()).group_by("part"):
-            self._flags[int(part)][rows["index"].to_numpy()] = True
+            repeats = self._flags[int(part)].copy()
+            repeats[rows["index"].to_numpy()] = True
+            self._flags[int(part)] = repeats
 
     def _read(self, part: int) -> pl.Series:
         before = len(self._delivered_ids)
