@@ -17,7 +17,7 @@ from pyreqwest.exceptions import (
     RequestError,
     RequestTimeoutError,
 )
-from pyreqwest.http import Url
+from pyreqwest.request import ConsumedRequest, RequestBody
 
 from etl.send.endpoint import Endpoint
 from etl.send.transport import CONNECT_TIMEOUT_SECONDS, Answer, FailureKind, TransportFailure, without_key
@@ -29,6 +29,8 @@ _STREAMS_PER_CLIENT = 128
 
 # A named tuple's own constructor is a call in Python more.
 _make_answer: Callable[[tuple[int, Mapping[str, str], bytes]], Answer] = partial(tuple.__new__, Answer)
+
+_with_body, _make_body = ConsumedRequest.from_request_and_body, RequestBody.from_bytes
 
 _CONNECTING = "client error (Connect)"
 _TLS_REFUSED = re.compile(r"invalid peer certificate|corrupt message|fatal alert|certificate")
@@ -44,18 +46,16 @@ class PyreqwestTransport:
         clients = -(-max_connections // _STREAMS_PER_CLIENT) if is_tls else 1
         self.url = endpoint.url
         self._headers = headers
-        # Parsed once: the text would be parsed again for each request.
-        self._parsed_url = Url(endpoint.url)
         self._clients = [
             _build_client(endpoint, headers, timeout_seconds, max_connections, is_tls) for _ in range(clients)
         ]
-        posts = [client.post for client in self._clients]
-        self._next_post = cycle(posts).__next__
+        # One request a client, never sent itself: to clone it with another body takes less than to build one anew.
+        self._next_request = cycle([client.post(endpoint.url).build() for client in self._clients]).__next__
 
     async def post(self, body: bytes) -> Answer:
         """Return the server's answer to `body`; raises `TransportFailure` where none came."""
         try:
-            response = await self._next_post()(self._parsed_url).body_bytes(body).build().send()
+            response = await _with_body(self._next_request(), _make_body(body)).send()
             answer_body = (await response.bytes()).to_bytes()
         except RequestError as error:
             raise _failure(error) from None
