@@ -19,6 +19,7 @@ from etl.ledger.values import LoadEntry
 from etl.outcome import Outcome
 from etl.report.progress import Progress
 from etl.run.accounting import RunTimes, sum_up
+from etl.run.audience import Audience
 from etl.run.closing import begin_sending, complete_load, discard_stale_load, retire_parts
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
@@ -30,7 +31,7 @@ from etl.run.reading import ReadingView
 from etl.run.rejected import count_rejects, open_reject_frames
 from etl.run.retention import clear_old_loads
 from etl.run.retry import RetryRequest, stage_retry
-from etl.run.sending import Audience, Sending, send_load
+from etl.run.sending import Sending, send_load
 from etl.run.staging import stage_new_rows
 from etl.run.status import StatusFile
 from etl.run.watching import JobWatch, history_of, metrics_of

@@ -4,9 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -20,40 +18,19 @@ from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
 from etl.ledger.values import PartEntry
-from etl.report.progress import Progress, SendingView
+from etl.run.audience import Audience, SendingCounts
 from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
 from etl.run.pace import SharedPace
 from etl.run.place import Destination
-from etl.run.status import StatusFile
 from etl.send.account import SendProgress, SendReport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
 from etl.send.transport import open_transport
 from etl.stage.parts import events_path, load_folder, open_outgoing
-from etl.watch.watcher import Watcher
 
-__all__ = ["Audience", "Sending", "send_load"]
+__all__ = ["Sending", "send_load"]
 
 POLL_SECONDS = 0.25
-RATE_WINDOW_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Who sees how the sending goes: the person who started it, whoever asks for its status, whoever listens."""
-
-    progress: Progress
-    status: StatusFile
-    watcher: Watcher
-
-    def show(self, load: int, counts: "_Counts", now: SendProgress) -> None:
-        """Tell all of them how far it is."""
-        view = counts.view(now)
-        self.progress.send(view)
-        self.status.publish_sending(
-            load, counts.before, counts.delivered, counts.refused, counts.codes(now), view, now
-        )
-        self.watcher.progressed(load, counts.books(), per_second=view.per_second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +123,7 @@ async def _send(
     books = ledger.books(load)
     transport = open_transport(destination.endpoint, destination.key or "", job.upload.timeout)
     now = SendProgress()
-    counts = _Counts(books, rejects, _RateMeter(time.monotonic))
+    counts = SendingCounts(books, rejects)
     settler = Settler(ledger, load, on_commit=counts.add_committed)
 
     async def show() -> None:
@@ -187,43 +164,6 @@ def _choose_settings(
         drain_seconds=4.5,
         max_refused=lambda refused: max_rejects.allows(books.rejected + refused, books.read),
     )
-
-
-@dataclass(slots=True)
-class _Counts:
-    """What this run has settled durably so far, on top of the books before it, and the load's rejects by code."""
-
-    before: Books
-    codes_before: Mapping[str, int]
-    meter: "_RateMeter"
-    delivered: int = 0
-    refused: int = 0
-
-    def add_committed(self, delivered: int, refused: int) -> None:
-        self.delivered += delivered
-        self.refused += refused
-
-    def codes(self, now: SendProgress) -> dict[str, int]:
-        return dict(Counter(self.codes_before) + now.refused_codes)
-
-    def books(self) -> Books:
-        return replace(
-            self.before,
-            delivered=self.before.delivered + self.delivered,
-            rejected=self.before.rejected + self.refused,
-            pending=self.before.pending - self.delivered - self.refused,
-        )
-
-    def view(self, now: SendProgress) -> SendingView:
-        return SendingView(
-            done=self.before.delivered + self.delivered + self.refused,
-            total=self.before.delivered + self.before.pending,
-            rejected=self.refused,
-            per_second=self.meter.rate(self.delivered + self.refused),
-            in_flight=now.in_flight,
-            limit=now.limit,
-            note=_note(now),
-        )
 
 
 def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoing]:
@@ -278,28 +218,3 @@ class _Interrupt:
         for number, handler in self._before.items():
             self._loop.remove_signal_handler(number)
             signal.signal(number, handler)
-
-
-class _RateMeter:
-    """The rate of a growing count over the last ten seconds."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._samples: list[tuple[float, int]] = []
-
-    def rate(self, count: int) -> float:
-        """Return how fast `count` grew lately, a second."""
-        now = self._clock()
-        self._samples.append((now, count))
-        while len(self._samples) > 2 and self._samples[0][0] < now - RATE_WINDOW_SECONDS:
-            self._samples.pop(0)
-        started, before = self._samples[0]
-        return (count - before) / (now - started) if now > started else 0.0
-
-
-def _note(now: SendProgress) -> str:
-    if now.state == "paused":
-        return f"the server asks to wait {now.wait_seconds:.0f} s"
-    if now.state == "probing":
-        return f"the server is not answering; trying again in {now.wait_seconds:.0f} s"
-    return "finishing what is in flight" if now.state == "stopping" else ""

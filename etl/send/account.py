@@ -20,8 +20,9 @@ StopCause = Literal["key", "endpoint", "outage", "interrupted", "limit", "reject
 class SendProgress:
     """Where a send stands now. The sender writes it, anyone may read it at any time.
 
-    `refused_codes` counts what was refused by reject code, from the moment it goes to the ledger. `limit` is how many requests may be in flight; `wait_seconds` is how long a pause or the next probe is away;
-    `rate_per_second` is the rate kept, None for as fast as it goes.
+    `refused_codes` counts what was refused by reject code, from the moment it goes to the ledger. `limit` is how many
+    requests may be in flight; `wait_seconds` is how long a pause or the next probe is away; `rate_per_second` is the
+    rate kept, None for as fast as it goes.
     """
 
     delivered: int = 0

@@ -36,7 +36,8 @@ _USUAL: Final = re.compile(
 def parse_texts(texts: pl.Series, form: TimeFormat) -> pl.DataFrame:
     """Return `time` (Datetime µs UTC, null where unusable) and `problem` (UInt8, 0 where none) of each text.
 
-    And `written`, the time as an event has it, where the texts say it so already: writing it anew takes longer. A null text has neither a time nor a problem: it is missing, not wrong.
+    And `written`, the time as an event has it, where the texts say it so already: writing it anew takes longer.
+    A null text has neither a time nor a problem: it is missing, not wrong.
     """
     if form.pattern == ISO:
         return _parse_iso(texts, form)

@@ -86,7 +86,7 @@ def test_rows_that_fail_together_are_rejects_with_their_reason(tmp_path, column,
 @pytest.mark.parametrize("where", [f"CAST(id AS INT) >= {ROWS // 2}", f"CAST(id AS INT) < {ROWS // 2}"])
 @pytest.mark.parametrize(("column", "value", "code"), FAULTS)
 def test_rows_that_are_skipped_together_leave_the_others_as_they_are(tmp_path, column, value, code, where):
-    job = load_job(write_log(tmp_path, column, value, range(ROWS // 3, ROWS, 1), where=where))
+    job = load_job(write_log(tmp_path, column, value, range(ROWS // 3, ROWS), where=where))
     source, plan = open_rows(job, NOW)
     (batch,) = source.batches(0)
     done, even = plan.apply(batch.frame), plan.apply(batch.frame.rechunk())
