@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from etl.books import Books
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.outcome import Outcome, SendSample
 from etl.run.conclusion import Conclusion
 from etl.run.place import JobPlace
-from etl.run.rejected import count_rejects, open_reject_frames, write_reports
+from etl.run.rejected import count_rejects, open_reject_frames
+from etl.run.reports import refresh_reports
 from etl.send.account import SendReport
 
 __all__ = ["RunTimes", "sum_up"]
@@ -55,19 +54,10 @@ def sum_up(
         message=ending.message,
         fix=ending.fix,
         notes=tuple(notes),
-        reports=_write_reports(job, place, ledger, loads, books),
+        reports=refresh_reports(job, place, ledger),
         loads=tuple(loads),
         timeline=tuple(_join_timelines(reports)),
     )
-
-
-def _write_reports(
-    job: Job, place: JobPlace, ledger: Ledger, loads: Sequence[int], books: Books
-) -> tuple[Path, ...]:
-    # Also where no reject is left: a report that is there says what is true now.
-    if books.rejected or (loads and place.rejects_csv.exists()):
-        return write_reports(job, place, ledger)
-    return ()
 
 
 def _join_timelines(reports: Sequence[SendReport]) -> Iterator[SendSample]:

@@ -11,9 +11,9 @@ from etl.ledger.store import Ledger
 from etl.ledger.values import LoadEntry
 from etl.read.files import fingerprint, resolve_files
 from etl.run.mapping import mapping_fingerprint
-from etl.stage.parts import explain_disk, load_folder, remove_part, retire_part
+from etl.stage.parts import explain_disk, load_folder, remove_parts, retire_part
 
-__all__ = ["begin_sending", "complete_load", "discard_stale_load", "retire_parts"]
+__all__ = ["begin_sending", "complete_load", "discard_stale_load", "finish_retiring"]
 
 # The number of the newest load of which a request may have been sent.
 SENDING: Final = "sending_load"
@@ -32,15 +32,24 @@ def complete_load(job: Job, folder: Path, ledger: Ledger, load: int, *, complete
         retire_parts(folder, ledger, load)
 
 
+def finish_retiring(folder: Path, ledger: Ledger, *, keep: bool) -> None:
+    """Do what a run that was killed while it closed a load has left: ids put beside parts, parts removed."""
+    for load in ledger.loads():
+        if load.state != "complete":
+            continue
+        if load.ids_kept:
+            remove_parts(load_folder(folder, load.number))
+        elif not keep:
+            retire_parts(folder, ledger, load.number)
+
+
 def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
-    """Put the ids of a complete load beside its parts, and remove the parts; a run that was killed here does it again."""
+    """Put the ids of a complete load beside its parts, and remove the parts; doing it again changes nothing."""
     place = load_folder(folder, load)
-    parts = ledger.parts(load)
-    for part in parts:
+    for part in ledger.parts(load):
         retire_part(place, part.number, set_indices(part.refused))
     ledger.keep_ids(load)
-    for part in parts:
-        remove_part(place, part.number)
+    remove_parts(place)
 
 
 def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:

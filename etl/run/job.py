@@ -20,7 +20,7 @@ from etl.outcome import Outcome
 from etl.report.progress import Progress
 from etl.run.accounting import RunTimes, sum_up
 from etl.run.audience import Audience
-from etl.run.closing import begin_sending, complete_load, discard_stale_load, retire_parts
+from etl.run.closing import begin_sending, complete_load, discard_stale_load, finish_retiring
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
 from etl.run.limits import check_open_files
@@ -34,6 +34,7 @@ from etl.run.retry import RetryRequest, stage_retry
 from etl.run.sending import Sending, send_load
 from etl.run.staging import stage_new_rows
 from etl.run.status import StatusFile
+from etl.run.told import begin_telling, note_told
 from etl.run.watching import JobWatch, history_of, metrics_of
 from etl.watch.metrics import JobMetrics
 from etl.watch.sinks import Sink
@@ -126,6 +127,7 @@ class _Run:
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
     loads: list[int] = field(default_factory=list)
+    untold: list[int] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stage_seconds: float = 0.0
@@ -157,23 +159,33 @@ class _Run:
         if self.sendings and (cause := self.sendings[-1].report.stopped) is not None:
             self.watch.watcher.stopped(cause)
         clear_old_loads(self.place.folder, self.ledger, keep=self.job.state.keep_loads)
+        # A run that was stopped gave its own exit code, so that of a load which it found untold is still to come.
+        if outcome.state == "complete" or not self.untold:
+            note_told(self.ledger)
         return outcome
 
     def _work(self) -> None:
         self.status.publish_phase("starting")
         folder, ledger = self.place.folder, self.ledger
+        self._take_up_untold()
         if self.options.accept_new_ids:
             accept_mapping(self.job, ledger)
         elif self.options.retry is None:
             check_mapping(self.job, folder, ledger, self.started)
         discard_stale_load(self.job, folder, ledger)
-        for load in ledger.loads():
-            if load.state == "complete" and not load.ids_kept and not self.job.keep:
-                retire_parts(folder, ledger, load.number)
+        finish_retiring(folder, ledger, keep=self.job.keep)
         self._finish_open_loads()
         if self._may_go_on():
             self._stage()
             self._finish_open_loads()
+
+    def _take_up_untold(self) -> None:
+        self.untold = begin_telling(self.ledger)
+        for number in self.untold:
+            self.loads.append(number)
+            self.notes.append(
+                f"Load {number} was complete, but the run was killed before it told of it: this is what it came to"
+            )
 
     def _stage(self) -> None:
         self.status.publish_phase("staging")

@@ -33,7 +33,6 @@ __all__ = [
     "null_marker",
     "open_reject_frames",
     "reject_frames",
-    "write_reports",
 ]
 
 REFUSALS_AT_ONCE: Final = 4096
@@ -136,14 +135,6 @@ class Rejects:
         except OSError as error:
             raise explain_disk(error, path) from None
         return written
-
-
-def write_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ...]:
-    """Write the error report of the job as CSV and JSONL into its folder; return their paths."""
-    found = Rejects(job, place, ledger)
-    found.write_file("csv", place.rejects_csv)
-    found.write_file("jsonl", place.rejects_jsonl)
-    return place.rejects_csv, place.rejects_jsonl
 
 
 def null_marker(job: Job) -> str:

@@ -31,7 +31,7 @@ __all__ = [
     "read_part",
     "refused_path",
     "rejects_path",
-    "remove_part",
+    "remove_parts",
     "retire_part",
     "taken_path",
     "write_part",
@@ -175,9 +175,10 @@ def retire_part(folder: Path, part: int, refused: list[int]) -> None:
         write_part(events[refused], refused_path(folder, part))
 
 
-def remove_part(folder: Path, part: int) -> None:
-    """Remove the events of a retired part; not being there is fine."""
+def remove_parts(folder: Path) -> None:
+    """Remove the event parts of the load in `folder`, all of which are retired; that none is left is fine."""
     try:
-        events_path(folder, part).unlink(missing_ok=True)
+        for path in folder.glob("events-*.parquet"):
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise explain_disk(error, folder) from None

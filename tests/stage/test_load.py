@@ -22,7 +22,7 @@ from etl.stage.parts import (
     read_part,
     refused_path,
     rejects_path,
-    remove_part,
+    remove_parts,
     retire_part,
     taken_path,
     write_part,
@@ -140,8 +140,8 @@ def test_a_retired_part_keeps_its_ids_and_what_was_refused(tmp_path: Path) -> No
     )
     for _ in range(2):
         retire_part(folder, 0, [1])
-    remove_part(folder, 0)
-    remove_part(folder, 0)
+    remove_parts(folder)
+    remove_parts(folder)
     assert read_part(ids_path(folder, 0))["id"].to_list() == ["a", "b", "c"]
     assert read_part(refused_path(folder, 0)).select("index", "row", "id").rows() == [(1, 2, "b")]
     assert not events_path(folder, 0).exists()
