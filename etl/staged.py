@@ -5,7 +5,7 @@ from typing import Literal
 
 from etl.event import ID_SCHEME_VERSION
 
-__all__ = ["MAX_PART_EVENTS", "LoadKind", "SourceFile", "StagedLoad", "StagedPart"]
+__all__ = ["MAX_PART_EVENTS", "KeptFile", "LoadKind", "SourceFile", "StagedLoad", "StagedPart"]
 
 MAX_PART_EVENTS = 65_536
 LoadKind = Literal["files", "retry"]
@@ -20,6 +20,15 @@ class SourceFile:
     mtime_ns: int
     sha256: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """One file of a load's folder as it was written: later decisions rest on it, so it is checked before it is believed."""
+
+    name: str
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,10 @@ class StagedPart:
 
 @dataclass(frozen=True, slots=True)
 class StagedLoad:
-    """One load as staged: `rejected` counts the rejects found so far, `mapping` is a fingerprint."""
+    """One load as staged: `rejected` counts the rejects found so far, `mapping` is a fingerprint.
+
+    `kept` are the files of its folder besides the parts of events.
+    """
 
     number: int
     kind: LoadKind
@@ -52,3 +64,4 @@ class StagedLoad:
     mapping: str
     ids_digest: str
     id_scheme_version: int = ID_SCHEME_VERSION
+    kept: tuple[KeptFile, ...] = ()

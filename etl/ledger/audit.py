@@ -8,7 +8,7 @@ import sqlite3
 from etl.ledger.bitmap import count_bits, is_well_formed, overlaps
 from etl.ledger.entries import books_of_load, load_of, part_of
 from etl.ledger.failure import Damage
-from etl.ledger.rows import FILES, LOADS, META, PARTS, RUNS
+from etl.ledger.rows import FILES, KEPT, LOADS, META, PARTS, RUNS
 from etl.ledger.values import LoadEntry, PartEntry
 
 __all__ = ["audit"]
@@ -16,7 +16,7 @@ __all__ = ["audit"]
 
 def audit(connection: sqlite3.Connection) -> None:
     """Raise Damage where a row is not as written, a count is not that of its bits, or books don't balance."""
-    for table in (META, FILES, RUNS):
+    for table in (META, FILES, KEPT, RUNS):
         for _ in table.select(connection):
             pass
     for load in list(map(load_of, LOADS.select(connection))):

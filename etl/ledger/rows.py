@@ -12,7 +12,7 @@ from typing import Any
 
 from etl.ledger.failure import Damage
 
-__all__ = ["FILES", "LOADS", "META", "PARTS", "REFUSALS", "RUNS", "Cell", "Row", "Table", "seal_of"]
+__all__ = ["FILES", "KEPT", "LOADS", "META", "PARTS", "REFUSALS", "RUNS", "Cell", "Row", "Table", "seal_of"]
 
 Cell = str | bytes | int | float | None
 Row = tuple[Any, ...]
@@ -88,6 +88,7 @@ PARTS = Table(
     ),
     2,
 )
+KEPT = Table("kept", ("load", "name", "size_bytes", "sha256"), 2)
 REFUSALS = Table(
     "refusals",
     (

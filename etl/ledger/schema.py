@@ -12,9 +12,12 @@ from etl.errors import StateError
 from etl.ledger.failure import Damage
 from etl.ledger.rows import META, seal_of
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "Migration", "migrate", "schema_version"]
+__all__ = ["APPLICATION_ID", "LISTED_FROM", "MIGRATIONS", "Migration", "migrate", "schema_version"]
 
 APPLICATION_ID = 0x424B464C  # "BKFL", in the header of the file
+
+# The number of the first load of which the ledger knows every file.
+LISTED_FROM = "listed_from"
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -53,7 +56,18 @@ def _create_version_1(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_version_1,)
+def _add_kept_files(connection: sqlite3.Connection) -> None:
+    """Know every file of a load, where version 1 knew its parts of events alone: from the next load on."""
+    connection.execute(
+        """CREATE TABLE kept (
+            load INTEGER NOT NULL REFERENCES loads, name TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+            sha256 TEXT NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY (load, name)) WITHOUT ROWID"""
+    )
+    number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM loads").fetchone()[0]
+    META.insert(connection, [(LISTED_FROM, str(number))])
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_version_1, _add_kept_files)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

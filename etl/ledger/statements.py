@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from etl.books import Books
@@ -22,10 +22,10 @@ from etl.ledger.entries import (
     staged_entry,
     staged_part_entry,
 )
-from etl.ledger.rows import FILES, LOADS, META, PARTS, REFUSALS, RUNS
+from etl.ledger.rows import FILES, KEPT, LOADS, META, PARTS, REFUSALS, RUNS
 from etl.ledger.settling import settle_part
 from etl.ledger.values import LoadEntry, PartEntry, RunEntry
-from etl.staged import SourceFile, StagedLoad
+from etl.staged import KeptFile, SourceFile, StagedLoad
 
 REFUSALS_PER_PAGE = 1_000
 
@@ -56,6 +56,19 @@ def insert_load(connection: sqlite3.Connection, load: StagedLoad) -> None:
     FILES.insert(connection, [file_row(load.number, at, file) for at, file in enumerate(load.files)])
     for part in load.parts:
         PARTS.insert(connection, [part_row(load.number, staged_part_entry(part))])
+    insert_kept(connection, load.number, load.kept)
+
+
+def insert_kept(connection: sqlite3.Connection, load: int, files: Iterable[KeptFile]) -> None:
+    """Add files of a load's folder."""
+    KEPT.insert(connection, [(load, file.name, file.size_bytes, file.sha256) for file in files])
+
+
+def read_kept(connection: sqlite3.Connection, load: int) -> tuple[KeptFile, ...]:
+    """Return the files of a load's folder besides its parts of events, by name."""
+    return tuple(
+        KeptFile(*row[1:]) for row in KEPT.select(connection, "WHERE load = ? ORDER BY name", (load,))
+    )
 
 
 def read_loads(connection: sqlite3.Connection) -> list[LoadEntry]:
@@ -78,7 +91,7 @@ def update_load(connection: sqlite3.Connection, entry: LoadEntry) -> None:
 
 def discard_load(connection: sqlite3.Connection, entry: LoadEntry) -> None:
     """Remove what belongs to a load; its number stays taken."""
-    for table in ("refusals", "parts", "files"):
+    for table in ("refusals", "parts", "files", "kept"):
         connection.execute(f"DELETE FROM {table} WHERE load = ?", (entry.number,))  # noqa: S608 - our own names
     update_load(connection, replace(entry, state="discarded"))
 

@@ -46,9 +46,10 @@ from etl.ledger import statements as sql
 from etl.ledger.bitmap import unset_indices
 from etl.ledger.entries import check_staged
 from etl.ledger.place import create_ledger_file, find_ledger_file, open_session
+from etl.ledger.schema import LISTED_FROM
 from etl.ledger.session import Session
 from etl.ledger.values import LoadEntry, PartEntry, RunEntry
-from etl.staged import SourceFile, StagedLoad
+from etl.staged import KeptFile, SourceFile, StagedLoad
 
 __all__ = ["Ledger"]
 
@@ -176,13 +177,23 @@ class Ledger:
                 raise AssertionError(f"load {number} is {entry.state}, or has delivered events")
             sql.discard_load(connection, entry)
 
-    def keep_ids(self, number: int) -> None:
-        """Note that the ids of a complete load are on disk by themselves, so that its parts may go."""
+    def keep_ids(self, number: int, kept: Iterable[KeptFile]) -> None:
+        """Note that the ids of a complete load are on disk by themselves, in the files `kept`, so that its parts may go."""
         with self._session.writing() as connection:
             entry = sql.read_load(connection, number)
             if entry.state != "complete":
                 raise AssertionError(f"load {number} is {entry.state}")
+            sql.insert_kept(connection, number, kept)
             sql.update_load(connection, replace(entry, ids_kept=True))
+
+    def kept_files(self, number: int) -> tuple[KeptFile, ...]:
+        """Return the files of a load's folder besides its parts of events, by name."""
+        with self._session.reading() as connection:
+            return sql.read_kept(connection, number)
+
+    def lists_files(self, number: int) -> bool:
+        """Whether every file of a load is known; an older backfill noted only its parts of events."""
+        return number >= int(self.meta(LISTED_FROM) or 0)
 
     def files(self, load: int) -> tuple[SourceFile, ...]:
         """Return the source files of `load`, in the order in which they were read."""

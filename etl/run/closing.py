@@ -10,8 +10,10 @@ from etl.ledger.bitmap import set_indices
 from etl.ledger.store import Ledger
 from etl.ledger.values import LoadEntry
 from etl.read.files import fingerprint, resolve_files
+from etl.run.kept import kept_folder
 from etl.run.mapping import mapping_fingerprint
-from etl.stage.parts import explain_disk, load_folder, remove_parts, retire_part
+from etl.stage.kept import retire_part
+from etl.stage.parts import explain_disk, load_folder, remove_parts
 
 __all__ = ["begin_sending", "complete_load", "discard_stale_load", "finish_retiring"]
 
@@ -45,11 +47,10 @@ def finish_retiring(folder: Path, ledger: Ledger, *, keep: bool) -> None:
 
 def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
     """Put the ids of a complete load beside its parts, and remove the parts; doing it again changes nothing."""
-    place = load_folder(folder, load)
-    for part in ledger.parts(load):
-        retire_part(place, part.number, set_indices(part.refused))
-    ledger.keep_ids(load)
-    remove_parts(place)
+    parts, kept = ledger.parts(load), kept_folder(folder, ledger, load)
+    files = [file for part in parts for file in retire_part(kept, part.number, set_indices(part.refused))]
+    ledger.keep_ids(load, files)
+    remove_parts(load_folder(folder, load))
 
 
 def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:

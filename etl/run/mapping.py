@@ -14,8 +14,9 @@ from etl.event import ID_SCHEME_VERSION
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.ledger.values import LoadEntry
+from etl.run.kept import kept_folder
+from etl.run.retention import cleared_through
 from etl.run.rows import open_rows, transform_rows
-from etl.stage.parts import events_path, ids_path, load_folder, read_part
 from etl.transform.hook import hook_digest
 
 __all__ = ["accept_mapping", "check_mapping", "mapping_fingerprint"]
@@ -103,17 +104,17 @@ def _sample(
     last = after["row"].max()
     before = [
         part.filter(pl.col("file") == names.index(name)).select("row", "id")
-        for part in _stored_ids(load_folder(folder, load.number), load.n_parts)
+        for part in _stored_ids(folder, ledger, load)
     ]
     rows = pl.concat([after.clear(), *before])
     return rows.filter(pl.col("row") <= (0 if last is None else last)), after, name
 
 
-def _stored_ids(folder: Path, parts: int) -> Iterator[pl.DataFrame]:
-    if not folder.is_dir():
+def _stored_ids(folder: Path, ledger: Ledger, load: LoadEntry) -> Iterator[pl.DataFrame]:
+    if load.number <= cleared_through(ledger):
         raise InputError(
             "Expected the ids of the load, found them removed", "None: [state] keep_loads asks for it"
         )
-    for part in range(min(parts, 2)):
-        kept = ids_path(folder, part)
-        yield read_part(kept if kept.exists() else events_path(folder, part), ["file", "row", "id"])
+    kept = kept_folder(folder, ledger, load.number)
+    for part in range(min(load.n_parts, 2)):
+        yield kept.read_ids(part, ["file", "row", "id"])

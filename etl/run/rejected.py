@@ -14,17 +14,11 @@ from etl.job.places import place_of
 from etl.ledger.store import Ledger
 from etl.private import replace_private
 from etl.report.rejects import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
+from etl.run.kept import kept_folder
 from etl.run.place import JobPlace
 from etl.run.retention import cleared_through
-from etl.stage.parts import (
-    events_path,
-    explain_disk,
-    load_folder,
-    read_part,
-    refused_path,
-    rejects_path,
-    taken_path,
-)
+from etl.stage.kept import KeptFolder
+from etl.stage.parts import events_path, explain_disk, refused_path, rejects_path, taken_path
 
 __all__ = [
     "TAKEN_SCHEMA",
@@ -49,8 +43,9 @@ def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) 
         if load <= cleared:
             continue
         names = [file.path for file in ledger.files(load)]
-        yield from _staging_rejects(job, load_folder(folder, load), names, load)
-        yield from _server_rejects(load_folder(folder, load), ledger, names, load)
+        kept = kept_folder(folder, ledger, load)
+        yield from _staging_rejects(job, kept, names, load)
+        yield from _server_rejects(kept, ledger, names, load)
 
 
 def open_reject_frames(
@@ -73,8 +68,12 @@ def taken_rows(folder: Path, ledger: Ledger) -> pl.DataFrame:
     empty = pl.DataFrame(schema=TAKEN_SCHEMA)
     cleared = cleared_through(ledger)
     # What a cleared retry took is cleared, too: it was of loads before it.
-    retries = [load.number for load in ledger.loads() if load.kind == "retry" and load.number > cleared]
-    return pl.concat([empty, *(read_part(taken_path(load_folder(folder, load))) for load in retries)])
+    retries = [
+        kept_folder(folder, ledger, load.number)
+        for load in ledger.loads()
+        if load.kind == "retry" and load.number > cleared
+    ]
+    return pl.concat([empty, *(kept.read(taken_path(kept.folder)) for kept in retries)])
 
 
 def count_rejects(frames: Iterable[pl.DataFrame]) -> dict[str, int]:
@@ -156,10 +155,10 @@ def explain_fix(job: Job, field: str, code: str) -> str:
     return f"mend the cell, or {place_of(job, table, key)}"
 
 
-def _staging_rejects(job: Job, folder: Path, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+def _staging_rejects(job: Job, kept: KeptFolder, names: list[str], load: int) -> Iterator[pl.DataFrame]:
     number = 0
-    while (path := rejects_path(folder, number)).exists():
-        frame = read_part(path)
+    while kept.has(path := rejects_path(kept.folder, number)):
+        frame = kept.read(path)
         fixes = {
             (field, code): explain_fix(job, field, code)
             for field, code in frame.select("field", "code").unique().iter_rows()
@@ -175,23 +174,23 @@ def _staging_rejects(job: Job, folder: Path, names: list[str], load: int) -> Ite
         number += 1
 
 
-def _server_rejects(folder: Path, ledger: Ledger, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+def _server_rejects(kept: KeptFolder, ledger: Ledger, names: list[str], load: int) -> Iterator[pl.DataFrame]:
     refusals = ledger.refusals(load)
     while settlements := list(islice(refusals, REFUSALS_AT_ONCE)):
         for part in dict.fromkeys(settlement.part for settlement in settlements):
             some = [settlement for settlement in settlements if settlement.part == part]
-            yield _join_events(folder, names, load, part, some)
+            yield _join_events(kept, names, load, part, some)
 
 
 def _join_events(
-    folder: Path, names: list[str], load: int, part: int, settlements: Sequence[Settlement]
+    kept: KeptFolder, names: list[str], load: int, part: int, settlements: Sequence[Settlement]
 ) -> pl.DataFrame:
-    retired = refused_path(folder, part)
     columns = ["file", "row", "id", "source"]
-    if retired.exists():
-        events = read_part(retired, ["index", *columns])
+    retired = refused_path(kept.folder, part)
+    if kept.has(retired):
+        events = kept.read(retired, ["index", *columns])
     else:
-        events = read_part(events_path(folder, part), columns).with_row_index("index")
+        events = kept.read(events_path(kept.folder, part), columns).with_row_index("index")
     indices = pl.DataFrame(
         {"index": [settlement.index for settlement in settlements]}, schema={"index": pl.UInt32}
     )

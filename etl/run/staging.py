@@ -15,12 +15,14 @@ from etl.read.files import Fingerprint, SourcePath, explain_os_error, fingerprin
 from etl.read.growing import NoWholeLine
 from etl.read.source import Source
 from etl.run.incremental import Take, find_new
+from etl.run.kept import kept_folder
 from etl.run.mapping import mapping_fingerprint
+from etl.run.retention import cleared_through
 from etl.run.rows import open_rows, transform_rows
 from etl.run.watermark import NOWHERE, Reached
 from etl.run.window import ANY_TIME, Span, Window, job_window
+from etl.stage.kept import read_ids_at
 from etl.stage.load import LoadWriter, Staged
-from etl.stage.parts import load_folder, read_ids_at
 from etl.staged import LoadKind, SourceFile, StagedLoad
 from etl.transform.plan import Plan
 
@@ -159,21 +161,23 @@ def describe_load(
         parts=staged.parts,
         mapping=mapping_fingerprint(job),
         ids_digest=staged.ids_digest,
+        kept=staged.kept,
     )
 
 
 def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.Series]]:
     """Return, for each part of each complete load, what reads the ids that were delivered from it.
 
-    A row whose id is among them is a duplicate, whichever load had it first.
+    A row whose id is among them is a duplicate, whichever load had it first. What retention removed is not among them.
     """
-    return [
-        partial(read_ids_at, load_folder(folder, load.number), part.number, part.delivered)
-        for load in ledger.loads()
-        if load.state == "complete"
-        for part in ledger.parts(load.number)
-        if part.n_delivered
-    ]
+    cleared = cleared_through(ledger)
+    found: list[Callable[[], pl.Series]] = []
+    for load in ledger.loads():
+        if load.state == "complete" and load.number > cleared:
+            kept = kept_folder(folder, ledger, load.number)
+            parts = [part for part in ledger.parts(load.number) if part.n_delivered]
+            found += [partial(read_ids_at, kept, part.number, part.delivered) for part in parts]
+    return found
 
 
 def _conclude_file(source: Source, take: Take, before: Fingerprint, rows: int) -> SourceFile:

@@ -50,8 +50,12 @@ class DuplicateFinder:
             self._file = open_private(scratch)
         except OSError as error:
             raise explain_disk(error, scratch) from None
-        for read in delivered_ids:
-            self.add(read())
+        try:
+            for read in delivered_ids:
+                self.add(read())
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, ids: pl.Series) -> None:
         """Take the ids of the next part. Raises `StateError` where the disk won't have them."""

@@ -28,7 +28,7 @@ from etl.stage.parts import (
     taken_path,
     write_part,
 )
-from etl.staged import MAX_PART_EVENTS, StagedPart
+from etl.staged import MAX_PART_EVENTS, KeptFile, StagedPart
 
 __all__ = ["LoadWriter", "Staged"]
 
@@ -38,9 +38,10 @@ EVENT_COLUMNS: Final = ("file", "row", "id", "body", "created_at", "type", "enti
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What `LoadWriter` made: the parts with their duplicates marked, the counts, a digest of all ids."""
+    """What `LoadWriter` made: the parts with their duplicates marked, the files beside them, the counts, a digest of all ids."""
 
     parts: tuple[StagedPart, ...]
+    kept: tuple[KeptFile, ...]
     read: int
     skipped: int
     rejected: int
@@ -91,11 +92,12 @@ class LoadWriter:
         self._numbers_repeats = numbers_repeats
         self._events = _Pending(MAX_PART_EVENTS)
         self._rejects = _Pending(MAX_PART_EVENTS)
+        self._kept: list[KeptFile] = []
         self._n_rejects_parts = 0
         self._read = self._skipped = self._rejected = 0
         self._rows_of_file: dict[int, int] = {}
         self._writer = ThreadPoolExecutor(1, "stage")
-        self._writes: list[Future[tuple[int, str]]] = []
+        self._writes: list[Future[KeptFile]] = []
         self._sizes: list[int] = []
 
     def __enter__(self) -> Self:
@@ -148,7 +150,7 @@ class LoadWriter:
 
     def note_taken(self, taken: pl.DataFrame) -> None:
         """Keep with the load which rejects it takes up again. Raises `StateError`."""
-        write_part(taken, taken_path(self._folder))
+        self._kept.append(write_part(taken, taken_path(self._folder)))
 
     def finish(self) -> Staged:
         """Write what is left, find the duplicates, and put the folder into its place, durable."""
@@ -166,15 +168,17 @@ class LoadWriter:
             StagedPart(
                 number=number,
                 events=len(repeats),
-                size_bytes=size,
-                sha256=sha256,
+                size_bytes=part.size_bytes,
+                sha256=part.sha256,
                 duplicates=np.packbits(repeats, bitorder="little").tobytes(),
                 n_duplicate=int(repeats.sum()),
             )
-            for number, ((size, sha256), repeats) in enumerate(zip(written, flags, strict=True))
+            for number, (part, repeats) in enumerate(zip(written, flags, strict=True))
         )
         self._put_in_place()
-        return Staged(parts, self._read, self._skipped, self._rejected, digest, self._rows_of_file)
+        return Staged(
+            parts, tuple(self._kept), self._read, self._skipped, self._rejected, digest, self._rows_of_file
+        )
 
     def _write_events(self, frame: pl.DataFrame) -> None:
         number = len(self._sizes)
@@ -189,7 +193,8 @@ class LoadWriter:
         )
 
     def _write_rejects(self, frame: pl.DataFrame) -> None:
-        write_part(frame.select("file", *REJECT_SCHEMA), rejects_path(self._folder, self._n_rejects_parts))
+        path = rejects_path(self._folder, self._n_rejects_parts)
+        self._kept.append(write_part(frame.select("file", *REJECT_SCHEMA), path))
         self._n_rejects_parts += 1
 
     def _read_ids(self, part: int) -> pl.Series:

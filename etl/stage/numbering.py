@@ -11,14 +11,15 @@ import polars_hash  # noqa: F401 - registers the `uuidhash` namespace
 
 from etl.event import ID_NAMESPACE
 from etl.stage.parts import events_path, read_part, write_part
+from etl.staged import KeptFile
 
 __all__ = ["number_repeats"]
 
 ID_START, ID_END = len('{"id":"'), len('{"id":"') + 36
 
 
-def number_repeats(folder: Path, written: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Rewrite the parts that hold repeats; return size and SHA-256 of every part.
+def number_repeats(folder: Path, written: list[KeptFile]) -> list[KeptFile]:
+    """Rewrite the parts that hold repeats; return what every part is known by.
 
     Memory holds the ids of all rows that have a repeat, and 16 bytes for every row.
     """

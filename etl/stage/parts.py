@@ -12,7 +12,6 @@ from itertools import repeat
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,20 +19,21 @@ import pyarrow.parquet as pq
 from etl.delivery import Outgoing
 from etl.errors import StateError
 from etl.private import explain_os_error, open_private
+from etl.staged import KeptFile
 
 __all__ = [
+    "damaged_part",
     "events_path",
     "explain_disk",
     "ids_path",
     "load_folder",
     "open_outgoing",
-    "read_ids_at",
     "read_part",
     "refused_path",
     "rejects_path",
     "remove_parts",
-    "retire_part",
     "taken_path",
+    "to_frame",
     "write_part",
 ]
 
@@ -68,8 +68,8 @@ def taken_path(folder: Path) -> Path:
     return folder / "taken.parquet"
 
 
-def write_part(frame: pl.DataFrame, path: Path) -> tuple[int, str]:
-    """Write `frame` as a private, durable Parquet file; return its size in bytes and its SHA-256.
+def write_part(frame: pl.DataFrame, path: Path) -> KeptFile:
+    """Write `frame` as a private, durable Parquet file; return what it is known by.
 
     Raises `StateError` where the disk won't have it.
     """
@@ -80,15 +80,15 @@ def write_part(frame: pl.DataFrame, path: Path) -> tuple[int, str]:
             os.fsync(file.fileno())
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            return size, hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO has readinto
+            return KeptFile(path.name, size, hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]  # a BinaryIO has readinto
     except (OSError, pl.exceptions.PolarsError) as error:
         raise explain_disk(error, path) from None
 
 
 def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Return a part, or some of its columns; raises `StateError` where it can't be read."""
+    """Return a part that is being staged, or some of its columns; raises `StateError` where it can't be read."""
     try:
-        return _to_frame(pq.read_table(path, columns=columns, memory_map=False))
+        return to_frame(pq.read_table(path, columns=columns, memory_map=False))
     except (OSError, pa.ArrowException) as error:
         raise explain_disk(error, path) from None
 
@@ -104,17 +104,17 @@ def open_outgoing(
         # What was checked is what is sent: the file is read once.
         written = path.read_bytes()
         if len(written) != size_bytes or hashlib.sha256(written).hexdigest() != sha256:
-            raise StateError(
-                f"Expected the staged part as it was written, found it changed - {path}",
-                "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same ids",
-            )
-        frame = _to_frame(pq.read_table(pa.BufferReader(written), columns=["id", "body"]))
+            raise damaged_part(path, "changed")
+        frame = to_frame(pq.read_table(pa.BufferReader(written), columns=["id", "body"]))
+    except FileNotFoundError:
+        raise damaged_part(path, "gone") from None
     except (OSError, pa.ArrowException) as error:
         raise explain_disk(error, path) from None
     return _iterate_outgoing(frame if len(indices) == len(frame) else frame[indices], part, indices)
 
 
-def _to_frame(table: pa.Table) -> pl.DataFrame:
+def to_frame(table: pa.Table) -> pl.DataFrame:
+    """Return an Arrow table as a frame."""
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
@@ -127,6 +127,14 @@ def _iterate_outgoing(frame: pl.DataFrame, part: int, indices: list[int]) -> Ite
         bodies = some["body"].cast(pl.Binary).to_list()
         numbers = indices[start : start + OUTGOING_AT_ONCE]
         yield from zip(repeat(part), numbers, some["id"].to_list(), bodies, strict=False)
+
+
+def damaged_part(path: Path, found: str) -> StateError:
+    """Return what a person reads of a part that is not as it was written: it is believed in no case."""
+    return StateError(
+        f"Expected the staged part as it was written, found it {found} - {path}",
+        "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same ids",
+    )
 
 
 def explain_disk(error: Exception, path: Path) -> StateError:
@@ -148,31 +156,6 @@ def explain_disk(error: Exception, path: Path) -> StateError:
 def refused_path(folder: Path, part: int) -> Path:
     """Where the events of a part that the server refused are kept once the part may go."""
     return folder / f"refused-{part:05d}.parquet"
-
-
-def read_ids_at(folder: Path, part: int, bits: bytes) -> pl.Series:
-    """Return the ids of a part at the bits that are set, whether its events are still there or only its ids.
-
-    None where retention removed both. Raises `StateError` where they can't be read.
-    """
-    path = ids_path(folder, part) if ids_path(folder, part).exists() else events_path(folder, part)
-    if not path.exists():
-        return pl.Series("id", [], dtype=pl.String)
-    ids = read_part(path, ["id"])["id"]
-    chosen = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little")
-    return ids.filter(pl.Series(chosen.astype(bool)))
-
-
-def retire_part(folder: Path, part: int, refused: list[int]) -> None:
-    """Put the ids of a part, and what the report needs of its refused events, beside it; the part may then go.
-
-    Raises `StateError` where the disk won't have them; doing it again changes nothing.
-    """
-    path = events_path(folder, part)
-    write_part(read_part(path, ["file", "row", "id", "created_at", "type"]), ids_path(folder, part))
-    if refused:
-        events = read_part(path, ["file", "row", "id", "source", "body"]).with_row_index("index")
-        write_part(events[refused], refused_path(folder, part))
 
 
 def remove_parts(folder: Path) -> None:

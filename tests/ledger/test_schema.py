@@ -1,13 +1,16 @@
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from etl.errors import StateError
+from etl.ledger.entries import load_row, staged_entry
 from etl.ledger.place import create_ledger_file, find_ledger_file, open_session
-from etl.ledger.rows import META
+from etl.ledger.rows import LOADS, META
 from etl.ledger.schema import MIGRATIONS
 from etl.ledger.statements import read_loads
+from etl.staged import KeptFile
 from tests.ledger.staged import delivered, everything, open_ledger, staged_load, staged_part
 
 
@@ -49,6 +52,17 @@ def test_an_older_ledger_is_migrated_step_by_step_and_keeps_what_it_holds(tmp_pa
     assert version_of(path) == len(NEWER)
 
 
+def test_the_files_of_loads_that_version_1_staged_are_taken_as_they_are(tmp_path):
+    path = create_ledger_file(tmp_path / "docs", {"job": "docs", "endpoint": "e"}, MIGRATIONS[:1])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        LOADS.insert(connection, [load_row(staged_entry(staged_load(1)))])
+    kept = KeptFile("rejects-00000.parquet", 3, "e" * 64)
+    with open_ledger(tmp_path / "docs", endpoint="e") as ledger:
+        ledger.record_load(replace(staged_load(2), kept=(kept,)))
+        assert (ledger.lists_files(1), ledger.kept_files(1)) == (False, ())
+        assert (ledger.lists_files(2), ledger.kept_files(2)) == (True, (kept,))
+
+
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(tmp_path):
     before = make_ledger(tmp_path / "docs")
     path = find_ledger_file(tmp_path / "docs")
@@ -64,7 +78,10 @@ def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path):
     content = path.read_bytes()
     with pytest.raises(StateError) as caught:
         open_ledger(tmp_path / "docs")
-    assert caught.value.problem == f"Expected a ledger of version 1 or older, found version 2 - {path}"
+    newest = len(MIGRATIONS)
+    assert caught.value.problem == (
+        f"Expected a ledger of version {newest} or older, found version {newest + 1} - {path}"
+    )
     assert caught.value.fix.startswith("Upgrade backfill")
     assert path.read_bytes() == content
 

@@ -7,6 +7,7 @@ from etl.delivery import Settlement
 from etl.errors import JobError, StateError
 from etl.event import ID_SCHEME_VERSION
 from etl.ledger.store import Ledger
+from etl.staged import KeptFile
 from tests.ledger.staged import (
     delivered,
     everything,
@@ -125,10 +126,12 @@ def test_a_load_is_completed_only_when_nothing_is_pending(ledger):
 def test_ids_are_kept_only_of_a_complete_load(ledger):
     ledger.record_load(staged_load(1, rejected=2))
     with pytest.raises(AssertionError):
-        ledger.keep_ids(1)
+        ledger.keep_ids(1, [])
     ledger.complete_load(1, completed_at=5)
-    ledger.keep_ids(1)
+    ids = KeptFile("ids-00001.parquet", 7, "e" * 64)
+    ledger.keep_ids(1, [ids])
     assert ledger.load(1).ids_kept
+    assert ledger.kept_files(1) == (ids,)
 
 
 def test_the_oldest_unfinished_load_comes_first(ledger):

@@ -12,18 +12,17 @@ from etl.reject import RejectCode
 from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed
 from etl.stage import load as load_module
 from etl.stage.duplicates import DuplicateFinder
+from etl.stage.kept import KeptFolder, retire_part
 from etl.stage.load import LoadWriter
 from etl.stage.parts import (
     events_path,
     explain_disk,
-    ids_path,
     load_folder,
     open_outgoing,
     read_part,
     refused_path,
     rejects_path,
     remove_parts,
-    retire_part,
     taken_path,
     write_part,
 )
@@ -134,28 +133,51 @@ def test_duplicates_are_exactly_the_rows_whose_id_an_earlier_row_has(
 
 
 def test_a_retired_part_keeps_its_ids_and_what_was_refused(tmp_path: Path) -> None:
-    folder = tmp_path
-    write_part(
-        events(["a", "b", "c"]).with_columns(pl.lit(0, pl.UInt32).alias("file")), events_path(folder, 0)
+    part = write_part(
+        events(["a", "b", "c"]).with_columns(pl.lit(0, pl.UInt32).alias("file")), events_path(tmp_path, 0)
     )
     for _ in range(2):
-        retire_part(folder, 0, [1])
-    remove_parts(folder)
-    remove_parts(folder)
-    assert read_part(ids_path(folder, 0))["id"].to_list() == ["a", "b", "c"]
-    assert read_part(refused_path(folder, 0)).select("index", "row", "id").rows() == [(1, 2, "b")]
-    assert not events_path(folder, 0).exists()
+        kept = retire_part(KeptFolder(tmp_path, [part], is_listed=True), 0, [1])
+    remove_parts(tmp_path)
+    remove_parts(tmp_path)
+    folder = KeptFolder(tmp_path, kept, is_listed=True)
+    assert folder.read_ids(0, ["id"])["id"].to_list() == ["a", "b", "c"]
+    assert folder.read(refused_path(tmp_path, 0)).select("index", "row", "id").rows() == [(1, 2, "b")]
+    assert not events_path(tmp_path, 0).exists()
 
 
 def test_a_part_that_changed_or_is_gone_is_refused(tmp_path: Path) -> None:
-    size, sha256 = write_part(events(["a"]), tmp_path / "part")
-    (tmp_path / "part").write_bytes(b"x" * size)
-    with pytest.raises(StateError, match="found it changed"):
-        open_outgoing(tmp_path / "part", 0, [0], size_bytes=size, sha256=sha256)
-    with pytest.raises(StateError, match="No such file"):
-        open_outgoing(tmp_path / "gone", 0, [0], size_bytes=size, sha256=sha256)
+    part = write_part(events(["a"]), tmp_path / "part")
+    (tmp_path / "part").write_bytes(b"x" * part.size_bytes)
+    for path, found in ((tmp_path / "part", "changed"), (tmp_path / "gone", "gone")):
+        with pytest.raises(StateError) as caught:
+            open_outgoing(path, 0, [0], size_bytes=part.size_bytes, sha256=part.sha256)
+        assert (
+            caught.value.problem == f"Expected the staged part as it was written, found it {found} - {path}"
+        )
     with pytest.raises(StateError, match="Expected a part that can be written and read"):
         read_part(tmp_path / "part")
+
+
+def test_a_kept_file_is_checked_before_it_is_believed(tmp_path: Path) -> None:
+    path = rejects_path(tmp_path, 0)
+    part = write_part(pl.DataFrame({"row": [1]}), path)
+    kept = KeptFolder(tmp_path, [part], is_listed=True)
+    path.rename(tmp_path / "aside")
+    assert kept.has(path)
+    with pytest.raises(StateError, match="found it gone"):
+        kept.read(path)
+    write_part(pl.DataFrame({"row": [2]}), path)  # as sound as the first, and another
+    with pytest.raises(StateError, match="found it changed"):
+        kept.read(path)
+
+
+def test_what_the_ledger_never_knew_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = rejects_path(tmp_path, 0)
+    write_part(pl.DataFrame({"row": [1]}), path)
+    assert KeptFolder(tmp_path, [], is_listed=False).has(path)
+    assert KeptFolder(tmp_path, [], is_listed=False).read(path)["row"].to_list() == [1]
+    assert not KeptFolder(tmp_path, [], is_listed=True).has(path)
 
 
 def test_a_full_disk_is_told_from_the_text_of_a_library_too() -> None:
