@@ -1,6 +1,5 @@
 """The columns a job's expressions may use: by name, by a dotted path into structs and JSON, and in SQL. Pure."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,16 +9,13 @@ from etl.errors import JobError
 from etl.job.model import Job
 from etl.job.places import Place, nearest_name, place_of
 from etl.transform.cells import CELL, read_cells
+from etl.transform.row_alone import check_row_alone
+from etl.transform.sql import UnusableSql, parse_sql, show_sql
 from etl.transform.values import Value
 
 __all__ = ["Columns", "Operand"]
 
 MOST_LISTED: Final = 12
-# These would give a row another value in another batch, or at another time.
-_NOT_OF_THE_ROW: Final = re.compile(
-    r"(?i)\bover\s*\(|\b(?:now|current_timestamp|current_date|current_time|localtime|localtimestamp|today|random|rand)\b\s*\(?"
-    r"|\b(?:row_number|rank|dense_rank|lag|lead|cum_?sum|ntile)\s*\("
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +58,39 @@ class Columns:
 
     def parse_sql(self, sql: str, name: str, key: str) -> Operand:
         """Return the value of a Polars SQL expression, to be computed as a column called for `name`; raises `JobError`."""
-        try:
-            expr = pl.sql_expr(sql)
-            roots = tuple(dict.fromkeys(expr.meta.root_names()))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError) as error:
-            raise self._explain_sql(sql, key, str(error)) from None
-        if match := _NOT_OF_THE_ROW.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", sql)):
-            raise JobError(
-                f"Expected SQL that depends on its row alone, found `{match[0].strip()}` in `{sql}` - {self.place(key)}",
-                "A row must give the same event whenever and beside whatever it is read: use its columns",
-            )
+        expr = self._parse(sql, key)
+        roots = tuple(dict.fromkeys(expr.meta.root_names()))
         for root in roots:
             if root not in self.schema:
                 raise self._explain_unknown(root, list(self.schema), "a column of the source", key)
-        dtype = self._type_of(expr, sql, key, is_constant=not roots)
+        dtype = self._type_of(expr, sql, key)
         column = f"\x1fsql:{name}"
         return Operand(", ".join(roots), Value(pl.col(column), dtype), expr.alias(column))
+
+    def sql_columns(self, sql: str, key: str) -> set[str]:
+        """Return the columns that a SQL expression names; raises `JobError` where it can't be read."""
+        return set(self._parse(sql, key).meta.root_names())
 
     def place(self, key: str) -> Place:
         """Return where in the job file `key` is set."""
         table, _, name = key.rpartition(" ")
         return place_of(self.job, table.strip("[]"), name)
 
-    def _type_of(self, expr: pl.Expr, sql: str, key: str, *, is_constant: bool) -> pl.DataType:
+    def _parse(self, sql: str, key: str) -> pl.Expr:
         try:
-            empty = pl.DataFrame(schema=self.schema).lazy().select(expr.alias("value"))
-            dtype = empty.collect_schema()["value"]
-            height = empty.collect().height
+            return parse_sql(sql)
+        except UnusableSql as error:
+            raise JobError(f"{error.problem} - {self.place(key)}", error.fix) from None
+
+    def _type_of(self, expr: pl.Expr, sql: str, key: str) -> pl.DataType:
+        try:
+            empty = pl.DataFrame(schema=self.schema).lazy().select(expr.alias("value")).collect()
+            check_row_alone(expr, self.schema, sql)
+        except UnusableSql as error:
+            raise JobError(f"{error.problem} - {self.place(key)}", error.fix) from None
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise self._explain_sql(sql, key, str(error)) from None
-        if height and not is_constant:
-            raise JobError(
-                f"Expected SQL that gives one value a row, found an aggregate: `{sql}` - {self.place(key)}",
-                "Use functions of one row, like trim(query) or a || b",
-            )
-        return dtype
+        return empty.schema["value"]
 
     def _follow(self, column: str, steps: tuple[str, ...], name: str, key: str) -> Operand:
         """Go along a path: by type as far as the types go, then into the JSON of a text."""
@@ -142,4 +136,6 @@ class Columns:
         fix = "Mend the expression; it is Polars SQL, one value a row"
         if "dtype" in reason or "type" in reason:
             fix = "Values from text files are text: TRY_CAST(column AS BIGINT) makes a number of them"
-        return JobError(f"Expected a Polars SQL expression, found `{sql}`: {first} - {self.place(key)}", fix)
+        return JobError(
+            f"Expected a Polars SQL expression, found {show_sql(sql)}: {first[:200]} - {self.place(key)}", fix
+        )

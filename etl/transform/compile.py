@@ -21,6 +21,7 @@ from etl.transform.hook import ORIGINAL, Hook, load_hook
 from etl.transform.origin import Original
 from etl.transform.plan import Plan
 from etl.transform.rules import entity_checks, key_check, missing_check
+from etl.transform.sql import show_sql
 from etl.transform.times import TimePlan, compile_time, time_checks
 
 __all__ = ["compile_plan"]
@@ -55,7 +56,7 @@ def compile_plan(
         operand = columns.parse_sql(job.filter.sql, "filter", "[filter] sql")
         if operand.value.dtype not in (pl.Boolean, pl.Null):
             raise JobError(
-                f"Expected SQL that is true or false, found {operand.value.dtype}: `{job.filter.sql}` - "
+                f"Expected SQL that is true or false, found {operand.value.dtype}: {show_sql(job.filter.sql)} - "
                 f"{columns.place('[filter] sql')}",
                 "Compare with something: sql = \"region <> 'test'\"",
             )
@@ -158,20 +159,18 @@ def _add_unused(event: EventSpec, columns: Columns) -> dict[str, FieldSpec]:
 
 def _used_columns(event: EventSpec, columns: Columns) -> set[str]:
     """Return the columns that the body holds already, named whole or in SQL: a path takes only a part of one."""
-    own = (
-        getattr(event, field)
-        for field in ("type", "entityType", *ENTITY_FIELDS.values(), "projectId", "integrationId")
-    )
-    specs = [
-        spec
-        for spec in (*own, *event.properties.fields.values(), *event.userProperties.values())
-        if spec is not None
+    fields = ("type", "entityType", *ENTITY_FIELDS.values(), "projectId", "integrationId")
+    specs: list[tuple[str, FieldSpec | None]] = [
+        *((f"[event] {field}", getattr(event, field)) for field in fields),
+        *((f"[event.properties] {name}", spec) for name, spec in event.properties.fields.items()),
+        *((f"[event.userProperties] {name}", spec) for name, spec in event.userProperties.items()),
     ]
-    used = {spec.column for spec in specs if spec.column is not None}
+    given = [(key, spec) for key, spec in specs if spec is not None]
+    used = {spec.column for _, spec in given if spec.column is not None}
     used |= {event.createdAt.column or "", *(event.createdAt.columns or ())}
     used |= {event.id.column or ""} if event.id.verbatim else set()
-    for sql in (*(spec.sql for spec in specs), event.createdAt.sql):
-        used |= set(pl.sql_expr(sql).meta.root_names()) if sql is not None else set()
+    for key, sql in (*((key, spec.sql) for key, spec in given), ("[event] createdAt", event.createdAt.sql)):
+        used |= columns.sql_columns(sql, key) if sql is not None else set()
     return used & set(columns.schema)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from etl.sandbox.process import SandboxProcess
+from tests.faults.soak_sql import try_expressions
 from tests.faults.trial import MOST_RESENT, Trial
 from tests.run.workbench import finish
 
@@ -62,6 +63,11 @@ class Line:
     def is_sound(self) -> bool:
         """Whether nothing was lost or stored twice, and no more was sent again than may be."""
         return not (self.lost or self.doubled or self.problem) and self.resent <= MOST_RESENT
+
+
+def told(fault: str, trials: int, hits: int, problem: str) -> Line:
+    """Return the line of trials that send nothing: how many there were, and how many came to what they look for."""
+    return Line(fault, trials, hits, problem=problem)
 
 
 class Soak:
@@ -304,6 +310,7 @@ def main() -> int:
             ("sigint", lambda: soak.signalled(signal.SIGINT)),
             ("sigterm", lambda: soak.signalled(signal.SIGTERM)),
             ("answers", soak.lost_answers),
+            ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),
         ]
         for name, run in trials:
             if wanted.only in name:
