@@ -5,9 +5,19 @@ from typing import Literal
 
 from etl.event import ID_SCHEME_VERSION
 
-__all__ = ["MAX_PART_EVENTS", "KeptFile", "LoadKind", "SourceFile", "StagedLoad", "StagedPart"]
+__all__ = [
+    "MAX_PART_BYTES",
+    "MAX_PART_EVENTS",
+    "KeptFile",
+    "LoadKind",
+    "SourceFile",
+    "StagedLoad",
+    "StagedPart",
+]
 
 MAX_PART_EVENTS = 65_536
+# Of bodies and original columns: what a part takes in memory while it is written.
+MAX_PART_BYTES = 32 << 20
 LoadKind = Literal["files", "retry"]
 
 

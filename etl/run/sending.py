@@ -8,7 +8,6 @@ from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from etl.delivery import Outgoing
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
-from etl.ledger.values import PartEntry
 from etl.run.audience import Audience, SendingCounts
 from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
 from etl.run.pace import SharedPace
@@ -169,26 +167,26 @@ def _choose_settings(
 def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoing]:
     """Yield the events of the load that are not settled, part by part, each part checked before it is used.
 
-    While one part is sent, a thread reads the next, so that nothing in flight waits for it.
+    While some events are sent, a thread reads the next few, so that nothing in flight waits for them.
     """
-    parts = load_folder(folder, load)
-
-    def open_part(part: PartEntry) -> Iterator[Outgoing]:
-        return open_outgoing(
-            events_path(parts, part.number),
-            part.number,
-            ledger.unsettled(load, part.number),
-            size_bytes=part.size_bytes,
-            sha256=part.sha256,
-        )
-
-    pending = iter([part for part in ledger.parts(load) if part.n_pending])
+    groups = _pending_groups(ledger, load, load_folder(folder, load))
     with ThreadPoolExecutor(1, "read") as pool:
-        ahead = [pool.submit(open_part, part) for part in islice(pending, 1)]
-        while ahead:
-            events = ahead.pop().result()
-            ahead = [pool.submit(open_part, part) for part in islice(pending, 1)]
+        ahead = pool.submit(next, groups, None)
+        while (events := ahead.result()) is not None:
+            ahead = pool.submit(next, groups, None)
             yield from events
+
+
+def _pending_groups(ledger: Ledger, load: int, parts: Path) -> Iterator[Iterator[Outgoing]]:
+    numbers = [(part.number, part.size_bytes, part.sha256) for part in ledger.parts(load) if part.n_pending]
+    for number, size_bytes, sha256 in numbers:
+        yield from open_outgoing(
+            events_path(parts, number),
+            number,
+            ledger.unsettled(load, number),
+            size_bytes=size_bytes,
+            sha256=sha256,
+        )
 
 
 class _Interrupt:

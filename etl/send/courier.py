@@ -15,6 +15,7 @@ from etl.send.account import SendProgress, StopCause
 from etl.send.gate import Gate
 from etl.send.hints import NO_HINTS, read_hints
 from etl.send.meter import Meter
+from etl.send.room import LARGE_BODY_BYTES, Room
 from etl.send.settings import SendSettings, Settle
 from etl.send.transport import Transport, TransportFailure
 from etl.send.verdict import DELIVERED, Outcome, Verdict, classify_answer, classify_failure
@@ -70,6 +71,7 @@ class Courier:
         self._url, self._post, self._settle, self._settings = transport.url, transport.post, settle, settings
         self._gate, self._meter, self._progress = gate, meter, progress
         self._clock, self._wall_clock, self._rng, self._end = clock, wall_clock, rng, end
+        self._room = Room()
         self._budget = backoff.RetryBudget(backoff.MAX_RETRIES_SAVED, clock(), 0)
         self._hints_seen = False
         self.is_proven = False
@@ -89,8 +91,18 @@ class Courier:
         # All of an event's path is in this one coroutine, first attempt and later ones alike: what is called here
         # and entered again runs twice an event, with other threads waiting for this one.
         gate, progress, meter, conflict = self._gate, self._progress, self._meter, self._settings.conflict
-        clock, post, settle = self._clock, self._post, self._settle
-        for part, index, event_id, event_body in events:
+        clock, post, settle, room = self._clock, self._post, self._settle, self._room
+        while True:
+            while room.is_full:
+                await room.wait()
+                if gate.is_closing:
+                    return False
+            event = next(events, None)
+            if event is None:
+                return True
+            part, index, event_id, event_body = event
+            if is_large := len(event_body) > LARGE_BODY_BYTES:
+                room.take(len(event_body))
             trial: _Trial | None = None
             while True:
                 # Apart first, then through the gate: what it lets go goes at once, or a pause could begin meanwhile.
@@ -134,12 +146,13 @@ class Courier:
                     break
                 if not await self._wait_to_retry(verdict, trial):
                     break
+            if is_large:
+                room.free(len(event_body))
             if gate.is_closing:
                 return False
             if self.surplus_workers:
                 self.surplus_workers -= 1
                 return False
-        return True
 
     async def _keep_apart(self, now: float) -> bool:
         """Return true once the next request should go, false where the send ends first."""

@@ -28,7 +28,7 @@ from etl.stage.parts import (
     taken_path,
     write_part,
 )
-from etl.staged import MAX_PART_EVENTS, KeptFile, StagedPart
+from etl.staged import MAX_PART_BYTES, MAX_PART_EVENTS, KeptFile, StagedPart
 
 __all__ = ["LoadWriter", "Staged"]
 
@@ -51,27 +51,36 @@ class Staged:
 
 @dataclass(slots=True)
 class _Pending:
-    """Frames on their way into parts of a given size."""
+    """Frames on their way into parts of at most so many rows, and so many bytes in the columns that `size` sums up."""
 
-    most_rows: int
+    size: pl.Expr
+    most_rows: int = MAX_PART_EVENTS
+    most_bytes: int = MAX_PART_BYTES
     frames: list[pl.DataFrame] = field(default_factory=list)
     rows: int = 0
+    n_bytes: int = 0
 
     def add(self, frame: pl.DataFrame) -> Iterable[pl.DataFrame]:
-        """Take a frame; yield each full part that it completes."""
-        while self.rows + frame.height >= self.most_rows:
-            room = self.most_rows - self.rows
-            yield pl.concat([*self.frames, frame[:room]])
-            self.frames, self.rows, frame = [], 0, frame[room:]
-        if frame.height:
-            self.frames.append(frame)
-            self.rows += frame.height
+        """Take a frame; yield each full part that it completes. A row that is too large for any part gets one of its own."""
+        ends = frame.select(self.size.cum_sum()).to_series().to_numpy()
+        start = done_bytes = 0
+        while start < frame.height:
+            fits = int(np.searchsorted(ends, done_bytes + self.most_bytes - self.n_bytes, side="right"))
+            end = min(max(fits, start + (not self.rows)), start + self.most_rows - self.rows)
+            if end > start:
+                self.frames.append(frame[start:end])
+                self.rows += end - start
+                self.n_bytes += int(ends[end - 1]) - done_bytes
+                start, done_bytes = end, int(ends[end - 1])
+            if start < frame.height or self.rows == self.most_rows:
+                yield from self.rest()
 
     def rest(self) -> Iterable[pl.DataFrame]:
-        """Yield the last, short part, if there is one."""
+        """Yield what waits as a part, if anything does."""
         if self.rows:
-            yield pl.concat(self.frames)
-        self.frames, self.rows = [], 0
+            part = pl.concat(self.frames)
+            self.frames, self.rows, self.n_bytes = [], 0, 0
+            yield part
 
 
 class LoadWriter:
@@ -90,8 +99,8 @@ class LoadWriter:
         self._target = load_folder(job_folder, number)
         self._folder = self._target.with_name(f".staging-{number:06d}")
         self._numbers_repeats = numbers_repeats
-        self._events = _Pending(MAX_PART_EVENTS)
-        self._rejects = _Pending(MAX_PART_EVENTS)
+        self._events = _Pending(_bytes_of("body", "source"))
+        self._rejects = _Pending(_bytes_of("source", "raw"))
         self._kept: list[KeptFile] = []
         self._n_rejects_parts = 0
         self._read = self._skipped = self._rejected = 0
@@ -209,6 +218,10 @@ class LoadWriter:
             sync_folder(self._target.parent)
         except OSError as error:
             raise explain_disk(error, self._target) from None
+
+
+def _bytes_of(*columns: str) -> pl.Expr:
+    return pl.sum_horizontal(pl.col(name).str.len_bytes().cast(pl.Int64) for name in columns)
 
 
 def _to_frame(malformed: tuple[MalformedRecord, ...]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ columns as JSON). Of a reject part: `file` and the columns of `etl.rows.REJECT_S
 import hashlib
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
@@ -39,6 +40,8 @@ __all__ = [
 
 # lz4 costs staging the least; parts live only until their load is complete.
 COMPRESSION: Final = "lz4"
+# A part is sent a row group at a time.
+GROUP_BYTES: Final = 8 << 20
 OUTGOING_AT_ONCE: Final = 1_024
 _SYSTEM_ERROR: Final = re.compile(r"(?:os error|errno) (\d+)")
 
@@ -75,7 +78,9 @@ def write_part(frame: pl.DataFrame, path: Path) -> KeptFile:
     """
     try:
         with open_private(path) as file:
-            frame.write_parquet(file, compression=COMPRESSION, statistics=False)
+            frame.write_parquet(
+                file, compression=COMPRESSION, statistics=False, row_group_size=_rows_of_group(frame)
+            )
             file.flush()
             os.fsync(file.fileno())
             size = file.seek(0, os.SEEK_END)
@@ -83,6 +88,12 @@ def write_part(frame: pl.DataFrame, path: Path) -> KeptFile:
             return KeptFile(path.name, size, hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]  # a BinaryIO has readinto
     except (OSError, pl.exceptions.PolarsError) as error:
         raise explain_disk(error, path) from None
+
+
+def _rows_of_group(frame: pl.DataFrame) -> int:
+    texts = [column for column in frame.get_columns() if column.dtype == pl.String]
+    groups = 1 + sum(int(text.str.len_bytes().sum()) for text in texts) // GROUP_BYTES
+    return max(1, -(-frame.height // groups))
 
 
 def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
@@ -95,22 +106,41 @@ def read_part(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
 
 def open_outgoing(
     path: Path, part: int, indices: list[int], *, size_bytes: int, sha256: str
-) -> Iterator[Outgoing]:
-    """Read a part now, and return its events at `indices`, in that order.
+) -> Iterator[Iterator[Outgoing]]:
+    """Read a part now, and return its events at `indices`, which ascend, some at a time.
 
     Raises `StateError` where the part is gone, can't be read, or is not what was written.
     """
     try:
-        # What was checked is what is sent: the file is read once.
+        # What was checked is what is sent: the file is read once, and unpacked from memory.
         written = path.read_bytes()
         if len(written) != size_bytes or hashlib.sha256(written).hexdigest() != sha256:
             raise damaged_part(path, "changed")
-        frame = to_frame(pq.read_table(pa.BufferReader(written), columns=["id", "body"]))
+        file = pq.ParquetFile(pa.BufferReader(written))
     except FileNotFoundError:
         raise damaged_part(path, "gone") from None
     except (OSError, pa.ArrowException) as error:
         raise explain_disk(error, path) from None
-    return _iterate_outgoing(frame if len(indices) == len(frame) else frame[indices], part, indices)
+    return _read_groups(file, path, part, indices)
+
+
+def _read_groups(
+    file: pq.ParquetFile, path: Path, part: int, indices: list[int]
+) -> Iterator[Iterator[Outgoing]]:
+    start = first = 0
+    for group in range(file.num_row_groups):
+        end = start + file.metadata.row_group(group).num_rows
+        last = bisect_left(indices, end, first)
+        if last > first:
+            try:
+                frame = to_frame(file.read_row_group(group, columns=["id", "body"]))
+            except (OSError, pa.ArrowException) as error:
+                raise explain_disk(error, path) from None
+            some = indices[first:last]
+            if len(some) < frame.height:
+                frame = frame[[index - start for index in some]]
+            yield _iterate_outgoing(frame, part, some)
+        start, first = end, last
 
 
 def to_frame(table: pa.Table) -> pl.DataFrame:

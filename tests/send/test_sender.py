@@ -54,6 +54,38 @@ def test_every_event_is_sent_once_with_its_own_bytes_and_settled(concurrency: in
     assert report.statuses == {200: 1500}
 
 
+def test_large_bodies_in_flight_are_bounded_in_bytes() -> None:
+    """512 bodies of 2 MB would take a gigabyte; small ones beside them aren't held back."""
+    most = taken = 0
+
+    class Slow:
+        url = "http://slow"
+
+        async def post(self, body: bytes) -> Answer:
+            nonlocal most, taken
+            taken += len(body)
+            most = max(most, taken)
+            await asyncio.sleep(0.002)
+            taken -= len(body)
+            return Answer(200, {}, b'{"id":"' + body[:4] + b'"}')
+
+        async def close(self) -> None: ...
+
+    events = [(0, n, f"{n:04}", b"%04d" % n + (b"x" * 2_000_000 if n % 2 else b"")) for n in range(400)]
+    settled: set[int] = set()
+    report = asyncio.run(
+        send_events(
+            iter(events),
+            Slow(),
+            lambda _part, index, _refusal: settled.add(index),
+            SendSettings(concurrency=512),
+            stop=asyncio.Event(),
+        )
+    )
+    assert (report.sent, report.stopped, len(settled)) == (400, None, 400)
+    assert 16_000_000 < most <= 36_000_000
+
+
 def test_nothing_to_send_is_no_request() -> None:
     sink = Sink()
     report = run(sink, 0).report

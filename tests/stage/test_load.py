@@ -1,4 +1,5 @@
 import stat
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_a_load_is_in_its_place_with_its_counts_and_its_duplicates(tmp_path: Pat
     outgoing = open_outgoing(
         events_path(folder, 0), 0, [1, 4], size_bytes=part.size_bytes, sha256=part.sha256
     )
-    assert list(outgoing) == [(0, 1, "b", b'{"id":"b"}'), (0, 4, "c", b'{"id":"c"}')]
+    assert list(chain.from_iterable(outgoing)) == [(0, 1, "b", b'{"id":"b"}'), (0, 4, "c", b'{"id":"c"}')]
     assert sorted(path.name for path in folder.iterdir()) == [
         "events-00000.parquet",
         "rejects-00000.parquet",
@@ -86,6 +87,47 @@ def test_parts_have_no_more_events_than_a_bitmap_has_room_for(
             writer.add(0, transformed([str(n) for n in range(start, start + 50_000)]), ())
         staged = writer.finish()
     assert [part.events for part in staged.parts] == [65_536, 65_536, 18_928]
+
+
+def test_parts_take_no_more_bytes_than_memory_has_room_for(tmp_path: Path) -> None:
+    mb, at_once = 1 << 20, load_module.MAX_PART_BYTES
+    large = [n for n in range(100) if n % 3 == 0]
+    frame = events([str(n) for n in range(100)]).with_columns(
+        body=pl.Series(["b" * (2 * mb) if n in large else "b" for n in range(100)])
+    )
+    giant = events(["giant"]).with_columns(source=pl.lit("s" * (at_once + mb)))
+    rejects = pl.DataFrame(schema=REJECT_SCHEMA)
+    with LoadWriter(tmp_path, 1, numbers_repeats=False) as writer:
+        for some in (frame[:60], frame[60:], giant, events(["last"])):
+            writer.add(0, Transformed(some, rejects, 0), ())
+        for row in (1, 2):
+            writer.add(
+                0,
+                Transformed(frame[:0], rejects, 0),
+                (MalformedRecord(row, row, RejectCode.MALFORMED_RECORD, "cut", "x" * 20 * mb),),
+            )
+        staged = writer.finish()
+    folder = load_folder(tmp_path, 1)
+    parts = [read_part(events_path(folder, part.number)) for part in staged.parts]
+    assert pl.concat(parts)["id"].to_list() == [*map(str, range(100)), "giant", "last"]
+    assert [part["id"].to_list() for part in parts[3:]] == [["giant"], ["last"]]
+    assert all(part["body"].str.len_bytes().sum() <= at_once for part in parts[:3])
+    assert [read_part(rejects_path(folder, number))["row"].to_list() for number in (0, 1)] == [[1], [2]]
+
+
+def test_a_part_is_sent_a_few_megabytes_at_a_time(tmp_path: Path) -> None:
+    frame = events([str(n) for n in range(40)]).with_columns(body=pl.lit("b" * (1 << 20)))
+    kept = write_part(frame, tmp_path / "part")
+    size, sha256 = kept.size_bytes, kept.sha256
+    wanted = [0, 1, 17, 18, 19, 39]
+    groups = [
+        list(some) for some in open_outgoing(tmp_path / "part", 0, wanted, size_bytes=size, sha256=sha256)
+    ]
+    assert [index for some in groups for _, index, _, _ in some] == wanted
+    assert [event_id for some in groups for _, _, event_id, _ in some] == list(map(str, wanted))
+    assert len(groups) == 3, "what is settled isn't unpacked"
+    every = open_outgoing(tmp_path / "part", 0, list(range(40)), size_bytes=size, sha256=sha256)
+    assert max(sum(len(body) for *_, body in some) for some in every) <= 8 << 20
 
 
 def test_an_error_leaves_nothing_and_a_leftover_is_removed(tmp_path: Path) -> None:
