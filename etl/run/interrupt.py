@@ -8,18 +8,22 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from etl.errors import StateError
+
 __all__ = ["SIGNALS", "Interrupted", "exit_at_once", "handles_signals", "interruptible"]
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# How long the work in hand may take to end after a signal: a job's own function can't be broken off in another thread.
+PATIENCE_SECONDS: Final = 4.5
 
 
-class Interrupted(Exception):  # noqa: N818 - it states a condition
-    """The first signal came; `number` says which."""
+class Interrupted(BaseException):
+    """The first signal came; `number` says which. No `except Exception` on its way may hold it up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -39,29 +43,59 @@ def handles_signals() -> bool:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[Callable[[], None]]:
     """Raise `Interrupted` in the block at the first SIGINT or SIGTERM; end the process at the second.
 
-    Python runs a handler only between two steps of its own, and a step of Polars may take seconds: the second signal is therefore
-    heeded by a thread, which the kernel tells of it at once. In another thread than the main one, this does nothing.
+    What the signal became on its way (an error of a job's own function, or of Polars around it) is taken for what it is; where
+    such a function swallowed it, the callable that the block gets raises it again. Python runs a handler only between two steps of
+    its own, and a step of Polars may take seconds: the second signal is therefore heeded by a thread, which the kernel tells of it
+    at once. That ends the process too where the block goes on too long after the first. In another thread than the main one,
+    this does nothing.
     """
     if not handles_signals():
-        yield
+        yield lambda: None
         return
-    told, tells = socket.socketpair()
-    tells.setblocking(False)
-    heard: list[int] = []
-
-    def listen() -> None:
-        while number := told.recv(1):
-            heard.append(number[0])
-            if len(heard) > 1:
-                exit_at_once(number[0])
+    noted: list[int] = []
 
     def raise_interrupted(number: int, _: FrameType | None) -> None:
+        noted.append(number)
         raise Interrupted(number)
 
-    before = {number: signal.signal(number, raise_interrupted) for number in SIGNALS}
+    def raise_noted() -> None:
+        if noted:
+            raise Interrupted(noted[0])
+
+    with _listening():
+        before = {number: signal.signal(number, raise_interrupted) for number in SIGNALS}
+        try:
+            yield raise_noted
+        except StateError:  # a fault of the disk must be told
+            raise
+        except Exception:
+            raise_noted()
+            raise
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """End the process at the second signal, or when the block outlives the first by `PATIENCE_SECONDS`."""
+    told, tells = socket.socketpair()
+    tells.setblocking(False)
+
+    def listen() -> None:
+        if not (first := told.recv(1)):
+            return
+        told.settimeout(PATIENCE_SECONDS)
+        try:
+            second = told.recv(1)
+        except TimeoutError:
+            second = first
+        if second:
+            exit_at_once(second[0])
+
     wakeup = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
     listener = threading.Thread(target=listen, name="signals", daemon=True)
     listener.start()
@@ -69,8 +103,6 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         tells.close()
         listener.join()
         told.close()

@@ -132,6 +132,7 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     stage_seconds: float = 0.0
     staged_at: float | None = None
+    heed_signals: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.status = StatusFile(self.place.status, self.job.name, self.wall_clock)
@@ -143,7 +144,7 @@ class _Run:
         history = history_of(self.ledger)
         number = self.ledger.start_run(None, started_at=self.started.timestamp())
         try:
-            with self.progress, interruptible():
+            with self.progress, interruptible() as self.heed_signals:
                 self.watch.begin(number, self.destination.endpoint, history)
                 self._work()
             ending = self._conclude()
@@ -224,6 +225,7 @@ class _Run:
         return staged.load
 
     def _finish_open_loads(self) -> None:
+        self.heed_signals()
         while self._may_go_on() and (load := self.ledger.open_load()) is not None:
             self.loads.append(load.number)
             max_rejects = self._max_rejects(load)
