@@ -3,9 +3,10 @@
 The only module that makes a `Job`. No value that holds a secret is ever read from the file.
 """
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
@@ -17,6 +18,12 @@ from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
 
 __all__ = ["load_job", "parse_job"]
+
+MOST_DEPTH: Final = 32
+# What reading a dotted key takes grows with the square of its dots, time and memory: this many are seen before it is read.
+_DOTTED: Final = re.compile(
+    r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){200}"""
+)
 
 
 def load_job(path: Path) -> Job:
@@ -47,14 +54,19 @@ def load_job(path: Path) -> Job:
 
 def parse_job(text: str, path: Path) -> Job:
     """Return the job that `text` describes; `path` is where it is from, for messages and relative paths."""
+    if _DOTTED.search(text):
+        raise _too_deep(path)
     try:
         tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
-        reason = "nesting too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError as error:  # a number of thousands of digits is a plain one
         raise JobError(
-            f"Expected TOML, found: {reason} - {path}",
+            f"Expected TOML, found: {str(error).splitlines()[0]} - {path}",
             'Mend that line; text values need quotes, as in name = "docs-search"',
         ) from None
+    if _is_deep(tables):
+        raise _too_deep(path)
     try:
         job = Job.model_validate({**_as_tuples(tables), "path": path, "text": text})
     except ValidationError as error:
@@ -63,6 +75,26 @@ def parse_job(text: str, path: Path) -> Job:
     _check_timezone(job)
     _check_endpoint(job)
     return job
+
+
+def _is_deep(tables: dict[str, Any]) -> bool:
+    """Whether tables or lists nest deeper than `MOST_DEPTH`: a dotted key makes one of each dot, without any bracket."""
+    level: list[Any] = [tables]
+    for _ in range(MOST_DEPTH):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _too_deep(path: Path) -> JobError:
+    return JobError(
+        f"Expected tables and lists at most {MOST_DEPTH} deep, found deeper ones - {path}",
+        'Write a key that holds dots in quotes, as in "a.b.c" = "your_column"; nothing in a job file nests deeper than a `map`',
+    )
 
 
 def _as_tuples(value: Any) -> Any:

@@ -92,7 +92,7 @@ PROBLEMS = [
     (GOOD.replace("[event]", 'transform = "x.py"\n[event]'), "a Python file beside the job file", 'transform = "mapping.py:clean"'),
     ("name = j", "Expected TOML, found: Invalid value (at line 1, column 8) - jobs/j.toml", "text values need quotes"),
     ("x = " + "9" * 5000, "Expected TOML", "Mend that line"),
-    ("x = " + "[" * 5000, "Expected TOML", "Mend that line"),
+    ("x = " + "[" * 5000, "at most 32 deep", "in quotes"),
 ]  # fmt: skip
 
 
@@ -224,3 +224,27 @@ def test_any_toml_is_a_job_or_one_clear_error(members: dict[str, str], table: st
             if f"[{table}]" in text
             else f"{text}\n[{table}]\n{lines}"
         )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".a" * 100_000 + " = 1\n",
+        "[" + "a." * 5_000 + "a]\nx = 1\n",
+        GOOD + "[event.properties]\np" + " . 'a'" * 150 + " = 1\n",
+        GOOD + "[event.properties]\np" + '."a"' * 3_000 + " = 1\n",
+        "a = " + "[" * 3_000 + "]" * 3_000,
+        "a = " + "{a=" * 900 + "1" + "}" * 900,
+        "name = " + "[" * 40 + "]" * 40,
+    ],
+)
+def test_tables_deeper_than_any_job_needs_are_an_error(text: str) -> None:
+    assert problem_with(text) == (
+        "Expected tables and lists at most 32 deep, found deeper ones - jobs/j.toml\n"
+        'Write a key that holds dots in quotes, as in "a.b.c" = "your_column"; nothing in a job file nests deeper than a `map`'
+    )
+
+
+def test_a_key_with_dots_in_quotes_is_a_name() -> None:
+    job = parse_job(GOOD + f'[event.properties]\n"{"a." * 300}a" = "c"\n', Path("jobs/j.toml"))
+    assert list(job.event.properties.fields) == ["a." * 300 + "a"]
