@@ -16,6 +16,8 @@ and where; its last line is the fix. Nothing here formats a traceback: an error 
 
 from typing import ClassVar
 
+from etl.plain import plain_line
+
 __all__ = [
     "BackfillError",
     "EndpointError",
@@ -32,15 +34,16 @@ __all__ = [
 class BackfillError(Exception):
     """Something the reader can mend: `problem` says what and where, `fix` says how.
 
-    Raise a subclass; this one exists to be caught at the edges.
+    Raise a subclass; this one exists to be caught at the edges. Each text becomes one plain line, whatever it quotes; of several
+    problems, `problem` is a tuple with a line for each.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, problem: str, fix: str) -> None:
-        super().__init__(f"{problem}\n{fix}")
-        self.problem = problem
-        self.fix = fix
+    def __init__(self, problem: str | tuple[str, ...], fix: str) -> None:
+        self.problem = "\n".join(map(plain_line, (problem,) if isinstance(problem, str) else problem))
+        self.fix = plain_line(fix)
+        super().__init__(f"{self.problem}\n{self.fix}")
 
 
 class JobError(BackfillError):

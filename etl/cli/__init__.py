@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from etl.cli.streams import OutputLost, Streams, prints_only
 from etl.errors import BackfillError
 
 __all__ = ["backfill", "main"]
@@ -74,10 +75,23 @@ def backfill() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    streams = Streams(prints_only=prints_only(sys.argv[1:]))
+    code = 1
+    try:
+        code = _run()
+    finally:
+        code = streams.give_back(code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command that the arguments name; whatever it ends with becomes a message and the exit code."""
     try:
         code = backfill.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
+    except SystemExit as stop:  # of click's completion
+        code = stop.code
     except click.ClickException as error:
         error.show()
         code = 2
@@ -87,10 +101,8 @@ def main() -> None:
     except BackfillError as error:
         print(error, file=sys.stderr)
         code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has enough (`| head`); Python must not try to flush it again.
-        sys.stdout = None
-        code = 0
+    except OutputLost:
+        code = 0  # what that means, `Streams` says
     except MemoryError:
         print(
             f"{_SAFE}, found no memory left\nFree some, or lift the limit (ulimit -v), then run it again",
@@ -102,7 +114,7 @@ def main() -> None:
         code = 130
     except Exception as error:  # noqa: BLE001 - the last resort
         code = _report_scarcity() if _is_out_of_files(error) else _report_bug()
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 _SAFE: Final = (

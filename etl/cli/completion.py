@@ -32,4 +32,4 @@ def completion(shell: str) -> None:
     assert kind is not None
     complete = kind(backfill, {}, NAME, VARIABLE)
     # Not `source()`: for bash it runs the first bash it finds, only to look at its version.
-    click.echo(complete.source_template % complete.source_vars())
+    print(complete.source_template % complete.source_vars())

@@ -1,6 +1,7 @@
 """`backfill doctor`: what a run rests on, one line each, and how to mend what is wrong."""
 
 import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import click
 
 from etl.cli.options import echo_json, json_option, place_options, read_key, refuse_both, worst_exit_code
 from etl.errors import KeyProblem
+from etl.plain import plain_line
 
 if TYPE_CHECKING:
     from etl.run.doctor import Patient
@@ -58,6 +60,7 @@ def doctor(
             found.append(symptom)
             if not as_json:
                 _print(symptom)
+                sys.stdout.flush()
     code = worst_exit_code(symptom.exit_code for symptom in found)
     if as_json:
         echo_json({"checks": [symptom.to_json() for symptom in found], "exit_code": code})
@@ -87,7 +90,14 @@ def _describe(
 
 
 def _print(symptom: "Symptom") -> None:
-    status = click.style(f"{symptom.status:8}", fg=_COLORS[symptom.status])
-    click.echo(f"{status} {symptom.name:10}  {symptom.found}")
-    if symptom.fix:
-        click.echo(f"{'':21}{symptom.fix}")
+    from rich.text import Text
+
+    from etl.report.console import open_console
+
+    status = (f"{symptom.status:8}", _COLORS[symptom.status])
+    with open_console(sys.stdout) as console:
+        console.print(
+            Text.assemble(status, f" {symptom.name:10}  {plain_line(symptom.found)}"), soft_wrap=True
+        )
+        if symptom.fix:
+            console.print(Text(f"{'':21}{plain_line(symptom.fix)}"), soft_wrap=True)

@@ -7,6 +7,7 @@ import click
 
 from etl.cli.options import echo_json, json_option
 from etl.errors import JobError, StateError
+from etl.output import check_output, write_output
 
 
 @click.command()
@@ -54,8 +55,8 @@ def init(
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from datetime import UTC, datetime
 
+    from etl.report.console import open_console
     from etl.report.start import print_start
-    from etl.report.terminal import open_console
     from etl.run.start import StartOptions, name_job, start_job
 
     path = output or Path(f"{name_job(files[0])}.toml")
@@ -64,14 +65,16 @@ def init(
             f"Expected a new file, found one that is there - {path}",
             "Name another with -o, or add --force to replace it",
         )
+    check_output(path, "the job file")
     schema = Path(".backfill") / "job.schema.json"
     start = start_job(files, StartOptions(path, preset, timezone, f"./{schema}"), started=datetime.now(UTC))
+    write_output(path, start.text, "the job file", shared=True)
     try:
-        path.write_text(start.text, encoding="utf-8")
         write_schema(path.parent / schema)
     except OSError as error:
         raise StateError(
-            f"Expected to write the job file, found: {error.strerror} - {path}", "Name another place with -o"
+            f"Expected to write the schema beside the job file, found: {error.strerror} - {path.parent / schema}",
+            "Name another place with -o",
         ) from None
     if as_json:
         echo_json(start.to_json())
@@ -96,5 +99,5 @@ def _list_presets(context: click.Context, _: click.Parameter, wanted: bool) -> N
     from etl.guess.presets import PRESETS
 
     for name, preset in PRESETS.items():
-        click.echo(f"{name:<10} {preset.title}")
+        print(f"{name:<10} {preset.title}")
     context.exit()

@@ -1,7 +1,6 @@
 """What several commands share: the job argument, where the state is, the key, the sandbox, the output."""
 
 import importlib.util
-import json
 import os
 import shlex
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from etl.errors import JobError, KeyProblem
+from etl.plain import plain_json, plain_line
 from etl.run.key import find_key
 
 if TYPE_CHECKING:
@@ -112,13 +112,13 @@ def read_key(key_file: Path | None) -> str | None:
 def say(lines: Iterable[str], *, error: bool = False) -> None:
     """Print lines to standard output, or to standard error."""
     for line in lines:
-        click.echo(line, err=error)
+        print(plain_line(line), file=sys.stderr if error else sys.stdout)
 
 
 def echo_json(value: Any) -> None:
     """Print the one JSON object of a command."""
-    json.dump(value, sys.stdout, ensure_ascii=False, default=str)
-    sys.stdout.write("\n")
+    # Where the encoding lacks a character, JSON has another way to write it.
+    print(plain_json(value, ascii_only=not (sys.stdout.encoding or "").lower().startswith("utf")))
 
 
 def worst_exit_code(codes: Iterable[int]) -> int:

@@ -1,13 +1,17 @@
 """`backfill rejects`: the error report, grouped by cause or in full."""
 
+import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from etl.cli.options import find_place, job_argument, place_flags, place_options, say
+from etl.cli.streams import output_bytes
 from etl.errors import JobError
+from etl.output import check_output, open_output, write_output
+from etl.plain import plain_line
 from etl.reject import RejectCode
 
 if TYPE_CHECKING:
@@ -74,6 +78,7 @@ def rejects(
     from etl.run.lookup import look_into
     from etl.run.rejected import Rejects
 
+    check_output(output, "the rejects")
     parsed = load_job(job)
     form = form or (SUFFIXES.get(output.suffix.lower(), "table") if output else "table")
     place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
@@ -107,23 +112,34 @@ def _print_table(found: "Rejects", by: "By", output: Path | None) -> None:
     total = sum(cause.count for cause in causes)
     headline = f"{found.job.name}: {total:,} reject{'s' if total != 1 else ''}{', by ' + by if total else ''}"
     if output is None and sys.stdout.isatty():
-        from rich.console import Console
+        from etl.report.console import open_console
 
-        Console().print(headline, markup=False, highlight=False)
-        if causes:
-            Console().print(cause_table(causes, by))
+        with open_console(sys.stdout) as console:
+            console.print(headline, markup=False)
+            if causes:
+                console.print(cause_table(causes, by))
     elif output is None:
         say([headline, *cause_lines(causes)])
     else:
-        output.write_text("\n".join([headline, *cause_lines(causes), ""]), encoding="utf-8")
+        write_output(
+            output,
+            "".join(f"{plain_line(line)}\n" for line in [headline, *cause_lines(causes)]),
+            "the rejects",
+        )
 
 
 def _write(found: "Rejects", form: str, output: Path | None) -> None:
     if output is not None:
-        written = found.write_file(form, output)
+        with open_output(output, "the rejects") as out:
+            written = found.write(form, out)
         say([f"{found.job.name}: {written:,} rejects written to {output}"], error=True)
         return
-    if form == "parquet" and sys.stdout.isatty():
+    if not sys.stdout.isatty():
+        found.write(form, output_bytes())
+        return
+    if form == "parquet":
         raise JobError("Expected a file for Parquet, found a terminal - -o", "Name one: -o rejects.parquet")
-    found.write(form, cast("BinaryIO", sys.stdout.buffer))
-    sys.stdout.buffer.flush()
+    # What a file keeps as it was, a terminal might obey.
+    shown = io.BytesIO()
+    found.write(form, shown)
+    print(shown.getvalue().decode(), end="")

@@ -16,6 +16,7 @@ from etl.cli.options import (
     place_options,
     quiet_option,
     refuse_both,
+    say,
     worst_exit_code,
 )
 from etl.cli.running import (
@@ -29,6 +30,7 @@ from etl.cli.running import (
     run_one,
 )
 from etl.errors import BackfillError, JobError, StateError
+from etl.output import check_output, write_output
 
 if TYPE_CHECKING:
     from etl.job.model import Job
@@ -106,6 +108,7 @@ def run(
     rate = choose_rate(rate_text, sandbox=sandbox)
     refuse_both(sandbox=sandbox, endpoint=endpoint)
     check_charts(html)
+    check_output(html, "the page")
     if html is not None and len(jobs) > 1:
         raise JobError("Expected one job with --html, found several", "Run one at a time, or leave it out")
     place: dict[str, Any] = {"sandbox": sandbox, "endpoint": endpoint, "state_dir": state_dir}
@@ -203,7 +206,7 @@ def _write_metrics(path: Path | None, metrics: "list[JobMetrics]") -> None:
     except PackageNotFoundError:  # run from a checkout
         installed = "unknown"
     if problem := write_metrics(path, metrics_text(metrics, installed)):
-        click.echo(f"Expected to write the metrics, found: {problem}", err=True)
+        say([f"Expected to write the metrics, found: {problem}"], error=True)
 
 
 def _write_page(path: Path | None, outcome: "Outcome") -> None:
@@ -212,8 +215,6 @@ def _write_page(path: Path | None, outcome: "Outcome") -> None:
     from etl.report.html import render_run_page
 
     try:
-        path.write_text(render_run_page(outcome, outcome.timeline), encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise StateError(
-            f"Expected to write the report, found: {error.strerror} - {path}", "Name another place"
-        ) from None
+        write_output(path, render_run_page(outcome, outcome.timeline), "the page")
+    except StateError as error:  # the exit status says what the run did
+        say([error.problem, error.fix], error=True)

@@ -52,7 +52,7 @@ def sandbox(host: str, port: int, store: Path | None, **faults: Any) -> None:
     settings = Settings(parse_faults(faults), store)
     listener = listen(host, port)
     greeting = _greeting(url_of(listener), store)
-    serve(listener, settings, lambda _stop: click.echo(greeting))
+    serve(listener, settings, lambda _stop: print(greeting, flush=True))
 
 
 def _greeting(url: str, store: Path | None) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from etl.errors import StateError
+from etl.output import write_output
 
 
 @click.command()
@@ -32,12 +33,12 @@ def schema(output: Path | None) -> None:
 
     text = json.dumps(job_schema(), indent=2, ensure_ascii=False)
     if output is None:
-        click.echo(text)
+        print(text)
         return
     try:
         output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        output.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise StateError(
             f"Expected to write the schema, found: {error.strerror} - {output}", "Name another place with -o"
         ) from None
+    write_output(output, text + "\n", "the schema", shared=True)

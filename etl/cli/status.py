@@ -61,6 +61,7 @@ def _show(standing: "Standing", job: Path, flags: str, *, as_json: bool, over: i
         return 0
     lines = list(standing_lines(standing, str(job), flags=flags))
     if over:
-        click.echo(f"\x1b[{over}A\x1b[J", nl=False)
+        getattr(sys.stdout, "escapes", sys.stdout).write(f"\x1b[{over}A\x1b[J")
     say(lines)
+    sys.stdout.flush()
     return len(lines)

@@ -17,7 +17,8 @@ from etl.cli.options import (
     say,
     worst_exit_code,
 )
-from etl.errors import BackfillError, JobError, StateError
+from etl.errors import BackfillError, JobError
+from etl.output import check_output, write_output
 
 if TYPE_CHECKING:
     from etl.report.findings import Validation
@@ -97,6 +98,8 @@ def validate(
             "Expected one job with --html or --rejects-out, found several",
             "Validate one job at a time, or leave the option out",
         )
+    for path, what in ((html, "the page"), (junit, "the JUnit report"), (rejects_out, "the rejects")):
+        check_output(path, what)
     from etl.run.dry import DryOptions
 
     options = DryOptions(sample, rejects_out, state_dir)
@@ -139,11 +142,11 @@ def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Output
     if outputs.junit is not None:
         from etl.report.findings_ci import junit_xml
 
-        _save(junit_xml(found), outputs.junit)
+        write_output(outputs.junit, junit_xml(found), "the JUnit report")
     if outputs.html is not None and found[0].forecast is not None:
         from etl.report.html import render_validation_page
 
-        _save(render_validation_page(found[0]), outputs.html)
+        write_output(outputs.html, render_validation_page(found[0]), "the page")
     if outputs.as_json:
         echo_json(
             found[0].to_json()
@@ -153,7 +156,7 @@ def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Output
         return
     for position, (path, validation) in enumerate(zip(jobs, found, strict=True)):
         if position:
-            click.echo()
+            say([""])
         _print(validation, path)
     if outputs.annotate == "github":
         from etl.report.findings_ci import github_annotations
@@ -161,23 +164,15 @@ def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Output
         for validation in found:
             say(github_annotations(validation))
     if outputs.html is not None and found[0].forecast is not None:
-        click.echo(f"The report: {outputs.html}")
+        say([f"The report: {outputs.html}"])
 
 
 def _print(validation: "Validation", path: Path) -> None:
-    from etl.report.terminal import open_console, print_validation
+    from etl.report.console import open_console
+    from etl.report.terminal import print_validation
 
     if validation.forecast is None:
-        say([validation.outcome.message, validation.outcome.fix], error=True)
+        say([*validation.outcome.message.split("\n"), validation.outcome.fix], error=True)
         return
     with open_console(sys.stdout) as console:
         print_validation(validation, console, job_path=str(path))
-
-
-def _save(text: str, path: Path) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise StateError(
-            f"Expected to write the report, found: {error.strerror} - {path}", "Name another place"
-        ) from None

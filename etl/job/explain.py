@@ -38,7 +38,7 @@ def explain_errors(error: ValidationError, tables: dict[str, Any], text: str, pa
         lines += _explain_one(detail, tables, text, path)
     if len(found) > MOST_PROBLEMS:
         lines += [f"and {len(found) - MOST_PROBLEMS} more problems", "Mend these first, then try again"]
-    return JobError("\n".join(lines[:-1]), lines[-1])
+    return JobError(tuple(lines[:-1]), lines[-1])
 
 
 def _explain_one(detail: ErrorDetails, tables: dict[str, Any], text: str, path: Path) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from etl.plain import plain_line
+
 __all__ = ["By", "Cause", "cause_lines", "cause_table", "group_causes"]
 
 By = Literal["code", "column", "file"]
@@ -82,5 +84,5 @@ def _describe(row: dict[str, Any], by: By) -> str:
     status = f" [{row['status']}]" if row["status"] else ""
     text = f"{where}: {what}{status}"
     # A reason may quote what stood in a cell: one line, and nothing that a terminal would obey.
-    text = "".join(char if char.isprintable() else " " for char in text)
+    text = plain_line(text)
     return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as Xml
 
+from etl.plain import plain_line, plain_text
 from etl.report.findings import Finding, Validation
 
 __all__ = ["github_annotations", "junit_xml"]
@@ -33,7 +34,7 @@ def junit_xml(validations: Sequence[Validation]) -> str:
         suite = Xml.SubElement(
             suites,
             "testsuite",
-            name=outcome.job,
+            name=_clean(outcome.job),
             tests=str(max(1, len(validation.findings))),
             failures=str(failures),
             errors=str(int(is_broken)),
@@ -41,13 +42,15 @@ def junit_xml(validations: Sequence[Validation]) -> str:
         )
         if is_broken:
             case = Xml.SubElement(
-                suite, "testcase", classname=outcome.job, name="reads the job and its files"
+                suite, "testcase", classname=_clean(outcome.job), name="reads the job and its files"
             )
             Xml.SubElement(case, "error", message=_clean(outcome.message)).text = _clean(outcome.fix)
         elif not validation.findings:
-            Xml.SubElement(suite, "testcase", classname=outcome.job, name="every row is as it should be")
+            Xml.SubElement(
+                suite, "testcase", classname=_clean(outcome.job), name="every row is as it should be"
+            )
         for finding in validation.findings:
-            case = Xml.SubElement(suite, "testcase", classname=outcome.job, name=_name(finding))
+            case = Xml.SubElement(suite, "testcase", classname=_clean(outcome.job), name=_name(finding))
             if finding.level == "error":
                 Xml.SubElement(
                     case, "failure", message=_clean(finding.what), type=finding.code
@@ -64,7 +67,10 @@ def _name(finding: Finding) -> str:
 def _tell(finding: Finding) -> str:
     rows = f"{finding.rows:,} row{'' if finding.rows == 1 else 's'}"
     lines = [f"{rows} ({100 * finding.share:.2g}%): {finding.what}"]
-    lines += [f"{example.file} row {example.row}: {example.text}" for example in finding.examples]
+    lines += [
+        f"{plain_line(example.file)} row {example.row}: {plain_line(example.text)}"
+        for example in finding.examples
+    ]
     return "\n".join([*lines, f"-> {finding.fix}"])
 
 
@@ -77,15 +83,10 @@ def _annotate(level: str, file: str, line: int | None, title: str, message: str)
 
 def _escape(text: str, *, in_key: bool = False) -> str:
     """Escape as the workflow commands want it, so that no cell's text can start a command of its own."""
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    escaped = plain_text(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return escaped.replace(":", "%3A").replace(",", "%2C") if in_key else escaped
 
 
 def _clean(text: str) -> str:
-    """Leave out what XML can't hold."""
-    return "".join(
-        char
-        if char in "\t\n\r" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff"
-        else "\ufffd"
-        for char in text
-    )
+    """Return `text` plain, without the two characters that XML can't hold even so."""
+    return plain_text(text).replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Final, Protocol
 
 from etl.outcome import Outcome
+from etl.plain import plain_html
 from etl.report.findings import Finding, Forecast, Validation, render_time
 from etl.report.html_charts import draw_bars, draw_books, draw_mapping, draw_stacks, draw_timeline, draw_week
 from etl.report.html_page import figure, legend, page, section, table
@@ -78,7 +78,9 @@ def render_run_page(
     if outcome.message:
         sections.append(
             section(
-                "stopped", "Why it stopped", f"<p>{escape(outcome.message)}</p><p>{escape(outcome.fix)}</p>"
+                "stopped",
+                "Why it stopped",
+                f"<p>{plain_html(outcome.message)}</p><p>{plain_html(outcome.fix)}</p>",
             )
         )
     if outcome.rejects:
@@ -127,17 +129,19 @@ def _findings(findings: Sequence[Finding]) -> str:
 
 def _finding(finding: Finding) -> str:
     examples = "".join(
-        f"<li><code>{escape(example.file)}</code> row {example.row}: {escape(example.text[:300])}</li>"
+        f"<li><code>{plain_html(example.file)}</code> row {example.row}: {plain_html(example.text[:300])}</li>"
         for example in finding.examples
     )
     place = (
-        f"<code>{escape(finding.job_file or '')} line {finding.job_line}</code>: " if finding.job_line else ""
+        f"<code>{plain_html(finding.job_file or '')} line {finding.job_line}</code>: "
+        if finding.job_line
+        else ""
     )
     level = {"error": "rejects", "warning": "look at this", "note": "for your information"}[finding.level]
     return (
-        f'<div class="finding {finding.level}"><div class="head">{count_rows(finding.rows)}: {escape(finding.what)}</div>'
-        f'<div class="dim">{level} · <code>{escape(finding.code)}</code> · {100 * finding.share:.2g}% of the rows</div>'
-        f"<ul>{examples}</ul><div>→ {place}{escape(finding.fix)}</div></div>"
+        f'<div class="finding {finding.level}"><div class="head">{count_rows(finding.rows)}: {plain_html(finding.what)}</div>'
+        f'<div class="dim">{level} · <code>{plain_html(finding.code)}</code> · {100 * finding.share:.2g}% of the rows</div>'
+        f"<ul>{examples}</ul><div>→ {place}{plain_html(finding.fix)}</div></div>"
     )
 
 
@@ -220,7 +224,7 @@ def _mapping(validation: Validation) -> str:
     used = {name for _, names in origins for name in names}
     dropped = [column for column in validation.columns if column not in used]
     says = "; ".join(f"{field} from {', '.join(names) or 'a constant'}" for field, names in origins)
-    tail = f"<p>Not used: {escape(', '.join(dropped))}</p>" if dropped else ""
+    tail = f"<p>Not used: {plain_html(', '.join(dropped))}</p>" if dropped else ""
     numbers = table(
         ("field", "column"), ((field, ", ".join(names) or "(constant)") for field, names in origins)
     )

@@ -16,6 +16,8 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from etl.plain import plain_line
+
 __all__ = ["SERIES", "draw_bars", "draw_books", "draw_mapping", "draw_stacks", "draw_timeline", "draw_week"]
 
 SERIES: Final = tuple(f"#1000a{number}" for number in range(8))
@@ -105,7 +107,7 @@ def draw_bars(bars: Sequence[tuple[str, int]], *, colour: int) -> str:
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.barh(range(len(bars)), [count for _, count in bars], color=SERIES[colour], height=0.7)
-        axes.set_yticks(range(len(bars)), [name for name, _ in bars])
+        axes.set_yticks(range(len(bars)), [plain_line(name) for name, _ in bars])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         for place, (_, count) in enumerate(bars):
@@ -197,4 +199,5 @@ def _count_axis(axis: Any) -> None:
 
 
 def _cut(text: str) -> str:
+    text = plain_line(text)
     return text if len(text) <= 34 else f"{text[:33]}…"

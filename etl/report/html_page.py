@@ -1,8 +1,9 @@
 """The report's page: one file, no network, light and dark, readable without the pictures. Text in, text out."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Final
+
+from etl.plain import plain_html
 
 __all__ = ["figure", "legend", "page", "section", "table"]
 
@@ -31,8 +32,8 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f'<h1>{escape(title)}</h1>\n<p class="sub">{escape(subtitle)}</p>\n'
+        f"<title>{plain_html(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f'<h1>{plain_html(title)}</h1>\n<p class="sub">{plain_html(subtitle)}</p>\n'
         + "\n".join(sections)
         + "\n</main>\n</body>\n</html>\n"
     )
@@ -40,19 +41,19 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
 
 def section(identity: str, title: str, content: str) -> str:
     """Return a titled section with an id of its own."""
-    return f'<section id="{identity}" aria-labelledby="{identity}-h">\n<h2 id="{identity}-h">{escape(title)}</h2>\n{content}\n</section>'
+    return f'<section id="{identity}" aria-labelledby="{identity}-h">\n<h2 id="{identity}-h">{plain_html(title)}</h2>\n{content}\n</section>'
 
 
 def figure(svg: str, says: str, numbers: str = "") -> str:
     """Return a picture with what it says in words, and the numbers behind it."""
     more = f"<details><summary>The numbers</summary>{numbers}</details>" if numbers else ""
-    return f'<figure><div role="img" aria-label="{escape(says, quote=True)}">{svg}</div>{more}</figure>'
+    return f'<figure><div role="img" aria-label="{plain_html(says)}">{svg}</div>{more}</figure>'
 
 
 def legend(entries: Iterable[tuple[str, int]]) -> str:
     """Return what the colours mean: names with the numbers of their colours."""
     items = "".join(
-        f'<li><i style="background:var(--c{colour})"></i>{escape(name)}</li>' for name, colour in entries
+        f'<li><i style="background:var(--c{colour})"></i>{plain_html(name)}</li>' for name, colour in entries
     )
     return f'<ul class="legend">{items}</ul>'
 
@@ -68,10 +69,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
                 numeric.add(place)
                 cells.append(f'<td class="n">{cell:,}</td>')
             else:
-                cells.append(f"<td>{escape(cell)}</td>")
+                cells.append(f"<td>{plain_html(cell)}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")
     names = "".join(
-        f'<th scope="col"{" class=n" if place in numeric else ""}>{escape(name)}</th>'
+        f'<th scope="col"{" class=n" if place in numeric else ""}>{plain_html(name)}</th>'
         for place, name in enumerate(head)
     )
     return f'<div class="scroll"><table><thead><tr>{names}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'

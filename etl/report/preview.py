@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etl.plain import plain_line
+
 __all__ = ["Preview", "PreviewedRow", "print_preview"]
 
 _COLOURS: Final = (
@@ -90,7 +92,7 @@ def print_preview(preview: Preview, console: Console) -> None:
     if not preview.rows:
         console.print(f"No rejects in {preview.looked_at:,} rows.")
     if preview.dropped:
-        names = ", ".join(preview.dropped)
+        names = plain_line(", ".join(preview.dropped))
         console.print(
             Text.assemble(
                 ("dropped: ", "bold"),
@@ -113,7 +115,7 @@ def _print_row(row: PreviewedRow, preview: Preview, colours: dict[str, str], con
         "rejected": (f"✗ {row.code}", "bold red"),
         "skipped": ("– skipped", "yellow"),
     }[row.fate]
-    console.print(Text.assemble((f"{row.file} row {row.row} ", "bold"), fate))
+    console.print(Text.assemble((f"{plain_line(row.file)} row {row.row} ", "bold"), fate))
     table = Table(
         box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=row.fate == "event"
     )
@@ -134,7 +136,7 @@ def _cells(row: PreviewedRow, preview: Preview, colours: dict[str, str]) -> Iter
     for column, value in row.cells.items():
         style = colours.get(column, "dim")
         name_style = "dim strike" if column in preview.dropped else style
-        yield Text(column or "the record", style=name_style), _value(value, style)
+        yield Text(plain_line(column) or "the record", style=name_style), _value(value, style)
 
 
 def _fields(event: dict[str, Any], preview: Preview, colours: dict[str, str]) -> Iterator[tuple[Text, Text]]:
@@ -149,14 +151,16 @@ def _fields(event: dict[str, Any], preview: Preview, colours: dict[str, str]) ->
 def _field(path: str, value: Any, preview: Preview, colours: dict[str, str]) -> tuple[Text, Text]:
     origins = preview.origins.get(path, ())
     if path == "id" and not origins:
-        return Text(path), Text.assemble((str(value), "bold"), ("  made of the content", "dim"))
+        return Text(plain_line(path)), Text.assemble(
+            (plain_line(value), "bold"), ("  made of the content", "dim")
+        )
     style = colours.get(origins[0], "") if origins else "dim"
     shown = _value(value, style)
     if not origins:
         shown.append(f"  {_CONSTANT}", style="dim")
     elif len(origins) > 1 or path.rpartition(".")[2] != origins[0]:
-        shown.append(f"  ← {', '.join(origins)}", style="dim")
-    return Text(path), shown
+        shown.append(f"  ← {plain_line(', '.join(origins))}", style="dim")
+    return Text(plain_line(path)), shown
 
 
 def _explanation(row: PreviewedRow) -> tuple[Text, Text]:
@@ -172,5 +176,5 @@ def _value(value: Any, style: str) -> Text:
 
 
 def _cut(text: str) -> str:
-    flat = text.replace("\r", "␍").replace("\n", "␊").replace("\t", "␉")
+    flat = plain_line(text)
     return flat if len(flat) <= MOST_CHARS else f"{flat[: MOST_CHARS - 1]}…"

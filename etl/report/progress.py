@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, TextIO
 
+from etl.plain import plain_line
 from etl.report.summary import format_duration
 
 __all__ = [
@@ -97,22 +98,23 @@ class PlainProgress(SilentProgress):
     def _say(self, text: str) -> None:
         if self._clock() >= self._next_at:
             self._next_at = self._clock() + PLAIN_SECONDS
-            print(f"{self._job}: {text}", file=self._out, flush=True)
+            print(plain_line(f"{self._job}: {text}"), file=self._out, flush=True)
 
 
 class TerminalProgress(SilentProgress):
     """A bar with percent, rate and time left."""
 
     def __init__(self, job: str, out: TextIO) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        from etl.report.console import PlainConsole
 
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn(f"{job}", style="bold", markup=False),
+            TextColumn(plain_line(job), style="bold", markup=False),
             BarColumn(bar_width=28),
             TextColumn("{task.description}", markup=False),
-            console=Console(file=out),
+            console=PlainConsole(file=getattr(out, "escapes", out)),
             transient=True,
         )
         self._task = self._bar.add_task("", total=None)
@@ -149,8 +151,9 @@ def describe_sending(view: SendingView) -> str:
     )
 
 
-def choose_progress(job: str, *, quiet: bool, out: TextIO = sys.stderr) -> Progress:
-    """Return the progress that suits where the output goes."""
+def choose_progress(job: str, *, quiet: bool, out: TextIO | None = None) -> Progress:
+    """Return the progress that suits where the output goes: to standard error, unless `out` is another."""
     if quiet:
         return SilentProgress()
+    out = out or sys.stderr
     return TerminalProgress(job, out) if out.isatty() else PlainProgress(job, out)

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 import polars as pl
 
+from etl.plain import JSON_ESCAPES
 from etl.report.spreadsheet import BYTE_ORDER_MARK, cell_text, defuse_expr, name_original, name_own
 
 __all__ = ["REPORT_SCHEMA", "original_columns", "write_csv", "write_jsonl", "write_parquet"]
@@ -45,6 +46,7 @@ def write_jsonl(frames: Iterable[pl.DataFrame], out: BinaryIO) -> int:
         keys = [name for name in frame.columns if name != "source"]
         own = pl.struct(keys).struct.json_encode().str.strip_suffix("}")
         line = pl.concat_str(own, pl.lit(',"source":'), pl.col("source").fill_null("null"), pl.lit("}\n"))
+        line = line.str.replace_many(JSON_ESCAPES)
         out.write("".join(frame.select(line).to_series()).encode())
         written += frame.height
     return written

@@ -33,7 +33,7 @@ def advice_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterato
     for note in outcome.notes:
         yield f"{outcome.job}: {note}"
     if outcome.message:
-        yield f"{outcome.job}: {outcome.message}"
+        yield from f"{outcome.job}: {outcome.message}".split("\n")
         yield outcome.fix
     if outcome.books.rejected and outcome.reports:
         codes = ", ".join(f"{count:,} {code}" for code, count in outcome.rejects.items())

@@ -9,6 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from etl.plain import plain_line
+
 __all__ = ["Decision", "Start", "Trial", "print_start"]
 
 _STYLES: Final = {"sure": "green", "likely": "cyan", "check": "bold yellow"}
@@ -74,11 +76,11 @@ def print_start(start: Start, console: Console) -> None:
     """Print the decisions, the trial, what to check and what to do next."""
     origin = f", recognised as {start.preset}" if start.preset else ""
     console.print(
-        Text.assemble(("wrote ", ""), (str(start.path), "bold"), (f": {start.format}{origin}", "")),
+        Text.assemble(("wrote ", ""), (plain_line(start.path), "bold"), (f": {start.format}{origin}", "")),
         soft_wrap=True,
     )
     for remark in start.remarks:
-        console.print(Text(f"  {remark}", style="dim"), soft_wrap=True)
+        console.print(Text(f"  {plain_line(remark)}", style="dim"), soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("field", no_wrap=True)
@@ -87,17 +89,20 @@ def print_start(start: Start, console: Console) -> None:
     table.add_column("why", overflow="fold", style="dim")
     for decision in start.decisions:
         mark = Text(decision.sureness, style=_STYLES[decision.sureness])
-        table.add_row(Text(decision.key), Text(decision.value), mark, Text(decision.why))
+        texts = [Text(plain_line(text)) for text in (decision.key, decision.value, decision.why)]
+        table.add_row(*texts[:2], mark, texts[2])
     console.print(Padding(table, (0, 0, 0, 2)))
     console.print()
     _print_trial(start.trial, console)
     doubts = [decision for decision in start.decisions if decision.sureness == "check"]
     for decision in doubts:
         console.print(
-            Text.assemble(("check ", "bold yellow"), (decision.key, "bold"), f": {decision.why}"),
+            Text.assemble(
+                ("check ", "bold yellow"), (plain_line(decision.key), "bold"), plain_line(f": {decision.why}")
+            ),
             soft_wrap=True,
         )
-    console.print(Text(f"Next: backfill preview {start.path}", style="bold"), soft_wrap=True)
+    console.print(Text(f"Next: backfill preview {plain_line(start.path)}", style="bold"), soft_wrap=True)
 
 
 def _print_trial(trial: Trial, console: Console) -> None:

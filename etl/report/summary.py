@@ -35,7 +35,7 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
         )
     yield from outcome.notes
     if outcome.message:
-        yield outcome.message
+        yield from outcome.message.split("\n")
         yield outcome.fix
     if books.rejected and outcome.reports:
         yield f"Rejects, with every original column: {' and '.join(str(path) for path in outcome.reports)}"
@@ -45,7 +45,7 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
 def _without_loads(outcome: Outcome) -> Iterator[str]:
     """Yield what there is to say where nothing was staged or continued."""
     if outcome.message:
-        yield outcome.message
+        yield from outcome.message.split("\n")
         yield outcome.fix
     elif outcome.state == "interrupted":
         yield f"{outcome.job}: interrupted before anything was sent: run the same command again"

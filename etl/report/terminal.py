@@ -1,13 +1,9 @@
-"""Tells what a dry run found, for a terminal or a log: tables by rich, no colour codes in pipes, `NO_COLOR` honoured.
+"""Tells what a dry run found, for a terminal or a log: tables by rich.
 
 Values in, text out.
 """
 
-import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final, TextIO
+from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,31 +11,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from etl.plain import plain_line
 from etl.report.findings import Finding, Forecast, KindCount, Validation, render_time
 from etl.report.summary import format_duration
 
-__all__ = ["count_rows", "format_bytes", "open_console", "print_validation"]
+__all__ = ["count_rows", "format_bytes", "print_validation"]
 
-PIPE_COLUMNS: Final = 120
 MOST_KINDS: Final = 12
 MOST_DAYS: Final = 10
 _MARKS: Final = {"error": ("✗", "red"), "warning": ("!", "yellow"), "note": ("·", "cyan")}
-
-
-@contextmanager
-def open_console(out: TextIO) -> Iterator[Console]:
-    """Yield a console for `out`: as wide as the terminal, or as `COLUMNS` says, or 120 columns in a pipe.
-
-    In a pipe there are no colour codes, and no spaces at the ends of lines.
-    """
-    if out.isatty():
-        yield Console(file=out, highlight=False)
-        return
-    text = io.StringIO()
-    width = int(os.environ["COLUMNS"]) if os.environ.get("COLUMNS", "").isdigit() else PIPE_COLUMNS
-    yield Console(file=text, width=width, highlight=False, force_terminal=False, color_system=None)
-    for line in text.getvalue().splitlines():
-        print(line.rstrip(), file=out)
 
 
 def print_validation(validation: Validation, console: Console, *, job_path: str) -> None:
@@ -104,17 +84,22 @@ def _print_finding(finding: Finding, console: Console) -> None:
         (f"{mark} ", f"bold {colour}"),
         (count_rows(finding.rows) if finding.rows else "", "bold"),
         (f" ({_percent(finding.share)}): " if finding.rows else "", "dim"),
-        finding.what,
+        plain_line(finding.what),
         (f"  {finding.code}", "dim"),
     )
     console.print(head, soft_wrap=True)
     for example in finding.examples:
-        at = f"{example.file} row {example.row}" + (f" (line {example.line})" if example.line else "")
+        at = f"{plain_line(example.file)} row {example.row}" + (
+            f" (line {example.line})" if example.line else ""
+        )
         console.print(
             Text.assemble("    ", (at, "cyan"), "  ", (_cut(example.text, 160), "dim")), soft_wrap=True
         )
     place = f"{finding.job_file} line {finding.job_line}: " if finding.job_line else ""
-    console.print(Text.assemble(("    → ", colour), (place, "bold"), finding.fix), soft_wrap=True)
+    console.print(
+        Text.assemble(("    → ", colour), (plain_line(place), "bold"), plain_line(finding.fix)),
+        soft_wrap=True,
+    )
 
 
 def _print_forecast(forecast: Forecast, console: Console) -> None:
@@ -135,7 +120,9 @@ def _print_forecast(forecast: Forecast, console: Console) -> None:
     for position, body in enumerate(bodies.largest[:3]):
         word = "  largest" if position == 0 else ""
         most = f"{format_bytes(body.fattest_bytes)} of it {body.fattest}"
-        facts.add_row(word, Text(f"{format_bytes(body.body_bytes)}: {body.file} row {body.row}, {most}"))
+        facts.add_row(
+            word, Text(plain_line(f"{format_bytes(body.body_bytes)}: {body.file} row {body.row}, {most}"))
+        )
     console.print(facts)
     console.print(Padding(_kinds_table(forecast.kinds), (0, 0, 0, 2)))
     if days := _days_table(forecast):
@@ -146,7 +133,7 @@ def _kinds_table(kinds: tuple[KindCount, ...]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("entity"), table.add_column("type"), table.add_column("events", justify="right")  # type: ignore[func-returns-value]
     for kind in kinds[:MOST_KINDS]:
-        table.add_row(Text(kind.entity_type), Text(_cut(kind.type, 60)), f"{kind.events:,}")
+        table.add_row(Text(plain_line(kind.entity_type)), Text(_cut(kind.type, 60)), f"{kind.events:,}")
     if len(kinds) > MOST_KINDS:
         rest = sum(kind.events for kind in kinds[MOST_KINDS:])
         table.add_row("", f"and {len(kinds) - MOST_KINDS:,} more types", f"{rest:,}")
@@ -174,15 +161,18 @@ def _print_conclusion(validation: Validation, console: Console, job_path: str) -
     console.print()
     if outcome.message:
         console.print(Text(outcome.message, style="red"), soft_wrap=True)
-        console.print(Text(outcome.fix), soft_wrap=True)
+        console.print(Text(plain_line(outcome.fix)), soft_wrap=True)
     elif outcome.books.rejected:
         console.print(
-            Text(f"Rejected rows stay behind, with a report; the others can go: backfill run {job_path}"),
+            Text(
+                f"Rejected rows stay behind, with a report; the others can go: backfill run {plain_line(job_path)}"
+            ),
             soft_wrap=True,
         )
     else:
         console.print(
-            Text(f"Ready: backfill run {job_path}   (rehearse first: add --sandbox)"), soft_wrap=True
+            Text(f"Ready: backfill run {plain_line(job_path)}   (rehearse first: add --sandbox)"),
+            soft_wrap=True,
         )
 
 
@@ -191,5 +181,5 @@ def _percent(share: float) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    flat = " ".join(text.split())
+    flat = plain_line(" ".join(text.split()))
     return flat if len(flat) <= most else flat[: most - 1] + "…"

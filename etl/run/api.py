@@ -196,7 +196,7 @@ def _error_of(outcome: Outcome) -> BackfillError:
     """Return the error that `outcome` stands for: an interrupt, too, only means that the same call goes on."""
     kind = _BY_CODE.get(outcome.exit_code, Incomplete)
     problem = outcome.message or f"Expected the run to end, found it {outcome.state} - {outcome.job}"
-    return kind(problem, outcome.fix or "Run it again: it goes on where it stopped")
+    return kind(tuple(problem.split("\n")), outcome.fix or "Run it again: it goes on where it stopped")
 
 
 class _Reporting(SilentProgress):

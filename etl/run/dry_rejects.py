@@ -6,7 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from etl.errors import JobError, StateError
+from etl.errors import JobError
+from etl.output import open_output
 from etl.report.rejects import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
 from etl.rows import REJECT_SCHEMA
 from etl.run.rows import TransformedBatch
@@ -50,21 +51,13 @@ class RejectKeeper:
 
     def write(self, path: Path, fixes: dict[tuple[str, str, str], str]) -> None:
         """Write the report; `fixes` says what to mend by code, field and column. Raises `StateError`."""
-        aside = path.with_name(f".{path.name}.new")
-        try:
-            with aside.open("wb") as out:
-                if path.suffix.lower() == ".csv":
-                    write_csv(self._frames(fixes), original_columns(self._frames(fixes)), out)
-                elif path.suffix.lower() == ".parquet":
-                    write_parquet(self._frames(fixes), out)
-                else:
-                    write_jsonl(self._frames(fixes), out)
-            aside.replace(path)
-        except OSError as error:
-            raise StateError(
-                f"Expected to write the rejects, found: {error.strerror} - {path}",
-                "Name another place with --rejects-out",
-            ) from None
+        with open_output(path, "the rejects") as out:
+            if path.suffix.lower() == ".csv":
+                write_csv(self._frames(fixes), original_columns(self._frames(fixes)), out)
+            elif path.suffix.lower() == ".parquet":
+                write_parquet(self._frames(fixes), out)
+            else:
+                write_jsonl(self._frames(fixes), out)
 
     def _frames(self, fixes: dict[tuple[str, str, str], str]) -> Iterator[pl.DataFrame]:
         for part in range(self._parts):

@@ -6,10 +6,9 @@ While events are sent, the loop has handlers of its own (`etl.run.sending`).
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
@@ -32,8 +31,8 @@ class Interrupted(BaseException):
 
 def exit_at_once(number: int) -> None:
     """End the process. What is settled is durable and the rest is pending, so nothing is lost by not saying goodbye."""
-    os.write(2, b"stopped at once: run the same command again to go on\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # closed or full
+        os.write(2, b"stopped at once: run the same command again to go on\n")
     os._exit(128 + number)
 
 

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from etl.plain import plain_line
+
 __all__ = ["Metric", "Sample", "render_metrics"]
 
 
@@ -44,7 +46,8 @@ def _labels(labels: Mapping[str, str]) -> str:
     if not labels:
         return ""
     pairs = (
-        f'{name}="{_escape(value).replace(chr(34), chr(92) + chr(34))}"' for name, value in labels.items()
+        f'{name}="{_escape(plain_line(value)).replace(chr(34), chr(92) + chr(34))}"'
+        for name, value in labels.items()
     )
     return "{" + ",".join(pairs) + "}"
 

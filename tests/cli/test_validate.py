@@ -98,7 +98,7 @@ def test_reports_are_written_where_asked(tmp_path):
         (
             ["--html", "/gone/x.html"],
             7,
-            "Expected to write the report, found: No such file or directory - /gone/x.html",
+            "Expected to write the page, found: No such file or directory - /gone/x.html",
         ),
     ],
 )

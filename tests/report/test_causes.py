@@ -41,8 +41,8 @@ def test_causes_are_grouped_most_frequent_first_with_examples_and_the_fix() -> N
         "  … and 7 more",
         "  fix: fill it",
         "server_rejected  2",
-        "  b.csv row 1 (line 7): bad [31m [422]",
-        "  b.csv row 1 (line 7): bad [31m [422]",
+        "  b.csv row 1 (line 7): bad␛[31m [422]",
+        "  b.csv row 1 (line 7): bad␛[31m [422]",
         "  fix: mend",
     ]
 

@@ -7,7 +7,8 @@ import pty
 import pytest
 from rich.console import Console
 
-from etl.report.terminal import format_bytes, open_console
+from etl.report.console import open_console
+from etl.report.terminal import format_bytes
 
 
 @pytest.mark.parametrize(

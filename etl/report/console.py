@@ -1,0 +1,53 @@
+"""Rich's console for text of others: colours are ours alone, and a pipe gets none. `NO_COLOR` is honoured."""
+
+import io
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from etl.plain import plain_text
+
+__all__ = ["PlainConsole", "open_console"]
+
+PIPE_COLUMNS: Final = 120
+# Narrower than this, a table shows nothing at all.
+LEAST_COLUMNS: Final = 20
+
+
+class PlainConsole(Console):
+    """A console whose text no terminal obeys, whatever it came from: only styles and the console's own moves do something."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render as rich does, and make each text plain."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain_text(segment.text), segment.style)
+
+
+@contextmanager
+def open_console(out: TextIO) -> Iterator[Console]:
+    """Yield a console for `out`: as wide as the terminal, or as `COLUMNS` says, or 120 columns in a pipe.
+
+    In a pipe there are no colour codes, and no spaces at the ends of lines.
+    """
+    if out.isatty():
+        # The stream of a command lets nothing through that a terminal obeys, but by this way.
+        console = PlainConsole(file=getattr(out, "escapes", out), highlight=False)
+        console.width = max(console.width, LEAST_COLUMNS)
+        yield console
+        return
+    text = io.StringIO()
+    yield PlainConsole(
+        file=text, width=_pipe_columns(), highlight=False, force_terminal=False, color_system=None
+    )
+    for line in text.getvalue().removesuffix("\n").split("\n"):
+        print(line.rstrip(" "), file=out)
+
+
+def _pipe_columns() -> int:
+    said = os.environ.get("COLUMNS", "")
+    # A number beyond reason would be padded to.
+    return min(max(int(said), LEAST_COLUMNS), 1000) if said.isascii() and said.isdigit() else PIPE_COLUMNS
