@@ -8,7 +8,7 @@ from etl.books import Books
 from etl.errors import BackfillError
 from etl.notebook import render_table
 
-__all__ = ["Outcome", "RunState", "SendSample"]
+__all__ = ["CorrectionCounts", "Outcome", "RunState", "SendSample"]
 
 RunState = Literal["complete", "incomplete", "interrupted", "aborted", "failed"]
 
@@ -30,6 +30,40 @@ class SendSample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectionCounts:
+    """The rows that came again with another content than was delivered under their id.
+
+    `sent` go out again under it, `rejected` became rejects; the others are duplicates that are told. `unknown`: duplicates
+    that can't be compared. `first` is the place of the first that doesn't go.
+    """
+
+    found: int = 0
+    sent: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    first: str | None = None
+
+    def plus(self, other: "CorrectionCounts") -> "CorrectionCounts":
+        """Return both added up; the first is that of `self`, where it has one."""
+        return CorrectionCounts(
+            self.found + other.found,
+            self.sent + other.sent,
+            self.rejected + other.rejected,
+            self.unknown + other.unknown,
+            self.first or other.first,
+        )
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts, as `--json` writes them."""
+        return {
+            "found": self.found,
+            "sent": self.sent,
+            "rejected": self.rejected,
+            "unknown": self.unknown,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one run of one job did, and where that leaves it.
 
@@ -43,6 +77,7 @@ class Outcome:
     exit_code: int
     books: Books = Books()
     rejects: dict[str, int] = field(default_factory=dict)
+    corrections: CorrectionCounts = CorrectionCounts()
     sent_now: int = 0
     attempts: int = 0
     retries: int = 0
@@ -93,6 +128,7 @@ class Outcome:
                 "pending": books.pending,
             },
             "rejects": self.rejects,
+            "corrections": self.corrections.to_json(),
             "sent_now": self.sent_now,
             "attempts": self.attempts,
             "retries": self.retries,

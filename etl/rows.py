@@ -77,7 +77,7 @@ class Transformed:
     """What became of a frame of rows.
 
     `events`: `row`, `id`, `body`, `size` (of the body, in bytes), `created_at` (µs UTC), `type`, `entity_type`, `source` (the original columns as JSON)
-    and, where ids by key are numbered, `name`. `rejects`: as `REJECT_SCHEMA`. `skipped`: how many rows the filter left out.
+    and, where ids by key are numbered, `name`, and where ids are by key or verbatim, `content`: a digest of the body without its id. `rejects`: as `REJECT_SCHEMA`. `skipped`: how many rows the filter left out.
     """
 
     events: pl.DataFrame

@@ -8,6 +8,7 @@ from etl.event import ID_SCHEME_VERSION
 __all__ = [
     "MAX_PART_BYTES",
     "MAX_PART_EVENTS",
+    "Corrections",
     "KeptFile",
     "LoadKind",
     "SourceFile",
@@ -30,6 +31,21 @@ class SourceFile:
     mtime_ns: int
     sha256: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """The rows of a load that came again with another content: how many were found, go out, or became rejects.
+
+    `unknown` are rows whose first delivery kept no digest to compare with. `first` is the position of the file and the
+    number of the first row that doesn't go.
+    """
+
+    found: int = 0
+    sent: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    first: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

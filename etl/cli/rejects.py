@@ -49,6 +49,11 @@ SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "p
 )
 @click.option("--load", type=click.IntRange(min=1), metavar="N", help="Only those of load N.")
 @click.option("--all", "with_retried", is_flag=True, help="Also those that were retried since.")
+@click.option(
+    "--corrections",
+    is_flag=True,
+    help="Instead: rows that came again with another content than was delivered under their id.",
+)
 @place_options
 def rejects(
     job: Path,
@@ -58,6 +63,7 @@ def rejects(
     code: str | None,
     load: int | None,
     with_retried: bool,
+    corrections: bool,
     sandbox: bool,
     endpoint: str | None,
     state_dir: Path | None,
@@ -98,7 +104,9 @@ def rejects(
                 f"Expected a load of this job, found {load} - --load",
                 f"See how many there are: backfill status {job}",
             )
-        found = Rejects(parsed, place, ledger, code=code, load=load, with_retried=with_retried)
+        found = Rejects(
+            parsed, place, ledger, code=code, load=load, with_retried=with_retried, corrections=corrections
+        )
         if form == "table":
             _print_table(found, cast("By", by), output)
         else:
@@ -110,7 +118,9 @@ def _print_table(found: "Rejects", by: "By", output: Path | None) -> None:
 
     causes = group_causes(found.frames(), by)
     total = sum(cause.count for cause in causes)
-    headline = f"{found.job.name}: {total:,} reject{'s' if total != 1 else ''}{', by ' + by if total else ''}"
+    headline = (
+        f"{found.job.name}: {total:,} {found.word}{'s' if total != 1 else ''}{', by ' + by if total else ''}"
+    )
     if output is None and sys.stdout.isatty():
         from etl.report.console import open_console
 
@@ -130,9 +140,9 @@ def _print_table(found: "Rejects", by: "By", output: Path | None) -> None:
 
 def _write(found: "Rejects", form: str, output: Path | None) -> None:
     if output is not None:
-        with open_output(output, "the rejects") as out:
+        with open_output(output, f"the {found.word}s") as out:
             written = found.write(form, out)
-        say([f"{found.job.name}: {written:,} rejects written to {output}"], error=True)
+        say([f"{found.job.name}: {written:,} {found.word}s written to {output}"], error=True)
         return
     if not sys.stdout.isatty():
         found.write(form, output_bytes())

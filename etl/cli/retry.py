@@ -50,6 +50,11 @@ __all__ = ["retry"]
     metavar="CODE",
     help="Only rejects with this code.",
 )
+@click.option(
+    "--corrections",
+    is_flag=True,
+    help="Instead of rejects: send the rows that `backfill rejects --corrections` lists, under their ids.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take up at most N rejects.")
 @click.option(
     "--as-edited",
@@ -76,6 +81,7 @@ def retry(
     job: Path,
     file: Path | None,
     code: str | None,
+    corrections: bool,
     limit: int | None,
     as_edited: bool,
     dry_run: bool,
@@ -113,7 +119,7 @@ def retry(
     rate = choose_rate(rate_text, sandbox=sandbox)
     refuse_both(sandbox=sandbox, endpoint=endpoint)
     parsed = load_job(job)
-    request = RetryRequest(file, code, limit, as_edited=as_edited)
+    request = RetryRequest(file, code, limit, as_edited=as_edited, corrections=corrections)
     if dry_run:
         place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
         _rehearse(parsed, place, request, as_json=as_json)

@@ -136,6 +136,7 @@ class SourceSpec(_Table):
     format: Literal["csv", "tsv", "ndjson", "parquet"] | None = None
     mode: Literal["once", "incremental"] = "once"
     on_change: Literal["error", "restage", "ignore"] = "error"
+    on_correction: Literal["report", "send", "reject"] = "report"
     since: Annotated[AwareDatetime, BeforeValidator(parse_moment)] | None = None
     until: Annotated[AwareDatetime, BeforeValidator(parse_moment)] | None = None
     watermark: str | None = None

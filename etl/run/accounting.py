@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.outcome import Outcome, SendSample
+from etl.report.corrections import correction_lines
 from etl.run.conclusion import Conclusion
+from etl.run.corrections import count_corrections
 from etl.run.place import JobPlace
 from etl.run.rejected import count_rejects, open_reject_frames
 from etl.run.reports import refresh_reports
@@ -38,12 +40,14 @@ def sum_up(
     if not books.balances:
         raise AssertionError(f"the books of loads {list(loads)} don't balance: {books}")
     frames = open_reject_frames(job, place.folder, ledger, loads) if books.rejected else iter(())
+    corrections = count_corrections(ledger, loads)
     return Outcome(
         job=job.name,
         state=ending.state,
         exit_code=ending.exit_code,
         books=books,
         rejects=count_rejects(frames),
+        corrections=corrections,
         sent_now=sum(report.sent for report in reports),
         attempts=sum(report.attempts for report in reports),
         retries=sum(report.retries for report in reports),
@@ -53,7 +57,7 @@ def sum_up(
         send_seconds=sum(report.elapsed_seconds for report in reports),
         message=ending.message,
         fix=ending.fix,
-        notes=tuple(notes),
+        notes=(*notes, *correction_lines(corrections, books.duplicate)),
         reports=refresh_reports(job, place, ledger),
         loads=tuple(loads),
         timeline=tuple(_join_timelines(reports)),

@@ -23,6 +23,7 @@ from etl.report.findings import BodySizes, Finding, Forecast, KindCount, Validat
 from etl.report.progress import Progress
 from etl.run.dry_bodies import BodyLooks
 from etl.run.dry_causes import CauseTally
+from etl.run.dry_corrections import can_compare, find_corrections
 from etl.run.dry_delivered import find_changed_ids
 from etl.run.dry_events import EventTally, facts_of
 from etl.run.dry_fixes import describe_cause
@@ -90,9 +91,11 @@ class _Survey:
     books: Books = field(default_factory=Books)
 
     def __post_init__(self) -> None:
+        # What was delivered has real ids.
+        self.asks_ledger = can_compare(self.job, self.options.state_dir)
         fetched = JobPlace.of(self.job, self.options.state_dir, "").folder / "fetched"
         self.source, self.plan = open_rows(
-            self.job, self.started, with_source=False, is_dry=True, fetched=fetched
+            self.job, self.started, with_source=False, is_dry=not self.asks_ledger, fetched=fetched
         )
         names = tuple(file.name for file in self.source.files)
         identity = self.job.event.id
@@ -167,6 +170,12 @@ class _Survey:
         findings += find_warnings(self.job, self.tally, self.looks, self.ids, books, self.names, now)
         if changed := find_changed_ids(self.job, self.options.state_dir, self.started):
             findings.append(changed)
+        if self.asks_ledger and (
+            corrections := find_corrections(
+                self.job, self.options.state_dir, self.ids, self.names, books.read
+            )
+        ):
+            findings.append(corrections)
         return Validation(
             outcome=self._outcome(elapsed_seconds),
             files=self.names,

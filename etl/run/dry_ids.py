@@ -3,7 +3,8 @@
 Exact, in bounded memory: ids go to a scratch folder, as when a load is staged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,7 +43,7 @@ class IdAudit:
         self._folder = folder
         self._numbers_repeats = numbers_repeats
         self._compares = compares
-        self._finder = DuplicateFinder(folder / "hashes", lambda part: self._read(part)["id"])
+        self._finder = DuplicateFinder(folder / "hashes", lambda part: self._read(part).select("id"))
         self._parts = 0
         self.repeats: tuple[Repeat, ...] = ()
         self.differing = 0
@@ -54,7 +55,7 @@ class IdAudit:
         except OSError as error:
             raise explain_disk(error, self._path(self._parts)) from None
         self._parts += 1
-        self._finder.add(facts["id"])
+        self._finder.add(facts.select("id"))
 
     def close(self) -> None:
         """Close what is open."""
@@ -71,6 +72,24 @@ class IdAudit:
         return count, (
             self._read(part).filter(pl.Series(repeats)) for part, repeats in enumerate(flags) if repeats.any()
         )
+
+    def differing_from(self, delivered_ids: Sequence[Callable[[], pl.DataFrame]]) -> pl.DataFrame:
+        """Return `file` and `row` of the events whose content isn't that of what was delivered under their id."""
+        finder = DuplicateFinder(
+            self._folder / "delivered",
+            lambda part: self._read(part).select("id", "content"),
+            delivered_ids,
+        )
+        with closing(finder):
+            for part in range(self._parts):
+                finder.add(self._read(part).select("id", "content"))
+            finder.find()
+        found = [pl.DataFrame(schema={"file": pl.UInt32, "row": pl.UInt32})]
+        for (part,), some in finder.differing.filter("delivered").group_by("part", maintain_order=True):
+            facts = self._read(int(part)).with_row_index("index")
+            pairs = some.join(facts, on="index").select("id", "content").unique()
+            found.append(facts.join(pairs, on=["id", "content"], how="semi").select("file", "row"))
+        return pl.concat(found).sort("file", "row")
 
     def _read(self, part: int) -> pl.DataFrame:
         return pl.read_ipc(self._path(part))

@@ -23,7 +23,7 @@ __all__ = ["accept_mapping", "check_mapping", "mapping_fingerprint"]
 
 ACCEPTED: Final = "accepted_mapping"
 # Which rows are read, and when, changes none of them.
-WHICH_ROWS: Final = {"paths", "mode", "on_change", "since", "until", "watermark"}
+WHICH_ROWS: Final = {"paths", "mode", "on_change", "on_correction", "since", "until", "watermark"}
 
 
 def mapping_fingerprint(job: Job) -> str:

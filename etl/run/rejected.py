@@ -14,6 +14,7 @@ from etl.job.places import place_of
 from etl.ledger.store import Ledger
 from etl.private import replace_private
 from etl.report.rejects import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
+from etl.run.corrections import all_corrections, open_corrections
 from etl.run.kept import kept_folder
 from etl.run.place import JobPlace
 from etl.run.retention import cleared_through
@@ -88,7 +89,8 @@ def count_rejects(frames: Iterable[pl.DataFrame]) -> dict[str, int]:
 class Rejects:
     """The rejects of a job, as often as they are asked for: only those with `code`, only those of `load`, unless None.
 
-    Those that were retried are left out, unless `with_retried`.
+    Those that were retried are left out, unless `with_retried`. `corrections`: instead of the rejects, the rows that came
+    again with another content than was delivered.
     """
 
     def __init__(
@@ -100,18 +102,33 @@ class Rejects:
         code: str | None = None,
         load: int | None = None,
         with_retried: bool = False,
+        corrections: bool = False,
     ) -> None:
+        self._corrections = corrections
         self.job, self._place, self._ledger = job, place, ledger
         self._code, self._with_retried = code, with_retried
         self._loads = [entry.number for entry in ledger.loads() if load is None or entry.number == load]
 
+    @property
+    def word(self) -> str:
+        """Return what one of them is called."""
+        return "correction" if self._corrections else "reject"
+
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield them as frames of `REPORT_SCHEMA`; raises `StateError` where a part can't be read."""
-        find = reject_frames if self._with_retried else open_reject_frames
-        for frame in find(self.job, self._place.folder, self._ledger, self._loads):
+        for frame in self._find():
             some = frame if self._code is None else frame.filter(pl.col("code") == self._code)
             if some.height:
                 yield some
+
+    def _find(self) -> Iterator[pl.DataFrame]:
+        folder, ledger, loads = self._place.folder, self._ledger, self._loads
+        if not self._corrections:
+            find = reject_frames if self._with_retried else open_reject_frames
+            return find(self.job, folder, ledger, loads)
+        if self._with_retried:
+            return iter([_conform(all_corrections(folder, ledger, loads))])
+        return iter([_conform(open_corrections(folder, ledger, taken_rows(folder, ledger), loads))])
 
     def write(self, form: str, out: BinaryIO) -> int:
         """Write them to `out` as jsonl, csv or parquet; return how many."""

@@ -18,13 +18,15 @@ from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.read.files import fingerprint
 from etl.read.source import Source, open_source
+from etl.reject import RejectCode
 from etl.rows import Transformed, json_flag
+from etl.run.corrections import note_corrections
 from etl.run.place import JobPlace
 from etl.run.records import format_of, has_json, text_frame, typed_frame
 from etl.run.rejected import TAKEN_SCHEMA, count_rejects
 from etl.run.staging import describe_load, find_delivered
 from etl.run.taking import RetryRequest, TakenRow, take_rejects
-from etl.stage.load import LoadWriter
+from etl.stage.load import LoadWriter, OnCorrection
 from etl.staged import SourceFile
 from etl.transform.compile import compile_plan
 
@@ -71,7 +73,11 @@ def stage_retry(
     # The repeats among the rejects are numbered afresh, so that an id of theirs may be that of another row.
     delivered_ids = [] if numbers_repeats else find_delivered(place.folder, ledger)
     with LoadWriter(
-        place.folder, number, numbers_repeats=numbers_repeats, delivered_ids=delivered_ids
+        place.folder,
+        number,
+        numbers_repeats=numbers_repeats,
+        delivered_ids=delivered_ids,
+        on_correction=_on_correction(job, request),
     ) as writer:
         for file, transformed in _transform(job, place, ledger, taken.rows, started):
             writer.add(files.index(file), transformed, ())
@@ -83,6 +89,7 @@ def stage_retry(
     described = tuple(
         replace(known[file], rows=staged.rows_of_file.get(at, 0)) for at, file in enumerate(files)
     )
+    note_corrections(ledger, number, staged.corrections, files)
     ledger.record_load(describe_load(number, "retry", job, staged, described, wall_clock()))
     return StagedRetry(number, tuple(taken.notes()))
 
@@ -100,6 +107,17 @@ def rehearse_retry(
         rejects=count_rejects(transformed.rejects for transformed in done),
         notes=tuple(taken.notes()),
     )
+
+
+def _on_correction(job: Job, request: RetryRequest) -> OnCorrection:
+    """Return what becomes of a row whose id was delivered with another content.
+
+    A reject may be older than what was delivered since, so that it goes out only where it was held back for its content.
+    """
+    if request.corrections:
+        return "send"
+    mode = job.source.on_correction
+    return "report" if mode == "send" and request.code != RejectCode.CONFLICT else mode
 
 
 def _transform(

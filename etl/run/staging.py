@@ -14,6 +14,7 @@ from etl.ledger.store import Ledger
 from etl.read.files import Fingerprint, SourcePath, explain_os_error, fingerprint
 from etl.read.growing import NoWholeLine
 from etl.read.source import Source
+from etl.run.corrections import note_corrections
 from etl.run.incremental import Take, find_new
 from etl.run.kept import kept_folder
 from etl.run.mapping import mapping_fingerprint
@@ -74,6 +75,7 @@ def stage_new_rows(
         return StagedNow(None, len(source.files) + len(source.waiting))
     # Before the load is there: what it left out must never be taken for read.
     ledger.set_meta(f"{SPAN}:{number}", (span if takes_all else span.narrowed_by(seen)).to_text())
+    note_corrections(ledger, number, written.staged.corrections, [file.path for file in written.files])
     ledger.record_load(describe_load(number, "files", job, written.staged, written.files, wall_clock()))
     # Killed before this, the next run reads more than it needs, and finds duplicates.
     if job.source.watermark is not None:
@@ -111,6 +113,7 @@ def _write_load(
         number,
         numbers_repeats=job.event.id.duplicates == "number",
         delivered_ids=find_delivered(folder, ledger),
+        on_correction=job.source.on_correction,
     ) as writer:
         for batch in transform_rows(source, plan, order, window=window, after=after):
             writer.add(order[batch.file], batch.transformed, batch.malformed)
@@ -165,13 +168,13 @@ def describe_load(
     )
 
 
-def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.Series]]:
+def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.DataFrame]]:
     """Return, for each part of each complete load, what reads the ids that were delivered from it.
 
     A row whose id is among them is a duplicate, whichever load had it first. What retention removed is not among them.
     """
     cleared = cleared_through(ledger)
-    found: list[Callable[[], pl.Series]] = []
+    found: list[Callable[[], pl.DataFrame]] = []
     for load in ledger.loads():
         if load.state == "complete" and load.number > cleared:
             kept = kept_folder(folder, ledger, load.number)

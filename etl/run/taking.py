@@ -28,13 +28,15 @@ MOST_NOTES: Final = 20
 class RetryRequest:
     """Which rejects to try again: all, or those of an edited `file`, those with `code`, at most `limit`.
 
-    `as_edited`: cells that look damaged by a spreadsheet are meant so.
+    `as_edited`: cells that look damaged by a spreadsheet are meant so. `corrections`: not rejects, but the rows that came
+    again with another content than was delivered.
     """
 
     file: Path | None = None
     code: str | None = None
     limit: int | None = None
     as_edited: bool = False
+    corrections: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def take_rejects(job: Job, place: JobPlace, ledger: Ledger, request: RetryReques
     """
     mended = read_mended(request.file) if request.file is not None else None
     taken, seen = Taken(), set()
-    for key, code, source, raw in _open_rejects(job, place, ledger):
+    for key, code, source, raw in _open_rejects(job, place, ledger, request):
         seen.add(key)
         if (mended is not None and key not in mended) or (request.code is not None and code != request.code):
             continue
@@ -88,9 +90,9 @@ def take_rejects(job: Job, place: JobPlace, ledger: Ledger, request: RetryReques
 
 
 def _open_rejects(
-    job: Job, place: JobPlace, ledger: Ledger
+    job: Job, place: JobPlace, ledger: Ledger, request: RetryRequest
 ) -> Iterator[tuple[RowKey, str, dict[str, Any] | None, str | None]]:
-    for frame in Rejects(job, place, ledger).frames():
+    for frame in Rejects(job, place, ledger, corrections=request.corrections).frames():
         for load, file, row, code, source, raw in frame.select(
             "load", "file", "row", "code", "source", "raw"
         ).iter_rows():

@@ -7,6 +7,9 @@ Repeats within one part never become candidates: they are found at once.
 
 Ids that earlier loads delivered come first, as parts of their own that are only read: a row that has one of them is a
 duplicate too.
+
+Where parts hold a digest of what is sent under the id (`content`), the candidates are compared by it as well. Then rows
+of one part that agree in both are found at once, all but the first and the last.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +21,7 @@ import polars as pl
 import polars_hash  # noqa: F401 - registers the `nchash` namespace
 
 from etl.private import open_private
+from etl.stage.contents import compare_contents
 from etl.stage.parts import explain_disk
 
 __all__ = ["DuplicateFinder"]
@@ -26,26 +30,41 @@ BUCKET_ROWS: Final = 1_000_000
 CHUNK_ROWS: Final = 500_000
 # A row that is already known to be a repeat takes no part in the search: it is left out of every bucket.
 _SETTLED: Final = np.uint64(0)
+DIFFERING_SCHEMA: Final = pl.Schema(
+    {
+        "part": pl.UInt32(),
+        "index": pl.UInt32(),
+        "delivered": pl.Boolean(),
+        "newest": pl.Boolean(),
+        "goes": pl.Boolean(),
+    }
+)
 _NONE: Final = np.empty(0, np.uint64)
 
 
 class DuplicateFinder:
     """Takes the ids of a load part by part; gives back, for each part, which of its rows are duplicates.
 
-    `read_ids(part)` returns the ids of a part again, in order; each of `delivered_ids` returns some ids that were
-    delivered before, each time the same.
+    `read_ids(part)` returns `id`, and `content` where there is one, of a part again, in order; each of `delivered_ids`
+    returns those of some events that were delivered before, each time the same, the earliest delivery first. Of rows with
+    one id the first is no duplicate; where `sends_corrections`, it is the last that differs from what was delivered.
     """
 
     def __init__(
         self,
         scratch: Path,
-        read_ids: Callable[[int], pl.Series],
-        delivered_ids: Sequence[Callable[[], pl.Series]] = (),
+        read_ids: Callable[[int], pl.DataFrame],
+        delivered_ids: Sequence[Callable[[], pl.DataFrame]] = (),
+        *,
+        sends_corrections: bool = False,
     ) -> None:
         self._path = scratch
         self._read_ids = read_ids
         self._delivered_ids = delivered_ids
+        self._sends_corrections = sends_corrections
         self._flags: list[np.ndarray] = []
+        self._differing: list[pl.DataFrame] = [pl.DataFrame(schema=DIFFERING_SCHEMA)]
+        self.unknown = 0
         try:
             self._file = open_private(scratch)
         except OSError as error:
@@ -57,20 +76,36 @@ class DuplicateFinder:
             self.close()
             raise
 
-    def add(self, ids: pl.Series) -> None:
+    def add(self, events: pl.DataFrame) -> None:
         """Take the ids of the next part. Raises `StateError` where the disk won't have them."""
-        hashes = _hash(ids) | np.uint64(1)
-        if pl.Series(hashes).n_unique() == len(ids):
+        hashes = _hash(events["id"]) | np.uint64(1)
+        if pl.Series(hashes).n_unique() == len(events):
             # Hashes that differ settle it, several times as fast as the ids. Most parts end here: their flags take no memory.
-            repeats = np.broadcast_to(np.False_, len(ids))
+            repeats = np.broadcast_to(np.False_, len(events))
         else:
-            repeats = (~ids.is_first_distinct()).to_numpy()
+            repeats = self._repeats_within(events)
             hashes = np.where(repeats, _SETTLED, hashes)
         self._flags.append(repeats)
         try:
             hashes.tofile(self._file)
         except OSError as error:
             raise explain_disk(error, self._path) from None
+
+    @property
+    def differing(self) -> pl.DataFrame:
+        """Return, once found, the rows whose id stands for another content elsewhere: `part`, `index`, `delivered`, `newest`, `goes`.
+
+        `delivered`: that was delivered before. `newest`: the last row of the load with that id agrees with it. `goes`: the
+        row is no duplicate, and corrects what was delivered. Of rows of one part that agree, only the first and the last are there.
+        """
+        return pl.concat(self._differing)
+
+    def _repeats_within(self, events: pl.DataFrame) -> np.ndarray:
+        if "content" not in events.columns:
+            return (~events["id"].is_first_distinct()).to_numpy()
+        same = pl.struct("id", "content")
+        # The first of them may be what goes, the last what is newest.
+        return events.select(~(same.is_first_distinct() | same.is_last_distinct())).to_series().to_numpy()
 
     def close(self) -> None:
         """Close the scratch file, where an error keeps `find` from being called."""
@@ -131,22 +166,37 @@ class DuplicateFinder:
         return f"xxh3-sum:{total % 2**64:016x}:{count}"
 
     def _settle(self, positions: np.ndarray, starts: np.ndarray) -> None:
-        """Compare the candidates by their full ids, and mark all but the first of each."""
+        """Compare the candidates by their full ids, mark the duplicates, and note those that differ."""
         if not len(positions):
             return
         parts = np.searchsorted(starts, positions, side="right") - 1
         frames = []
         for part in np.unique(parts):
             indices = positions[parts == part] - starts[part]
-            ids = self._read(int(part)).gather(indices)
-            frames.append(pl.DataFrame({"part": np.full(len(indices), part), "index": indices, "id": ids}))
-        candidates = pl.concat(frames)
-        for (part,), rows in candidates.filter(~pl.col("id").is_first_distinct()).group_by("part"):
+            where = {"part": np.full(len(indices), part, np.uint32), "index": indices.astype(np.uint32)}
+            frames.append(pl.DataFrame(where).hstack(self._read(int(part))[indices]))
+        candidates = pl.concat(frames, how="diagonal")
+        if "content" in candidates.columns:
+            duplicates = self._compare(candidates)
+        else:
+            duplicates = candidates.filter(~pl.col("id").is_first_distinct())
+        for (part,), rows in duplicates.group_by("part"):
             repeats = self._flags[int(part)].copy()
             repeats[rows["index"].to_numpy()] = True
             self._flags[int(part)] = repeats
 
-    def _read(self, part: int) -> pl.Series:
+    def _compare(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """Return the candidates that are duplicates, and note those whose content isn't that of what was delivered or goes."""
+        rows = compare_contents(
+            candidates, len(self._delivered_ids), sends_corrections=self._sends_corrections
+        )
+        self.unknown += rows.filter("unknown").height
+        part = pl.col("part") - len(self._delivered_ids)
+        noted = rows.filter("differs").select(part, "index", "delivered", "newest", "goes")
+        self._differing.append(noted.cast(DIFFERING_SCHEMA))
+        return rows.filter(~pl.col("goes"))
+
+    def _read(self, part: int) -> pl.DataFrame:
         before = len(self._delivered_ids)
         return self._delivered_ids[part]() if part < before else self._read_ids(part - before)
 

@@ -5,7 +5,7 @@ Rule: what later decisions rest on comes through here. A file is hashed once, at
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,21 +45,28 @@ class KeptFolder:
         """Whether the load has this file of its folder, be it gone or damaged."""
         return path.name in self._files or (not self._is_listed and path.exists())
 
-    def read(self, path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-        """Return a part, or some of its columns; raises `StateError` where it is gone, unreadable, or not as it was written."""
+    def read(
+        self, path: Path, columns: Sequence[str] | None = None, *, if_there: Sequence[str] = ()
+    ) -> pl.DataFrame:
+        """Return a part, or some of its columns, those of `if_there` where it has them.
+
+        Raises `StateError` where it is gone, unreadable, or not as it was written.
+        """
         try:
             with path.open("rb") as file:
                 self._check(path, file)
-                return to_frame(pq.read_table(file, columns=columns))
+                part = pq.ParquetFile(file)
+                more = [name for name in if_there if name in part.schema_arrow.names]
+                return to_frame(part.read(columns=None if columns is None else [*columns, *more]))
         except FileNotFoundError:
             raise damaged_part(path, "gone") from None
         except (OSError, pa.ArrowException) as error:
             raise explain_disk(error, path) from None
 
-    def read_ids(self, part: int, columns: list[str]) -> pl.DataFrame:
+    def read_ids(self, part: int, columns: Sequence[str], *, if_there: Sequence[str] = ()) -> pl.DataFrame:
         """Return columns of the events of a part, from its own file or, where it gave way to its ids, from theirs."""
         ids = ids_path(self.folder, part)
-        return self.read(ids if self.has(ids) else events_path(self.folder, part), columns)
+        return self.read(ids if self.has(ids) else events_path(self.folder, part), columns, if_there=if_there)
 
     def _check(self, path: Path, file: BinaryIO) -> None:
         known = self._files.get(path.name)
@@ -72,12 +79,12 @@ class KeptFolder:
         self._checked.add(path.name)
 
 
-def read_ids_at(kept: KeptFolder, part: int, bits: bytes) -> pl.Series:
-    """Return the ids of a part at the bits that are set, whether its events are still there or only its ids.
+def read_ids_at(kept: KeptFolder, part: int, bits: bytes) -> pl.DataFrame:
+    """Return `id` and `content`, where it was kept, of a part at the bits that are set, be its events still there or not.
 
     Raises `StateError` where they can't be read or believed.
     """
-    ids = kept.read_ids(part, ["id"])["id"]
+    ids = kept.read_ids(part, ["id"], if_there=["content"])
     chosen = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little")
     return ids.filter(pl.Series(chosen.astype(bool)))
 
@@ -89,7 +96,7 @@ def retire_part(kept: KeptFolder, part: int, refused: list[int]) -> list[KeptFil
     nothing.
     """
     path = events_path(kept.folder, part)
-    ids = kept.read(path, ["file", "row", "id", "created_at", "type"])
+    ids = kept.read(path, ["file", "row", "id", "created_at", "type"], if_there=["content"])
     files = [write_part(ids, ids_path(kept.folder, part))]
     if refused:
         events = kept.read(path, ["file", "row", "id", "source", "body"]).with_row_index("index")

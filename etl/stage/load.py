@@ -10,13 +10,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 import polars as pl
 
 from etl.private import make_private_folder, sync_folder
 from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed
+from etl.stage.corrections import settle_corrections
 from etl.stage.duplicates import DuplicateFinder
 from etl.stage.numbering import number_repeats
 from etl.stage.parts import (
@@ -28,9 +29,11 @@ from etl.stage.parts import (
     taken_path,
     write_part,
 )
-from etl.staged import MAX_PART_BYTES, MAX_PART_EVENTS, KeptFile, StagedPart
+from etl.staged import MAX_PART_BYTES, MAX_PART_EVENTS, Corrections, KeptFile, StagedPart
 
-__all__ = ["LoadWriter", "Staged"]
+__all__ = ["LoadWriter", "OnCorrection", "Staged"]
+
+OnCorrection = Literal["report", "send", "reject"]
 
 WRITES_AHEAD: Final = 2
 EVENT_COLUMNS: Final = ("file", "row", "id", "body", "created_at", "type", "entity_type", "source")
@@ -47,6 +50,7 @@ class Staged:
     rejected: int
     ids_digest: str
     rows_of_file: dict[int, int]
+    corrections: Corrections
 
 
 @dataclass(slots=True)
@@ -92,9 +96,11 @@ class LoadWriter:
         number: int,
         *,
         numbers_repeats: bool,
-        delivered_ids: Sequence[Callable[[], pl.Series]] = (),
+        delivered_ids: Sequence[Callable[[], pl.DataFrame]] = (),
+        on_correction: OnCorrection = "report",
     ) -> None:
         """Write load `number`; each of `delivered_ids` reads some ids that earlier loads delivered, again and again."""
+        self._on_correction = on_correction
         self._delivered_ids = delivered_ids
         self._target = load_folder(job_folder, number)
         self._folder = self._target.with_name(f".staging-{number:06d}")
@@ -108,6 +114,7 @@ class LoadWriter:
         self._writer = ThreadPoolExecutor(1, "stage")
         self._writes: list[Future[KeptFile]] = []
         self._sizes: list[int] = []
+        self._has_content = False
 
     def __enter__(self) -> Self:
         try:
@@ -117,7 +124,12 @@ class LoadWriter:
                 elif leftover.exists():
                     shutil.rmtree(leftover)
             make_private_folder(self._folder)
-            self._finder = DuplicateFinder(self._folder / "hashes", self._read_ids, self._delivered_ids)
+            self._finder = DuplicateFinder(
+                self._folder / "hashes",
+                self._read_ids,
+                self._delivered_ids,
+                sends_corrections=self._on_correction == "send",
+            )
         except OSError as error:
             raise explain_disk(error, self._folder) from None
         except BaseException:
@@ -165,14 +177,26 @@ class LoadWriter:
         """Write what is left, find the duplicates, and put the folder into its place, durable."""
         for part in self._events.rest():
             self._write_events(part)
-        for part in self._rejects.rest():
-            self._write_rejects(part)
         written = [write.result() for write in self._writes]
         if self._numbers_repeats:
             written = number_repeats(self._folder, written)
             for number in range(len(written)):
                 self._finder.add(self._read_ids(number))
         flags, digest = self._finder.find()
+        settled = settle_corrections(
+            self._folder,
+            written,
+            flags,
+            self._finder.differing,
+            unknown=self._finder.unknown,
+            rejects_them=self._on_correction == "reject",
+        )
+        self._rejected += settled.counts.rejected
+        for frame in settled.rejects:
+            for part in self._rejects.add(frame):
+                self._write_rejects(part)
+        for part in self._rejects.rest():
+            self._write_rejects(part)
         parts = tuple(
             StagedPart(
                 number=number,
@@ -182,19 +206,27 @@ class LoadWriter:
                 duplicates=np.packbits(repeats, bitorder="little").tobytes(),
                 n_duplicate=int(repeats.sum()),
             )
-            for number, (part, repeats) in enumerate(zip(written, flags, strict=True))
+            for number, (part, repeats) in enumerate(zip(settled.written, settled.flags, strict=True))
         )
         self._put_in_place()
         return Staged(
-            parts, tuple(self._kept), self._read, self._skipped, self._rejected, digest, self._rows_of_file
+            parts=parts,
+            kept=(*self._kept, *settled.kept),
+            read=self._read,
+            skipped=self._skipped,
+            rejected=self._rejected,
+            ids_digest=digest,
+            rows_of_file=self._rows_of_file,
+            corrections=settled.counts,
         )
 
     def _write_events(self, frame: pl.DataFrame) -> None:
         number = len(self._sizes)
+        self._has_content = "content" in frame.columns
         self._sizes.append(frame.height)
-        columns = [*EVENT_COLUMNS, *(["name"] if "name" in frame.columns else [])]
+        columns = [*EVENT_COLUMNS, *(name for name in ("name", "content") if name in frame.columns)]
         if not self._numbers_repeats:
-            self._finder.add(frame["id"])
+            self._finder.add(_ids_of(frame))
         if len(self._writes) >= WRITES_AHEAD:
             self._writes[-WRITES_AHEAD].result()
         self._writes.append(
@@ -206,10 +238,11 @@ class LoadWriter:
         self._kept.append(write_part(frame.select("file", *REJECT_SCHEMA), path))
         self._n_rejects_parts += 1
 
-    def _read_ids(self, part: int) -> pl.Series:
+    def _read_ids(self, part: int) -> pl.DataFrame:
         if part < len(self._writes):
             self._writes[part].result()
-        return read_part(events_path(self._folder, part), ["id"])["id"]
+        columns = ["id", "content"] if self._has_content else ["id"]
+        return read_part(events_path(self._folder, part), columns)
 
     def _put_in_place(self) -> None:
         try:
@@ -222,6 +255,10 @@ class LoadWriter:
 
 def _bytes_of(*columns: str) -> pl.Expr:
     return pl.sum_horizontal(pl.col(name).str.len_bytes().cast(pl.Int64) for name in columns)
+
+
+def _ids_of(events: pl.DataFrame) -> pl.DataFrame:
+    return events.select("id", *(["content"] if "content" in events.columns else []))
 
 
 def _to_frame(malformed: tuple[MalformedRecord, ...]) -> pl.DataFrame:

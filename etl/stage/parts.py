@@ -23,6 +23,7 @@ from etl.private import explain_os_error, open_private
 from etl.staged import KeptFile
 
 __all__ = [
+    "corrections_path",
     "damaged_part",
     "events_path",
     "explain_disk",
@@ -64,6 +65,11 @@ def ids_path(folder: Path, part: int) -> Path:
 def rejects_path(folder: Path, number: int) -> Path:
     """Where a reject part of the load in `folder` is."""
     return folder / f"rejects-{number:05d}.parquet"
+
+
+def corrections_path(folder: Path, number: int) -> Path:
+    """Where rows that came again with another content, and don't go, are kept: `file`, `row`, `id`, `source`, `reason`, `newest`."""
+    return folder / f"corrections-{number:05d}.parquet"
 
 
 def taken_path(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from etl.event import ENTITY_FIELDS
 from etl.rows import ROW
 from etl.transform.encode import Member, encode_object
 from etl.transform.fields import FieldPlan
-from etl.transform.identity import body_of, digest_of, id_bytes, id_of, key_name
+from etl.transform.identity import body_of, content_digest, digest_of, id_bytes, id_of, key_name
 from etl.transform.instants import render_instant
 from etl.transform.origin import Original
 from etl.transform.rules import BODY, SIZE
@@ -55,7 +55,8 @@ def add_bodies(
 ) -> pl.DataFrame:
     """Return the events of the rows of `frame`, as `etl.rows.Transformed` describes them.
 
-    `source` is left out where None is given; `name`, the text that the id is the hash of, is there where `keeps_name`.
+    `source` is left out where None is given; `name`, the text that the id is the hash of, is there where `keeps_name`,
+    `content`, a digest of all but the id, where the id isn't made of that.
     In a dry run an `id` is only a digest that tells events apart, and a body lacks it; `size` is that of the whole.
     """
     written = [] if CREATED_AT in frame.columns else [render_instant(pl.col(TIME)).alias(CREATED_AT)]
@@ -88,6 +89,7 @@ def add_bodies(
         entity.alias("entity_type"),
         *([source.encode(frame).alias("source")] if source is not None else []),
         *([name.alias("name")] if keeps_name else []),
+        *([content_digest(content).alias("content")] if fields.keys or not is_uuid else []),
     )
 
 

@@ -1,4 +1,5 @@
 import stat
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def test_repeats_are_numbered_each_within_its_file(tmp_path: Path) -> None:
 def test_duplicates_are_exactly_the_rows_whose_id_an_earlier_row_has(
     tmp_path_factory, parts: list[list[str]]
 ) -> None:
-    series = [pl.Series("id", part) for part in parts]
+    series = [pl.DataFrame({"id": part}) for part in parts]
     finder = DuplicateFinder(tmp_path_factory.mktemp("ids") / "hashes", lambda part: series[part])
     for one in series:
         finder.add(one)
@@ -172,6 +173,69 @@ def test_duplicates_are_exactly_the_rows_whose_id_an_earlier_row_has(
     expected = [[one in seen or seen.add(one) is not None for one in part] for part in parts]
     assert [list(map(bool, flag)) for flag in flags] == expected
     assert digest.endswith(f":{len(seen)}")
+
+
+PAIRS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3)), min_size=1, max_size=6)
+
+
+@given(st.lists(PAIRS, max_size=3), st.lists(PAIRS, min_size=1, max_size=4), st.booleans())
+def test_rows_with_one_id_and_another_content_are_told_and_at_most_one_goes(
+    tmp_path_factory, before: list[list[tuple[str, int]]], parts: list[list[tuple[str, int]]], sends: bool
+) -> None:
+    def frame(part: list[tuple[str, int]]) -> pl.DataFrame:
+        return pl.DataFrame(part, schema={"id": pl.String, "content": pl.UInt64}, orient="row")
+
+    # What was delivered from one part has each id once.
+    before = [list(dict(part).items()) for part in before]
+    delivered = dict(pair for part in before for pair in part)
+    finder = DuplicateFinder(
+        tmp_path_factory.mktemp("ids") / "hashes",
+        lambda part: frame(parts[part]),
+        [partial(frame, part) for part in before],
+        sends_corrections=sends,
+    )
+    for part in parts:
+        finder.add(frame(part))
+    flags, _ = finder.find()
+    rows = [(row, pair) for part, pairs in enumerate(parts) for row, pair in enumerate(pairs)]
+    places = [(part, row) for part, pairs in enumerate(parts) for row in range(len(pairs))]
+    goes = {place for place in places if not flags[place[0]][place[1]]}
+    told = {
+        (part, index): (newest, as_sent) for part, index, _, newest, as_sent in finder.differing.iter_rows()
+    }
+    for key in {pair[0] for _, pair in rows}:
+        own = [
+            (place, parts[place[0]][place[1]][1]) for place in places if parts[place[0]][place[1]][0] == key
+        ]
+        chosen = own[-1] if sends else own[0]
+        corrects = sends and key in delivered and chosen[1] != delivered[key]
+        assert {place for place, _ in own} & goes == (
+            {chosen[0]} if corrects or key not in delivered else set()
+        )
+        now = chosen[1] if corrects or key not in delivered else delivered[key]
+        differing = {content for _, content in own if content not in (delivered.get(key, now), now)}
+        assert {parts[part][row][1] for part, row in told if (part, row) in dict(own)} == (
+            differing | ({now} if corrects else set())
+        )
+        assert all(told[place][0] == (content == own[-1][1]) for place, content in own if place in told)
+        assert {place for place in told if told[place][1] and place in dict(own)} == (
+            {chosen[0]} if corrects else set()
+        )
+
+
+def test_what_an_older_version_delivered_without_digests_is_unknown_and_no_correction(tmp_path: Path) -> None:
+    own = pl.DataFrame({"id": ["a", "b"], "content": [1, 2]}, schema_overrides={"content": pl.UInt64})
+    for sends in (False, True):
+        finder = DuplicateFinder(
+            tmp_path / "hashes",
+            lambda _: own,
+            [lambda: pl.DataFrame({"id": ["a", "z"]})],
+            sends_corrections=sends,
+        )
+        finder.add(own)
+        flags, _ = finder.find()
+        assert [list(map(bool, flag)) for flag in flags] == [[True, False]]
+        assert (finder.unknown, finder.differing.height) == (1, 0)
 
 
 def test_a_retired_part_keeps_its_ids_and_what_was_refused(tmp_path: Path) -> None:

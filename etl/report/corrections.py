@@ -1,0 +1,28 @@
+"""Says which rows came again with another content than was delivered under their id. Pure."""
+
+from collections.abc import Iterator
+
+from etl.outcome import CorrectionCounts
+
+__all__ = ["correction_lines"]
+
+
+def correction_lines(counts: CorrectionCounts, duplicate: int) -> Iterator[str]:
+    """Yield what a person should know of the corrections among `duplicate` duplicates; nothing where there are none."""
+    told = counts.found - counts.sent - counts.rejected
+    if told:
+        verb = "differs" if told == 1 else "differ"
+        yield (
+            f"{told:,} of {duplicate:,} duplicates {verb} from what was delivered: {counts.first}"
+            f"{' is the first' if told > 1 else ''}"
+        )
+        yield "List them: backfill rejects JOB --corrections; send them: backfill retry JOB --corrections"
+    if counts.sent:
+        yield f'Sent again under their ids with another content (on_correction = "send"): {counts.sent:,}'
+    if counts.rejected:
+        yield f'Rejected for another content than was delivered (on_correction = "reject"): {counts.rejected:,}'
+    if counts.unknown:
+        yield (
+            f"{counts.unknown:,} of {duplicate:,} duplicates can't be compared with what was delivered: "
+            "an older backfill kept no digest of it"
+        )
