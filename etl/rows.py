@@ -6,6 +6,7 @@ Values only: nothing here opens a file.
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from etl.reject import RejectCode
 
@@ -17,6 +18,7 @@ __all__ = [
     "Batch",
     "MalformedRecord",
     "Transformed",
+    "column_named",
     "json_flag",
 ]
 
@@ -83,6 +85,12 @@ class Transformed:
     events: pl.DataFrame
     rejects: pl.DataFrame
     skipped: int
+
+
+def column_named(name: str) -> pl.Expr:
+    """Return the column of exactly this name: Polars takes `*` and `^a$` for patterns."""
+    is_pattern = name == "*" or (name.startswith("^") and name.endswith("$"))
+    return cs.by_name(name).as_expr() if is_pattern else pl.col(name)
 
 
 def json_flag(column: str) -> str:

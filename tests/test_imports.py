@@ -8,8 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "etl"
 STAGES = {"job", "read", "transform", "stage", "ledger", "send", "report", "sandbox", "watch", "guess"}
-# The parsed job, and where in its file a key is, are the words that every stage speaks.
-SHARED = {"etl.job.model", "etl.job.places"}
+# The parsed job, where in its file a key is, and the columns it rests on are the words that every stage speaks.
+SHARED = {"etl.job.model", "etl.job.places", "etl.job.columns"}
 ROOMS = {
     "click": {"cli"},
     "httpx": {"send"},

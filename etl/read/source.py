@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import polars as pl
 
 from etl.errors import InputError
+from etl.job.columns import used_columns
 from etl.job.model import Job
 from etl.read.csv import CsvReader
 from etl.read.files import SourcePath, resolve_files
@@ -84,7 +85,10 @@ class Source:
                 columns.append(
                     given[flag] if flag in given else pl.Series(flag, [False]).new_from_index(0, height)
                 )
-        return pl.DataFrame(columns)
+        conformed = pl.DataFrame([column.alias(str(at)) for at, column in enumerate(columns)])
+        # Polars gives a column without a name another one.
+        conformed.columns = [column.name for column in columns]
+        return conformed
 
 
 def open_source(job: Job, fetched: Path | None = None, *, now: float | None = None) -> Source:
@@ -105,7 +109,11 @@ def open_source(job: Job, fetched: Path | None = None, *, now: float | None = No
 
 def _open_reader(file: SourcePath, job: Job) -> Reader:
     if file.format == "parquet":
-        return ParquetReader(file)
+        return ParquetReader(
+            file,
+            uses=lambda names: used_columns(job, names),
+            is_open=job.source.transform is not None,
+        )
     return NdjsonReader(file) if file.format == "ndjson" else CsvReader(file, job.source.csv)
 
 

@@ -11,10 +11,11 @@ import polars as pl
 from etl.errors import InputError
 from etl.job.model import Job
 from etl.report.preview import Preview, PreviewedRow
-from etl.rows import ROW, Batch, MalformedRecord
+from etl.rows import ROW, Batch, MalformedRecord, column_named
 from etl.run.origins import field_origins
 from etl.run.rows import open_rows
 from etl.transform.plan import Plan
+from etl.transform.values import is_encodable, to_text
 
 __all__ = ["PreviewOptions", "preview_job"]
 
@@ -126,7 +127,15 @@ def _with_cells(
 ) -> Iterator[PreviewedRow]:
     numbers = [row.row for row in rows]
     cells: dict[int, dict[str, Any]] = {}
-    for values in frame.filter(pl.col(ROW).is_in(numbers)).select(ROW, *columns).iter_rows():
+    shown = [_as_cell(name, frame.schema[name]) for name in columns]
+    for values in frame.filter(pl.col(ROW).is_in(numbers)).select(ROW, *shown).iter_rows():
         cells[values[0]] = dict(zip(columns, values[1:], strict=True))
     for row in rows:
         yield row.with_cells(cells[row.row]) if row.row in cells else row
+
+
+def _as_cell(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a column as it is shown: text of what Python has no value for, like times beyond the year 9999."""
+    column = column_named(name)
+    is_text = dtype.is_temporal() or (dtype.is_nested() and not is_encodable(dtype))
+    return to_text(column, dtype).alias(name) if is_text else column

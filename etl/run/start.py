@@ -25,8 +25,9 @@ from etl.read.files import SourcePath, resolve_files
 from etl.read.source import open_source
 from etl.read.streams import read_stream
 from etl.report.start import Decision, Start, Trial
-from etl.rows import ROW, Batch
+from etl.rows import Batch, column_named
 from etl.run.rows import open_rows
+from etl.run.sample import as_sample
 
 __all__ = ["StartOptions", "name_job", "start_job"]
 
@@ -178,7 +179,7 @@ def _list_decisions(chosen: JobGuess) -> tuple[Decision, ...]:
 def _read_sample(sketch: Job) -> pl.DataFrame:
     source = open_source(sketch)
     rows = [
-        batch.frame.drop(ROW).select(list(source.schema))
+        as_sample(batch.frame.select(column_named(name) for name in source.schema))
         for file in range(min(3, len(source.files)))
         for batch in _first(source.batches(file))
     ]

@@ -76,7 +76,7 @@ def order_keys(values: pl.Series) -> pl.DataFrame:
     if dtype.is_numeric():
         number = pl.col("value").cast(pl.Float64)
     elif dtype == pl.Date or isinstance(dtype, pl.Datetime):
-        micros = pl.col("value").cast(pl.Datetime("us", getattr(dtype, "time_zone", None))).to_physical()
+        micros = _to_micros(pl.col("value").to_physical().cast(pl.Int64), dtype)
     elif dtype in (pl.String, pl.Categorical, pl.Enum):
         text = values.cast(pl.String).str.strip_chars()
         number = pl.lit(text).cast(pl.Float64, strict=False)
@@ -84,6 +84,15 @@ def order_keys(values: pl.Series) -> pl.DataFrame:
         micros = pl.when(number.is_null()).then(pl.lit(times).to_physical())
     number = pl.when(number.is_finite()).then(number)
     return frame.select(number=number, micros=micros)
+
+
+def _to_micros(units: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return microseconds, the extremes of a coarser unit as the last that there are: the order stays."""
+    per_unit = 86_400_000_000 if dtype == pl.Date else {"ms": 1_000, "us": 1, "ns": 0}[dtype.time_unit]  # type: ignore[attr-defined]
+    if not per_unit:
+        return units // 1_000
+    most = (2**63 - 1) // per_unit
+    return units.clip(-most, most) * per_unit
 
 
 def _highest(first: N | None, second: N | None) -> N | None:

@@ -8,6 +8,7 @@ import polars as pl
 from etl.errors import JobError
 from etl.job.model import Job
 from etl.job.places import Place, nearest_name, place_of
+from etl.rows import column_named
 from etl.transform.cells import CELL, read_cells
 from etl.transform.row_alone import check_row_alone
 from etl.transform.sql import UnusableSql, parse_sql, show_sql
@@ -48,7 +49,7 @@ class Columns:
         """
         if name in self.schema:
             flag = self.json_flag.get(name)
-            return Operand(name, Value(pl.col(name), self.schema[name], pl.col(flag) if flag else None))
+            return Operand(name, Value(column_named(name), self.schema[name], pl.col(flag) if flag else None))
         steps = name.split(".")
         for count in range(len(steps) - 1, 0, -1):
             column = ".".join(steps[:count])
@@ -94,7 +95,7 @@ class Columns:
 
     def _follow(self, column: str, steps: tuple[str, ...], name: str, key: str) -> Operand:
         """Go along a path: by type as far as the types go, then into the JSON of a text."""
-        expr, dtype, walked = pl.col(column), self.schema[column], column
+        expr, dtype, walked = column_named(column), self.schema[column], column
         while steps and dtype.is_nested():
             if isinstance(dtype, pl.Struct):
                 fields = {field.name: field.dtype for field in dtype.fields}

@@ -20,7 +20,15 @@ from etl.transform.casts import (
 )
 from etl.transform.cells import protect_long_numbers
 from etl.transform.columns import Columns, Operand
-from etl.transform.values import Value, encode_string, encode_value, find_non_finite, is_encodable, to_text
+from etl.transform.values import (
+    Value,
+    encode_string,
+    encode_value,
+    find_non_finite,
+    find_repeated_key,
+    is_encodable,
+    to_text,
+)
 from etl.transform.wording import found, phrase
 
 __all__ = ["Check", "FieldPlan", "compile_json_field", "compile_key", "compile_text_field"]
@@ -76,6 +84,7 @@ class _Shaping:
 def compile_text_field(spec: FieldSpec, name: str, key: str, columns: Columns) -> FieldPlan:
     """Return the plan of a field that holds text: `name` as in `messageId`, `key` its place in the job file."""
     shaping = _shape(spec, name, key, columns)
+    _check_keys(shaping)
     _check_finite(shaping, columns)
     return _finish(shaping, to_text(shaping.value.expr, shaping.value.dtype), is_json=False)
 
@@ -88,6 +97,7 @@ def compile_json_field(
     Where `is_scalar`, only text and numbers are taken.
     """
     shaping = _shape(spec, name, key, columns)
+    _check_keys(shaping)
     if is_scalar:
         _check_scalar(shaping, key, columns)
     _check_finite(shaping, columns)
@@ -225,6 +235,15 @@ def _check_finite(shaping: _Shaping, columns: Columns) -> None:
     shaping.add_check(
         RejectCode.NUMBER_NOT_FINITE, is_bad, phrase("expected a finite number, found {}", found(text))
     )
+
+
+def _check_keys(shaping: _Shaping) -> None:
+    """Refuse a map that holds a key twice: a JSON object would keep one of the two values."""
+    repeated = find_repeated_key(shaping.value.expr, shaping.value.dtype)
+    if repeated is not None:
+        text = encode_value(shaping.value.expr, shaping.value.dtype)
+        reason = phrase("expected a map whose keys differ, found {}", found(text))
+        shaping.add_check(RejectCode.UNPARSABLE_VALUE, repeated, reason)
 
 
 def _check_scalar(shaping: _Shaping, key: str, columns: Columns) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 from etl.errors import JobError
 from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
-from etl.rows import JSON_FLAG, ROW
+from etl.rows import JSON_FLAG, ROW, column_named
 
 __all__ = ["ORIGINAL", "Hook", "hook_digest", "load_hook"]
 
@@ -60,7 +60,7 @@ class Hook:
                 f"the source's rows, each at most once, found {rows.len():,} made of {frame.height:,}",
                 "A transform may drop rows and change columns; it can't repeat rows or add new ones",
             )
-        originals = frame.select(ROW, *(pl.col(name).alias(ORIGINAL + name) for name in self.columns))
+        originals = frame.select(ROW, *(column_named(name).alias(ORIGINAL + name) for name in self.columns))
         joined = made.join(originals, on=ROW, how="left", maintain_order="left").sort(ROW)
         return joined.with_columns(self._clear_flags(joined))
 

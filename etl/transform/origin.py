@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from etl.rows import column_named
 from etl.transform.encode import encode_run
 from etl.transform.values import encode_string, encode_value, is_encodable, quote, to_text
 
@@ -23,7 +24,7 @@ class Original:
         pieces: list[pl.Expr] = []
         run: list[pl.Expr] = []
         for name, dtype in self.schema.items():
-            column = pl.col(self.prefix + name)
+            column = column_named(self.prefix + name)
             if (
                 name not in self.json_flags
                 and not dtype.is_nested()
@@ -47,7 +48,7 @@ class Original:
         return not dtype.is_float() or bool(frame[self.prefix + name].is_finite().all())
 
     def _encode(self, name: str, dtype: pl.DataType) -> pl.Expr:
-        column = pl.col(self.prefix + name)
+        column = column_named(self.prefix + name)
         if name in self.json_flags:
             is_json = (
                 pl.col(self.json_flags[name])

@@ -13,6 +13,7 @@ from etl.reject import RejectCode
 from etl.transform.columns import Columns
 from etl.transform.epochs import name_other_unit
 from etl.transform.fields import Check
+from etl.transform.instants import has_usual_year
 from etl.transform.patterns import (
     EPOCH_UNITS,
     EXCEL,
@@ -67,15 +68,19 @@ class TimePlan:
         """
         dtype, form = self.value.dtype, self.form
         value = frame.select(self.value.expr.alias(TIME_TEXT)).to_series()
-        if dtype == pl.Date or isinstance(dtype, pl.Datetime):
+        if isinstance(dtype, pl.Date | pl.Datetime):
             shown = frame.select(to_text(self.value.expr, dtype).alias(TIME_TEXT)).to_series()
+            near, is_far = _within_calendar(value, dtype)
             if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-                times = value.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+                times = near.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
                 read = pl.DataFrame(
                     {"time": times, "problem": pl.zeros(len(times), dtype=pl.UInt8, eager=True)}
                 )
             else:
-                read = localize(value.cast(pl.Datetime("us"), strict=False), value.is_not_null(), form)
+                read = localize(near.cast(pl.Datetime("us"), strict=False), near.is_not_null(), form)
+            if is_far is not None:
+                far = pl.when(is_far).then(pl.lit(OUT_OF_RANGE, pl.UInt8)).otherwise(pl.col("problem"))
+                read = read.with_columns(far.alias("problem"))
         else:
             shown = value.cast(pl.String)
             read = parse_texts(shown, form)
@@ -145,6 +150,14 @@ def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Ch
             ),
         ),
     ]
+
+
+def _within_calendar(times: pl.Series, dtype: pl.Date | pl.Datetime) -> tuple[pl.Series, pl.Series | None]:
+    """Return the times, null where their year is none that an event can have, and where that is; None for nowhere."""
+    is_far = pl.select(~has_usual_year(pl.lit(times), dtype).fill_null(value=True)).to_series()
+    return (
+        (times, None) if not is_far.any() else (pl.select(pl.when(~is_far).then(times)).to_series(), is_far)
+    )
 
 
 def _problem_reasons(form: TimeFormat, low: datetime, high: datetime) -> dict[int, pl.Expr]:

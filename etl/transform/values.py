@@ -15,6 +15,7 @@
 | Binary                    | base64                         | the same, as string                                        |
 | List, Array               | its JSON                       | array; null members stay                                   |
 | Struct                    | its JSON                       | object; null members and the order stay                    |
+| Map                       | its JSON                       | object; the keys as text; a key twice: a reject            |
 | Null                      | missing                        | left out                                                   |
 
 Polars' own JSON writer panics on Binary, and writes decimals and times in forms of its own, so only types that it gets
@@ -29,14 +30,16 @@ import polars as pl
 from polars.datatypes import DataTypeClass
 
 from etl.event import MOST_EXACT_INTEGER
-from etl.transform.instants import render_datetime
+from etl.transform.instants import render_date, render_datetime
 
 __all__ = [
     "Value",
     "encode_string",
     "encode_value",
     "find_non_finite",
+    "find_repeated_key",
     "is_encodable",
+    "map_entries",
     "quote",
     "to_text",
 ]
@@ -44,6 +47,14 @@ __all__ = [
 # So many decimal digits survive a double, whatever the scale.
 MOST_EXACT_DECIMAL_DIGITS: Final = 15
 _SMALL_INTEGERS: Final = (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
+
+
+# The one duration that has no opposite, which Polars' writer needs.
+_LEAST_DURATIONS: Final = {
+    "ms": "-P106751991167DT7H12M55.808S",
+    "us": "-P106751991DT4H54.775808S",
+    "ns": "-P106751DT23H47M16.854775808S",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +94,11 @@ def to_text(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return expr
     if isinstance(dtype, pl.Datetime):
         return render_datetime(expr, dtype)
+    if dtype == pl.Date:
+        return render_date(expr)
     if isinstance(dtype, pl.Duration):
-        return expr.dt.to_string("iso")
+        least = pl.lit(_LEAST_DURATIONS[dtype.time_unit])
+        return pl.when(expr.to_physical() == -(2**63)).then(least).otherwise(expr.dt.to_string("iso"))
     if dtype == pl.Time:
         return expr.dt.to_string("%H:%M:%S%.f")
     if dtype == pl.Binary:
@@ -102,6 +116,8 @@ def encode_value(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return _encode_list(expr.arr.to_list(), _as_dtype(dtype.inner))
     if isinstance(dtype, pl.Struct):
         return _encode_struct(expr, dtype)
+    if isinstance(dtype, pl.Map):
+        return _encode_map(expr, dtype)
     text = to_text(expr, dtype)
     if dtype == pl.Boolean or dtype in _SMALL_INTEGERS:
         return text
@@ -126,11 +142,47 @@ def find_non_finite(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
     if isinstance(dtype, pl.List):
         inside = find_non_finite(pl.element(), _as_dtype(dtype.inner))
         return None if inside is None else expr.list.eval(inside.fill_null(value=False)).list.any()
+    if isinstance(dtype, pl.Map):
+        inside = find_non_finite(pl.element().struct.field("value"), _as_dtype(dtype.value))
+        return (
+            None
+            if inside is None
+            else map_entries(expr, dtype).list.eval(inside.fill_null(value=False)).list.any()
+        )
     if isinstance(dtype, pl.Struct):
         fields = ((expr.struct.field(field.name), _as_dtype(field.dtype)) for field in dtype.fields)
         found = [inside for field, kind in fields if (inside := find_non_finite(field, kind)) is not None]
         return pl.any_horizontal([inside.fill_null(value=False) for inside in found]) if found else None
     return None
+
+
+def find_repeated_key(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
+    """Return where a value is, or holds, a map with one key twice; None for types that can't."""
+    if isinstance(dtype, pl.Map):
+        entries = map_entries(expr, dtype)
+        keys = entries.list.eval(pl.element().struct.field("key"))
+        repeated = keys.list.n_unique() < keys.list.len()
+        inside = find_repeated_key(pl.element().struct.field("value"), _as_dtype(dtype.value))
+        return (
+            repeated
+            if inside is None
+            else repeated | entries.list.eval(inside.fill_null(value=False)).list.any()
+        )
+    if isinstance(dtype, pl.Array):
+        return find_repeated_key(expr.arr.to_list(), pl.List(dtype.inner))
+    if isinstance(dtype, pl.List):
+        inside = find_repeated_key(pl.element(), _as_dtype(dtype.inner))
+        return None if inside is None else expr.list.eval(inside.fill_null(value=False)).list.any()
+    if isinstance(dtype, pl.Struct):
+        fields = ((expr.struct.field(field.name), _as_dtype(field.dtype)) for field in dtype.fields)
+        found = [inside for field, kind in fields if (inside := find_repeated_key(field, kind)) is not None]
+        return pl.any_horizontal([inside.fill_null(value=False) for inside in found]) if found else None
+    return None
+
+
+def map_entries(expr: pl.Expr, dtype: pl.Map) -> pl.Expr:
+    """Return the entries of a map as a list of structs of `key` and `value`."""
+    return expr.cast(pl.List(pl.Struct({"key": dtype.key, "value": dtype.value})))
 
 
 def _is_plain(dtype: pl.DataType) -> bool:
@@ -145,6 +197,14 @@ def _encode_list(expr: pl.Expr, inner: pl.DataType) -> pl.Expr:
         return pl.when(expr.is_not_null()).then(_write(expr))
     members = expr.list.eval(encode_value(pl.element(), inner).fill_null("null")).list.join(",")
     return pl.concat_str(pl.lit("["), members, pl.lit("]"))
+
+
+def _encode_map(expr: pl.Expr, dtype: pl.Map) -> pl.Expr:
+    entry = pl.element().struct
+    key = encode_string(to_text(entry.field("key"), _as_dtype(dtype.key)))
+    value = encode_value(entry.field("value"), _as_dtype(dtype.value)).fill_null("null")
+    members = map_entries(expr, dtype).list.eval(pl.concat_str(key, pl.lit(":"), value)).list.join(",")
+    return pl.concat_str(pl.lit("{"), members, pl.lit("}"))
 
 
 def _encode_struct(expr: pl.Expr, dtype: pl.Struct) -> pl.Expr:

@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from etl.sandbox.process import SandboxProcess
+from tests.faults.soak_parquet import try_every_type
 from tests.faults.soak_sql import try_expressions
 from tests.faults.trial import MOST_RESENT, Trial
 from tests.run.workbench import finish
@@ -210,6 +211,11 @@ class Soak:
                 line.add(one, 1)
         return line
 
+    def parquet_types(self) -> Line:
+        """Read every Parquet type at its extremes, used and unused, with `validate` and `run`."""
+        matrix = try_every_type(self.root / "parquet")
+        return Line("Parquet types × uses × commands", matrix.trials, matrix.trials, problem=matrix.problem)
+
 
 def strace(*faults: str) -> tuple[str, ...]:
     """Return the wrapper that injects `faults` into a command."""
@@ -311,6 +317,7 @@ def main() -> int:
             ("sigterm", lambda: soak.signalled(signal.SIGTERM)),
             ("answers", soak.lost_answers),
             ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),
+            ("parquet", soak.parquet_types),
         ]
         for name, run in trials:
             if wanted.only in name:

@@ -1,0 +1,53 @@
+"""Which columns of a source a job rests on. Pure."""
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from etl.job.model import EVENT_FIELDS, FieldSpec, Job, TimestampSpec
+
+__all__ = ["columns_in_sql", "used_columns"]
+
+
+def used_columns(job: Job, columns: Iterable[str]) -> frozenset[str]:
+    """Return those of `columns` that the job's events, ids, filter or watermark are made of.
+
+    A job's own function may use any column: what it does is not looked at.
+    """
+    event, known = job.event, frozenset(columns)
+    used = {name for spec in _specs(job) for name in _names(spec)}
+    used |= {*event.id.key_columns, job.source.watermark or ""}
+    used |= columns_in_sql(job.filter.sql) if job.filter is not None else set()
+    if event.properties.every_column:
+        used |= known - set(event.properties.excluded)
+    return frozenset(found for name in used if (found := _find(name, known)) is not None)
+
+
+def columns_in_sql(sql: str) -> frozenset[str]:
+    """Return the columns that a Polars SQL expression reads; none where it can't be understood, which is told elsewhere."""
+    try:
+        return frozenset(pl.sql_expr(sql).meta.root_names())
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError):
+        return frozenset()
+
+
+def _specs(job: Job) -> Iterator[FieldSpec | TimestampSpec]:
+    event = job.event
+    own = (getattr(event, name) for name in (*EVENT_FIELDS, "createdAt"))
+    yield from (spec for spec in own if spec is not None)
+    yield from event.properties.fields.values()
+    yield from event.userProperties.values()
+
+
+def _names(spec: FieldSpec | TimestampSpec) -> frozenset[str]:
+    if spec.sql is not None:
+        return columns_in_sql(spec.sql)
+    several = spec.columns if isinstance(spec, TimestampSpec) else None
+    return frozenset(several or ((spec.column,) if spec.column is not None else ()))
+
+
+def _find(name: str, known: frozenset[str]) -> str | None:
+    """Return the column that `name` is, or that it leads into as a dotted path."""
+    steps = name.split(".")
+    paths = (".".join(steps[:count]) for count in range(len(steps), 0, -1))
+    return next((path for path in paths if path in known), None)
