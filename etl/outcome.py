@@ -69,7 +69,8 @@ class Outcome:
 
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
     delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
-    both are empty where nothing went wrong. `notes` are what a person should know besides.
+    both are empty where nothing went wrong. `notes` are what a person should know besides. `rejects` are those of these loads by
+    code, `open_rejects` those of the whole job that are neither retried nor dismissed.
     """
 
     job: str
@@ -78,6 +79,7 @@ class Outcome:
     books: Books = Books()
     rejects: dict[str, int] = field(default_factory=dict)
     corrections: CorrectionCounts = CorrectionCounts()
+    open_rejects: dict[str, int] = field(default_factory=dict)
     sent_now: int = 0
     attempts: int = 0
     retries: int = 0
@@ -129,6 +131,7 @@ class Outcome:
             },
             "rejects": self.rejects,
             "corrections": self.corrections.to_json(),
+            "open_rejects": self.open_rejects,
             "sent_now": self.sent_now,
             "attempts": self.attempts,
             "retries": self.retries,

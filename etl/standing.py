@@ -24,6 +24,7 @@ class Standing:
     phase: str | None = None
     events_per_second: float | None = None
     seconds_left: float | None = None
+    dismissed: int = 0
     attempts: int = 0
     retries: int = 0
     loads: int = 0
@@ -57,6 +58,7 @@ class Standing:
                 "pending": rows.pending,
             },
             "rejects": self.rejects,
+            "dismissed": self.dismissed,
             "events_per_s": self.events_per_second,
             "left_s": self.seconds_left,
             "attempts": self.attempts,

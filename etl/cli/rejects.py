@@ -48,7 +48,7 @@ SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "p
     help="Only those with this code.",
 )
 @click.option("--load", type=click.IntRange(min=1), metavar="N", help="Only those of load N.")
-@click.option("--all", "with_retried", is_flag=True, help="Also those that were retried since.")
+@click.option("--all", "with_closed", is_flag=True, help="Also those that were retried or dismissed since.")
 @click.option(
     "--corrections",
     is_flag=True,
@@ -62,7 +62,7 @@ def rejects(
     by: str,
     code: str | None,
     load: int | None,
-    with_retried: bool,
+    with_closed: bool,
     corrections: bool,
     sandbox: bool,
     endpoint: str | None,
@@ -105,7 +105,7 @@ def rejects(
                 f"See how many there are: backfill status {job}",
             )
         found = Rejects(
-            parsed, place, ledger, code=code, load=load, with_retried=with_retried, corrections=corrections
+            parsed, place, ledger, code=code, load=load, with_closed=with_closed, corrections=corrections
         )
         if form == "table":
             _print_table(found, cast("By", by), output)

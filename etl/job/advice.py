@@ -62,6 +62,7 @@ FIXES: Final = {
     "concurrency": 'Set concurrency = 32, or concurrency = "auto"',
     "timeout": 'Set how long one request may take: timeout = "30s"',
     "max_rejects": 'Set a share or a count: max_rejects = "1%" or max_rejects = 500',
+    "open_rejects": 'Set open_rejects = "warn" or "fail"',
     "not_before": "Set the earliest time that is credible: not_before = 2015-01-01",
     "not_after": "Set the latest time that is credible: not_after = 2024-12-31",
     "keep": "Set keep = true, or leave it out",

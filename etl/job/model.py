@@ -164,9 +164,13 @@ Moment = Annotated[AwareDatetime, BeforeValidator(parse_moment)]
 
 
 class Limits(_Table):
-    """When a run is hopeless and stops, and which times are credible (`not_after`: a day after the run's start)."""
+    """When a run is hopeless and stops, and which times are credible (`not_after`: a day after the run's start).
+
+    `open_rejects`: whether rejects of earlier runs, neither retried nor dismissed, are told or make the run fail (exit 3).
+    """
 
     max_rejects: Annotated[MaxRejects, BeforeValidator(parse_max_rejects)] = MaxRejects(None, 1.0)
+    open_rejects: Literal["warn", "fail"] = "warn"
     not_before: Moment = datetime(2000, 1, 1, tzinfo=UTC)
     not_after: Moment | None = None
 

@@ -1,6 +1,7 @@
 """Checks, when a ledger is opened, that what it says holds together. Changes nothing.
 
-Reads every row but the refusals, which are only counted here and whose seals are checked where they are read.
+Reads every row but the refusals, which are only counted here, and the dismissed rejects: their seals are checked where they are
+read.
 """
 
 import sqlite3
@@ -8,7 +9,7 @@ import sqlite3
 from etl.ledger.bitmap import count_bits, is_well_formed, overlaps
 from etl.ledger.entries import books_of_load, load_of, part_of
 from etl.ledger.failure import Damage
-from etl.ledger.rows import FILES, KEPT, LOADS, META, PARTS, RUNS
+from etl.ledger.rows import DISMISSALS, ENDINGS, FILES, KEPT, LOADS, META, PARTS, RUNS
 from etl.ledger.values import LoadEntry, PartEntry
 
 __all__ = ["audit"]
@@ -16,7 +17,7 @@ __all__ = ["audit"]
 
 def audit(connection: sqlite3.Connection) -> None:
     """Raise Damage where a row is not as written, a count is not that of its bits, or books don't balance."""
-    for table in (META, FILES, KEPT, RUNS):
+    for table in (META, FILES, KEPT, RUNS, ENDINGS, DISMISSALS):
         for _ in table.select(connection):
             pass
     for load in list(map(load_of, LOADS.select(connection))):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from etl.books import Books
 from etl.delivery import Refusal, Settlement
 from etl.ledger.bitmap import count_bits, empty_bitmap, is_well_formed
-from etl.ledger.rows import Cell, Row
+from etl.ledger.rows import Cell, Row, storable
 from etl.ledger.values import LoadEntry, PartEntry, RunEntry
 from etl.reject import RejectCode
 from etl.staged import MAX_PART_EVENTS, SourceFile, StagedLoad, StagedPart
@@ -133,11 +133,11 @@ def file_of(row: Row) -> SourceFile:
 
 
 def refusal_row(load: int, part: int, index: int, refusal: Refusal) -> list[Cell]:
-    """Return the row of `refusal`; what no text can hold (a lone surrogate in an answer) becomes `?`."""
+    """Return the row of `refusal`."""
     texts = (refusal.server_code, refusal.detail, refusal.request_id)
     return [
-        *(load, part, index, refusal.code.value, _storable(refusal.reason), refusal.status),
-        *(None if text is None else _storable(text) for text in texts),
+        *(load, part, index, refusal.code.value, storable(refusal.reason), refusal.status),
+        *(None if text is None else storable(text) for text in texts),
         *(refusal.attempts, float(refusal.first_at), float(refusal.last_at)),
     ]
 
@@ -156,10 +156,11 @@ def run_row(entry: RunEntry) -> list[Cell]:
     ]
 
 
-def run_of(row: Row) -> RunEntry:
-    """Return the run of `row`."""
-    return RunEntry(*row)
+def run_of(row: Row, ending: Row = ()) -> RunEntry:
+    """Return the run of `row`, with what it said at its `ending`, the row of that, if there is one."""
+    return RunEntry(*row, *ending[1:])
 
 
-def _storable(text: str) -> str:
-    return text.encode(errors="replace").decode()
+def ending_row(entry: RunEntry) -> list[Cell]:
+    """Return the row of what `entry` said when it ended."""
+    return [entry.number, storable(entry.message), storable(entry.fix), storable(entry.log)]

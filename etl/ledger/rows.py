@@ -12,7 +12,23 @@ from typing import Any
 
 from etl.ledger.failure import Damage
 
-__all__ = ["FILES", "KEPT", "LOADS", "META", "PARTS", "REFUSALS", "RUNS", "Cell", "Row", "Table", "seal_of"]
+__all__ = [
+    "DISMISSALS",
+    "DISMISSED",
+    "ENDINGS",
+    "FILES",
+    "KEPT",
+    "LOADS",
+    "META",
+    "PARTS",
+    "REFUSALS",
+    "RUNS",
+    "Cell",
+    "Row",
+    "Table",
+    "seal_of",
+    "storable",
+]
 
 Cell = str | bytes | int | float | None
 Row = tuple[Any, ...]
@@ -27,6 +43,11 @@ def seal_of(name: str, cells: Sequence[Cell]) -> int:
     return seal
 
 
+def storable(text: str) -> str:
+    """Return `text` as a cell can hold it; what no text can hold (a lone surrogate of an answer or a path) becomes `?`."""
+    return text.encode(errors="replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table: its name, its columns without the seal, and how many of them, from the left, are the key."""
@@ -36,6 +57,7 @@ class Table:
     n_key: int
     _insert: str = field(init=False)
     _update: str = field(init=False)
+    _delete: str = field(init=False)
     _select: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,6 +68,7 @@ class Table:
         statements = {
             "_insert": f"INSERT INTO {self.name} ({names}) VALUES ({', '.join('?' * len(every))})",  # noqa: S608
             "_update": f"UPDATE {self.name} SET {changing} WHERE {key}",  # noqa: S608 - our own names
+            "_delete": f"DELETE FROM {self.name} WHERE {key}",  # noqa: S608 - our own names
             "_select": f"SELECT {names} FROM {self.name} ",  # noqa: S608
         }
         for name, statement in statements.items():
@@ -59,6 +82,10 @@ class Table:
         """Replace the row that has the key of `row`."""
         cells = (*row, seal_of(self.name, row))
         connection.execute(self._update, (*cells[self.n_key :], *cells[: self.n_key]))
+
+    def delete(self, connection: sqlite3.Connection, key: Sequence[Cell]) -> None:
+        """Remove the row that has `key`, if there is one."""
+        connection.execute(self._delete, key)
 
     def select(
         self, connection: sqlite3.Connection, rest: str = "", values: Sequence[Cell] = ()
@@ -102,3 +129,6 @@ RUNS = Table(
     ("number", "load", "started_at", "ended_at", "exit_code", "state", "delivered", "attempts", "retries"),
     1,
 )
+DISMISSALS = Table("dismissals", ("number", "at", "reason"), 1)
+DISMISSED = Table("dismissed", ("load", "file", "row", "dismissal"), 3)
+ENDINGS = Table("endings", ("run", "message", "fix", "log"), 1)

@@ -50,6 +50,16 @@ _VERSION_1 = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
+_VERSION_3 = (
+    """CREATE TABLE endings (
+        run INTEGER PRIMARY KEY, message TEXT NOT NULL, fix TEXT NOT NULL, log TEXT NOT NULL, seal INTEGER NOT NULL)""",
+    """CREATE TABLE dismissals (
+        number INTEGER PRIMARY KEY, at REAL NOT NULL, reason TEXT NOT NULL, seal INTEGER NOT NULL)""",
+    """CREATE TABLE dismissed (
+        load INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, dismissal INTEGER NOT NULL,
+        seal INTEGER NOT NULL, PRIMARY KEY (load, file, row)) WITHOUT ROWID""",
+)
+
 
 def _create_version_1(connection: sqlite3.Connection) -> None:
     for statement in _VERSION_1:
@@ -67,7 +77,12 @@ def _add_kept_files(connection: sqlite3.Connection) -> None:
     META.insert(connection, [(LISTED_FROM, str(number))])
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_version_1, _add_kept_files)
+def _add_endings_and_dismissals(connection: sqlite3.Connection) -> None:
+    for statement in _VERSION_3:
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_version_1, _add_kept_files, _add_endings_and_dismissals)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -9,6 +9,7 @@ from etl.books import Books
 from etl.delivery import Refusal, Settlement
 from etl.ledger.entries import (
     books_of_load,
+    ending_row,
     file_of,
     file_row,
     load_of,
@@ -22,7 +23,7 @@ from etl.ledger.entries import (
     staged_entry,
     staged_part_entry,
 )
-from etl.ledger.rows import FILES, KEPT, LOADS, META, PARTS, REFUSALS, RUNS
+from etl.ledger.rows import ENDINGS, FILES, KEPT, LOADS, META, PARTS, REFUSALS, RUNS
 from etl.ledger.settling import settle_part
 from etl.ledger.values import LoadEntry, PartEntry, RunEntry
 from etl.staged import KeptFile, SourceFile, StagedLoad
@@ -91,7 +92,7 @@ def update_load(connection: sqlite3.Connection, entry: LoadEntry) -> None:
 
 def discard_load(connection: sqlite3.Connection, entry: LoadEntry) -> None:
     """Remove what belongs to a load; its number stays taken."""
-    for table in ("refusals", "parts", "files", "kept"):
+    for table in ("refusals", "dismissed", "parts", "files", "kept"):
         connection.execute(f"DELETE FROM {table} WHERE load = ?", (entry.number,))  # noqa: S608 - our own names
     update_load(connection, replace(entry, state="discarded"))
 
@@ -185,10 +186,14 @@ def read_run(connection: sqlite3.Connection, number: int) -> RunEntry:
 
 
 def update_run(connection: sqlite3.Connection, entry: RunEntry) -> None:
-    """Replace the row of a run."""
+    """Replace the row of a run, and what it said when it ended."""
     RUNS.update(connection, run_row(entry))
+    ENDINGS.delete(connection, (entry.number,))
+    ENDINGS.insert(connection, [ending_row(entry)])
 
 
 def read_runs(connection: sqlite3.Connection) -> tuple[RunEntry, ...]:
     """Return the runs in order."""
-    return tuple(run_of(row) for row in RUNS.select(connection, "ORDER BY number"))
+    endings = {row[0]: row for row in ENDINGS.select(connection)}
+    rows = RUNS.select(connection, "ORDER BY number")
+    return tuple(run_of(row, endings.get(row[0], ())) for row in rows)

@@ -44,6 +44,7 @@ from etl.delivery import Refusal, Settlement
 from etl.errors import JobError, StateError
 from etl.ledger import statements as sql
 from etl.ledger.bitmap import unset_indices
+from etl.ledger.dismissals import Dismissals
 from etl.ledger.entries import check_staged
 from etl.ledger.place import create_ledger_file, find_ledger_file, open_session
 from etl.ledger.schema import LISTED_FROM
@@ -59,6 +60,7 @@ class Ledger:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.dismissals = Dismissals(session)
 
     @classmethod
     def open(
@@ -270,11 +272,15 @@ class Ledger:
         delivered: int,
         attempts: int,
         retries: int,
+        message: str = "",
+        fix: str = "",
+        log: str = "",
     ) -> None:
-        """Record how run `number` ended."""
+        """Record how run `number` ended, and what it said of it."""
         with self._session.writing() as connection:
             run = sql.read_run(connection, number)
             ended = replace(run, ended_at=ended_at, exit_code=exit_code, state=state)
+            ended = replace(ended, message=message, fix=fix, log=log)
             sql.update_run(
                 connection, replace(ended, delivered=delivered, attempts=attempts, retries=retries)
             )

@@ -66,7 +66,10 @@ class PartEntry:
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """One run of the job; a run that was killed has no end."""
+    """One run of the job; a run that was killed has no end.
+
+    `message`, `fix` and `log` are why it ended so, what to do, and where its log is, as it told them; empty where it didn't.
+    """
 
     number: int
     load: int | None
@@ -77,3 +80,6 @@ class RunEntry:
     delivered: int
     attempts: int
     retries: int
+    message: str = ""
+    fix: str = ""
+    log: str = ""

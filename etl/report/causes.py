@@ -82,7 +82,8 @@ def _describe(row: dict[str, Any], by: By) -> str:
     where = f"row {row['row']}{line}" if by == "file" else f"{row['file']} row {row['row']}{line}"
     what = row["reason"] if by == "code" else f"{row['code']}: {row['reason']}"
     status = f" [{row['status']}]" if row["status"] else ""
-    text = f"{where}: {what}{status}"
+    closed = f" (dismissed: {row['dismissed']})" if row.get("dismissed") else ""
+    text = f"{where}: {what}{status}{closed}"
     # A reason may quote what stood in a cell: one line, and nothing that a terminal would obey.
     text = plain_line(text)
     return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"

@@ -5,7 +5,7 @@ text out.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
 
 import polars as pl
@@ -16,7 +16,7 @@ from etl.report.spreadsheet import BYTE_ORDER_MARK, cell_text, defuse_expr, name
 __all__ = ["REPORT_SCHEMA", "original_columns", "write_csv", "write_jsonl", "write_parquet"]
 
 # The report's own columns; in CSV they start with `_`, and the original ones follow.
-REPORT_SCHEMA: Final = {
+REPORT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "load": pl.UInt32(),
     "file": pl.String(),
     "row": pl.UInt32(),
@@ -37,6 +37,7 @@ REPORT_SCHEMA: Final = {
     "source": pl.String(),
     "raw": pl.String(),
 }
+Schema = Mapping[str, pl.DataType]
 
 
 def write_jsonl(frames: Iterable[pl.DataFrame], out: BinaryIO) -> int:
@@ -53,13 +54,18 @@ def write_jsonl(frames: Iterable[pl.DataFrame], out: BinaryIO) -> int:
 
 
 def write_csv(
-    frames: Iterable[pl.DataFrame], columns: Sequence[str], out: BinaryIO, *, null_marker: str = ""
+    frames: Iterable[pl.DataFrame],
+    columns: Sequence[str],
+    out: BinaryIO,
+    schema: Schema = REPORT_SCHEMA,
+    *,
+    null_marker: str = "",
 ) -> int:
-    """Write the rejects for a spreadsheet, the original `columns` after the report's own; return how many.
+    """Write the rejects for a spreadsheet, the original `columns` after the report's own of `schema`; return how many.
 
     An original null is written as `null_marker`, quoted where that is empty text that the source tells apart from a null.
     """
-    own = [name_own(name) for name in REPORT_SCHEMA if name != "source"]
+    own = [name_own(name) for name in schema if name != "source"]
     header = pl.DataFrame(schema=dict.fromkeys([*own, *map(name_original, columns)], pl.String))
     out.write(BYTE_ORDER_MARK)
     out.write(header.write_csv().encode())
@@ -76,12 +82,12 @@ def write_csv(
     return written
 
 
-def write_parquet(frames: Iterable[pl.DataFrame], out: BinaryIO) -> int:
-    """Write the rejects as typed columns, `source` as JSON text; return how many."""
+def write_parquet(frames: Iterable[pl.DataFrame], out: BinaryIO, schema: Schema = REPORT_SCHEMA) -> int:
+    """Write the rejects as the typed columns of `schema`, `source` as JSON text; return how many."""
     import pyarrow.parquet as pq
 
     written = 0
-    with pq.ParquetWriter(out, pl.DataFrame(schema=REPORT_SCHEMA).to_arrow().schema) as writer:
+    with pq.ParquetWriter(out, pl.DataFrame(schema=schema).to_arrow().schema) as writer:
         for frame in frames:
             writer.write_table(frame.to_arrow())
             written += frame.height

@@ -6,6 +6,7 @@ from typing import Final
 
 from etl.books import Books
 from etl.outcome import Outcome
+from etl.report.summary import open_lines
 
 __all__ = ["advice_lines", "table_lines"]
 
@@ -38,6 +39,8 @@ def advice_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterato
     if outcome.books.rejected and outcome.reports:
         codes = ", ".join(f"{count:,} {code}" for code, count in outcome.rejects.items())
         yield f"{outcome.job}: {codes}; see them by cause: backfill rejects {shlex.quote(job_path)}{flags}"
+    for line in open_lines(outcome, job_path, flags=flags):
+        yield f"{outcome.job}: {line}"
 
 
 def _row(name: str, state: str, books: Books, sent_now: int, exit_code: int) -> tuple[str, ...]:

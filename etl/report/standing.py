@@ -29,7 +29,8 @@ def standing_lines(standing: Standing, job_path: str, *, flags: str = "") -> Ite
         return
     yield f"{standing.job}: {', '.join(_headline(standing))}"
     if standing.rows.read:
-        yield from book_lines(standing.rows, standing.rejects)
+        closed = {"dismissed": standing.dismissed} if standing.dismissed else {}
+        yield from book_lines(standing.rows, standing.rejects | closed)
     if standing.attempts:
         again = f", {standing.retries:,} retries" if standing.retries else ""
         yield f"  {standing.attempts:,} attempts{again}"

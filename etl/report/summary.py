@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from etl.books import Books
 from etl.outcome import Outcome
 
-__all__ = ["book_lines", "format_duration", "summary_lines"]
+__all__ = ["book_lines", "format_duration", "open_lines", "summary_lines"]
 
 _STATES = {
     "complete": "complete",
@@ -21,6 +21,7 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
     """Yield the lines of a run's summary; `flags` are those that name the same state folder again."""
     if not outcome.loads:
         yield from _without_loads(outcome)
+        yield from open_lines(outcome, job_path, flags=flags)
         return
     books = outcome.books
     with_rejects = ", with rejects" if outcome.state == "complete" and books.rejected else ""
@@ -40,10 +41,25 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
     if books.rejected and outcome.reports:
         yield f"Rejects, with every original column: {' and '.join(str(path) for path in outcome.reports)}"
         yield f"See them by cause: backfill rejects {shlex.quote(job_path)}{flags}"
+    yield from open_lines(outcome, job_path, flags=flags)
+
+
+def open_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[str]:
+    """Yield one line where rejects are open that the run's own books don't tell of."""
+    opened = sum(outcome.open_rejects.values())
+    if opened > sum(outcome.rejects.values()):
+        codes = ", ".join(f"{code} {count:,}" for code, count in outcome.open_rejects.items())
+        earlier = ", those of earlier loads included" if outcome.rejects else " from earlier runs"
+        yield (
+            f"{opened:,} reject{' is' if opened == 1 else 's are'} open{earlier}: {codes}; "
+            f"see, retry or dismiss them: backfill rejects {shlex.quote(job_path)}{flags}"
+        )
 
 
 def _without_loads(outcome: Outcome) -> Iterator[str]:
     """Yield what there is to say where nothing was staged or continued."""
+    if outcome.state == "complete" and outcome.message:
+        yield f"{outcome.job}: nothing new to send; every row of its files was settled before"
     if outcome.message:
         yield from outcome.message.split("\n")
         yield outcome.fix

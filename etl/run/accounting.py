@@ -7,10 +7,10 @@ from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.outcome import Outcome, SendSample
 from etl.report.corrections import correction_lines
-from etl.run.conclusion import Conclusion
+from etl.run.conclusion import Conclusion, heed_open_rejects
 from etl.run.corrections import count_corrections
 from etl.run.place import JobPlace
-from etl.run.rejected import count_rejects, open_reject_frames
+from etl.run.rejected import add_counts, count_open
 from etl.run.reports import refresh_reports
 from etl.send.account import SendReport
 
@@ -39,14 +39,18 @@ def sum_up(
     books = ledger.books_of(loads)
     if not books.balances:
         raise AssertionError(f"the books of loads {list(loads)} don't balance: {books}")
-    frames = open_reject_frames(job, place.folder, ledger, loads) if books.rejected else iter(())
+    opened = count_open(job, place.folder, ledger)
+    rejects = add_counts(counts for load, counts in opened.items() if load in loads)
+    open_rejects = add_counts(opened.values())
+    ending = heed_open_rejects(ending, job, open_rejects)
     corrections = count_corrections(ledger, loads)
     return Outcome(
         job=job.name,
         state=ending.state,
         exit_code=ending.exit_code,
         books=books,
-        rejects=count_rejects(frames),
+        rejects=rejects,
+        open_rejects=open_rejects,
         corrections=corrections,
         sent_now=sum(report.sent for report in reports),
         attempts=sum(report.attempts for report in reports),

@@ -1,17 +1,19 @@
 """What a run says when it ends: its state, its exit code, and what to do next. Pure."""
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from etl.books import Books
 from etl.errors import JobError, KeyProblem, LimitReached
-from etl.job.model import MaxRejects
+from etl.job.model import Job, MaxRejects
 from etl.outcome import RunState
 from etl.send.account import SendReport
 
-__all__ = ["Conclusion", "check_rejects", "conclude", "interrupted"]
+__all__ = ["Conclusion", "check_rejects", "conclude", "heed_open_rejects", "interrupted"]
 
+REJECTS_CODE = 3
 INCOMPLETE_CODE = 5
 
 
@@ -30,7 +32,7 @@ def conclude(report: SendReport | None, *, rejected: int, number: int | None) ->
     reason = report.stop_reason if report else ""
     match stopped:
         case None:
-            return Conclusion("complete", 3 if rejected else 0)
+            return Conclusion("complete", REJECTS_CODE if rejected else 0)
         case "limit":
             return Conclusion(
                 "incomplete", 0, f"Stopped as asked: {reason}", "Run again without --limit to send the rest"
@@ -64,6 +66,20 @@ def check_rejects(job_path: Path, books: Books, most: MaxRejects) -> None:
             "Look at the rejects and mend the job or the file, or raise max_rejects, and run again; "
             f"{'nothing more was sent' if books.delivered else 'nothing was sent'}",
         )
+
+
+def heed_open_rejects(ending: Conclusion, job: Job, open_rejects: Mapping[str, int]) -> Conclusion:
+    """Return how the run ended where the job wants open rejects to fail it, those of earlier runs too: `open_rejects` by code."""
+    total = sum(open_rejects.values())
+    if ending.state != "complete" or ending.exit_code or not total or job.limits.open_rejects == "warn":
+        return ending
+    codes = ", ".join(f"{code} {count:,}" for code, count in open_rejects.items())
+    return Conclusion(
+        "complete",
+        REJECTS_CODE,
+        f"Expected no open rejects, found {total:,}: {codes} - [limits] open_rejects, {job.path}",
+        "Mend and send them again (backfill retry JOB), or close them for a reason (backfill dismiss JOB)",
+    )
 
 
 def interrupted(number: int) -> Conclusion:

@@ -1,6 +1,7 @@
 """Gathers the rejects of a job from where they are: those of staging in parts, the server's in the ledger."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -22,16 +23,23 @@ from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path, explain_disk, refused_path, rejects_path, taken_path
 
 __all__ = [
+    "PLACE",
     "TAKEN_SCHEMA",
     "Rejects",
+    "add_counts",
+    "count_open",
     "count_rejects",
+    "dismissed_rows",
     "null_marker",
     "open_reject_frames",
     "reject_frames",
+    "taken_rows",
 ]
 
 REFUSALS_AT_ONCE: Final = 4096
-TAKEN_SCHEMA: Final = {name: REPORT_SCHEMA[name] for name in ("load", "file", "row")}
+# What tells one reject from another.
+PLACE: Final = ("load", "file", "row")
+TAKEN_SCHEMA: Final = {name: REPORT_SCHEMA[name] for name in PLACE}
 
 
 def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
@@ -52,14 +60,10 @@ def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) 
 def open_reject_frames(
     job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rejects of `loads` that no retry has taken up: what a retry made of the others is in its own load."""
-    taken = taken_rows(folder, ledger)
+    """Yield the rejects of `loads` that are neither dismissed nor taken up by a retry, whose own load tells what became of them."""
+    closed = pl.concat([taken_rows(folder, ledger), dismissed_rows(ledger).select(PLACE)])
     for frame in reject_frames(job, folder, ledger, loads):
-        left = (
-            frame.join(taken, on=["load", "file", "row"], how="anti", maintain_order="left")
-            if taken.height
-            else frame
-        )
+        left = frame.join(closed, on=PLACE, how="anti", maintain_order="left") if closed.height else frame
         if left.height:
             yield left
 
@@ -77,20 +81,44 @@ def taken_rows(folder: Path, ledger: Ledger) -> pl.DataFrame:
     return pl.concat([empty, *(kept.read(taken_path(kept.folder)) for kept in retries)])
 
 
+def dismissed_rows(ledger: Ledger) -> pl.DataFrame:
+    """Return `load`, `file` and `row` of the rejects that were dismissed, and why: `dismissed`."""
+    rows = ledger.dismissals.rows()
+    reasons = {decision.number: decision.reason for decision in ledger.dismissals.decisions()}
+    names = {load: [file.path for file in ledger.files(load)] for load in {row.load for row in rows}}
+    told = [(row.load, names[row.load][row.file], row.row, reasons[row.dismissal]) for row in rows]
+    return pl.DataFrame(told, schema=TAKEN_SCHEMA | {"dismissed": pl.String()}, orient="row")
+
+
+def count_open(job: Job, folder: Path, ledger: Ledger) -> dict[int, dict[str, int]]:
+    """Return how many open rejects of each code there are in each load that has any."""
+    loads = [load.number for load in ledger.loads() if ledger.books(load.number).rejected]
+    counts: dict[int, dict[str, int]] = {}
+    for frame in open_reject_frames(job, folder, ledger, loads):
+        load = counts.setdefault(frame["load"][0], {})
+        for code, count in frame["code"].value_counts().iter_rows():
+            load[code] = load.get(code, 0) + count
+    return counts
+
+
+def add_counts(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of counts by code, most first."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
 def count_rejects(frames: Iterable[pl.DataFrame]) -> dict[str, int]:
     """Return how many rejects there are of each code, most first."""
-    counts: dict[str, int] = {}
-    for frame in frames:
-        for code, count in frame["code"].value_counts().iter_rows():
-            counts[code] = counts.get(code, 0) + count
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return add_counts(dict(frame["code"].value_counts().iter_rows()) for frame in frames)
 
 
 class Rejects:
     """The rejects of a job, as often as they are asked for: only those with `code`, only those of `load`, unless None.
 
-    Those that were retried are left out, unless `with_retried`. `corrections`: instead of the rejects, the rows that came
-    again with another content than was delivered.
+    Those that were retried or dismissed are left out, unless `with_closed`: then they are among them, `dismissed` saying why.
+    `corrections`: instead of the rejects, the rows that came again with another content than was delivered.
     """
 
     def __init__(
@@ -101,12 +129,12 @@ class Rejects:
         *,
         code: str | None = None,
         load: int | None = None,
-        with_retried: bool = False,
+        with_closed: bool = False,
         corrections: bool = False,
     ) -> None:
         self._corrections = corrections
         self.job, self._place, self._ledger = job, place, ledger
-        self._code, self._with_retried = code, with_retried
+        self._code, self._with_closed = code, with_closed
         self._loads = [entry.number for entry in ledger.loads() if load is None or entry.number == load]
 
     @property
@@ -114,31 +142,26 @@ class Rejects:
         """Return what one of them is called."""
         return "correction" if self._corrections else "reject"
 
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """The columns of the frames."""
+        return REPORT_SCHEMA | {"dismissed": pl.String()} if self._with_closed else REPORT_SCHEMA
+
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Yield them as frames of `REPORT_SCHEMA`; raises `StateError` where a part can't be read."""
+        """Yield them as frames of `schema`; raises `StateError` where a part can't be read."""
         for frame in self._find():
             some = frame if self._code is None else frame.filter(pl.col("code") == self._code)
             if some.height:
                 yield some
-
-    def _find(self) -> Iterator[pl.DataFrame]:
-        folder, ledger, loads = self._place.folder, self._ledger, self._loads
-        if not self._corrections:
-            find = reject_frames if self._with_retried else open_reject_frames
-            return find(self.job, folder, ledger, loads)
-        if self._with_retried:
-            return iter([_conform(all_corrections(folder, ledger, loads))])
-        return iter([_conform(open_corrections(folder, ledger, taken_rows(folder, ledger), loads))])
 
     def write(self, form: str, out: BinaryIO) -> int:
         """Write them to `out` as jsonl, csv or parquet; return how many."""
         if form == "jsonl":
             return write_jsonl(self.frames(), out)
         if form == "parquet":
-            return write_parquet(self.frames(), out)
-        return write_csv(
-            self.frames(), original_columns(self.frames()), out, null_marker=null_marker(self.job)
-        )
+            return write_parquet(self.frames(), out, self.schema)
+        columns = original_columns(self.frames())
+        return write_csv(self.frames(), columns, out, self.schema, null_marker=null_marker(self.job))
 
     def write_file(self, form: str, path: Path) -> int:
         """Write them to the file at `path`, whole or not at all, for the owner alone; return how many.
@@ -151,6 +174,22 @@ class Rejects:
         except OSError as error:
             raise explain_disk(error, path) from None
         return written
+
+    def _find(self) -> Iterator[pl.DataFrame]:
+        folder, ledger, loads = self._place.folder, self._ledger, self._loads
+        if self._corrections:
+            if self._with_closed:
+                every = all_corrections(folder, ledger, loads)
+            else:
+                every = open_corrections(folder, ledger, taken_rows(folder, ledger), loads)
+            yield _conform(every, self.schema)
+        elif self._with_closed:
+            dismissed = dismissed_rows(ledger)
+            for frame in reject_frames(self.job, folder, ledger, loads):
+                told = frame.join(dismissed, on=PLACE, how="left", maintain_order="left")
+                yield told.select(list(self.schema))
+        else:
+            yield from open_reject_frames(self.job, folder, ledger, loads)
 
 
 def null_marker(job: Job) -> str:
@@ -233,10 +272,10 @@ def _join_events(
     )
 
 
-def _conform(frame: pl.DataFrame) -> pl.DataFrame:
+def _conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType] = REPORT_SCHEMA) -> pl.DataFrame:
     return frame.select(
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in REPORT_SCHEMA.items()
+        for name, dtype in schema.items()
     )
 
 

@@ -38,8 +38,9 @@ def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ..
 
 
 def _describe_state(ledger: Ledger) -> str:
-    """Return text that changes whenever a reject comes, is refused by the server, taken up by a retry, or removed."""
+    """Return text that changes whenever a reject comes, is refused by the server, taken up by a retry, dismissed, or removed."""
     loads = ledger.loads()
     newest = loads[-1].number if loads else 0
     rejected = ledger.books_of(load.number for load in loads).rejected
-    return f"loads {newest}, rejected {rejected}, cleared {cleared_through(ledger)}"
+    decisions, dismissed = len(ledger.dismissals.decisions()), ledger.dismissals.count()
+    return f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared {cleared_through(ledger)}"

@@ -12,7 +12,7 @@ from etl.ledger.lock import LOCK_NAME
 from etl.ledger.store import Ledger
 from etl.run.lookup import look_into
 from etl.run.place import JobPlace
-from etl.run.rejected import count_rejects, open_reject_frames
+from etl.run.rejected import add_counts, count_open
 from etl.standing import Standing
 
 __all__ = ["books_of_job", "read_standing"]
@@ -34,13 +34,14 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
     state = "new" if last is None else last.state or "killed"
     if state == "complete" and books.pending:
         state = "incomplete"
-    codes = count_rejects(open_reject_frames(job, place.folder, ledger, [load.number for load in loads]))
+    codes = add_counts(count_open(job, place.folder, ledger).values())
     reports = tuple(path for path in (place.rejects_csv, place.rejects_jsonl) if path.exists())
     return Standing(
         job.name,
         state,
         rows=books,
         rejects=codes,
+        dismissed=ledger.dismissals.count(),
         attempts=sum(run.attempts for run in runs),
         retries=sum(run.retries for run in runs),
         loads=len(loads),

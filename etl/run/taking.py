@@ -167,11 +167,11 @@ def _note_unknown(
 ) -> None:
     unknown = [key for key in mended if key not in seen]
     if len(unknown) == len(mended) and not any(key in seen for key in mended) and not seen:
-        taken.left.append("no reject of this job is open: all were retried before")
+        taken.left.append("no reject of this job is open: all were retried or dismissed before")
         return
     for key in unknown:
         taken.left.append(
-            f"{key.file} row {key.row}: no open reject of load {key.load}; it was retried before, or is of another job"
+            f"{key.file} row {key.row}: no open reject of load {key.load}; it was retried or dismissed before, or is of another job"
         )
     if not mended:
         raise InputError(

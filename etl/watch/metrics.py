@@ -76,6 +76,15 @@ def _counts(jobs: Sequence[JobMetrics]) -> Iterable[Metric]:
             for code, count in entry.outcome.rejects.items()
         ),
     )
+    yield Metric(
+        "backfill_open_rejects",
+        "Rejected rows of all loads that are neither retried nor dismissed, by code.",
+        tuple(
+            Sample(count, {"job": entry.outcome.job, "code": code})
+            for entry in jobs
+            for code, count in entry.outcome.open_rejects.items()
+        ),
+    )
     yield _gauge(
         "backfill_pending_events",
         "Events of all loads still to be sent.",

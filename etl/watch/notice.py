@@ -3,6 +3,7 @@
 Rule: a notice leaves the machine, so it holds counts, codes and our own words; never a cell, never what a server said.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -81,13 +82,21 @@ def _failure(outcome: Outcome) -> Notice | None:
 
 def _rejects(spec: NotifySpec, outcome: Outcome) -> Notice | None:
     books = outcome.books
+    if outcome.exit_code in _DONE and outcome.message and outcome.open_rejects:
+        # The job wants open rejects to fail it, so they are news each time.
+        opened = sum(outcome.open_rejects.values())
+        headline = f"backfill {outcome.job}: {opened:,} reject{' is' if opened == 1 else 's are'} open"
+        return Notice("rejects", headline, _most_codes(outcome.open_rejects))
     if outcome.exit_code not in _DONE or spec.rejects_share.allows(books.rejected, books.read):
         return None
     share = 100 * books.rejected / books.read
     headline = f"backfill {outcome.job}: {books.rejected:,} of {books.read:,} rows rejected ({share:.2g}%)"
-    most = sorted(outcome.rejects.items(), key=lambda item: (-item[1], item[0]))[:_CODES_SHOWN]
-    codes = (", ".join(f"{count:,} {code}" for code, count in most),) if most else ()
-    return Notice("rejects", headline, codes)
+    return Notice("rejects", headline, _most_codes(outcome.rejects))
+
+
+def _most_codes(counts: Mapping[str, int]) -> tuple[str, ...]:
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_CODES_SHOWN]
+    return (", ".join(f"{count:,} {code}" for code, count in most),) if most else ()
 
 
 def _nothing_new(spec: NotifySpec, outcome: Outcome, history: History, now: float) -> Notice | None:

@@ -97,7 +97,7 @@ def test_rows_mended_in_a_spreadsheet_are_delivered_once(
     before = sandbox.stats()["attempts"]
     again = run_here(job, sandbox, retry=RetryRequest(path))
     assert (again.books.read, sandbox.stats()["attempts"]) == (0, before)
-    assert "retried before" in again.notes[0]
+    assert "retried or dismissed before" in again.notes[0]
 
 
 def test_rows_mended_in_jsonl_are_delivered_and_the_rest_is_left(
