@@ -4,7 +4,7 @@ Rule: waits and counts; what an answer means and how long to wait is decided in 
 A retry carries the same id and the same bytes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -12,12 +12,13 @@ from typing import Final
 from etl.delivery import Outgoing, Refusal
 from etl.send import backoff, breaker
 from etl.send.account import SendProgress, StopCause
+from etl.send.answer import Answer, TransportFailure
 from etl.send.gate import Gate
 from etl.send.hints import NO_HINTS, read_hints
 from etl.send.meter import Meter
 from etl.send.room import LARGE_BODY_BYTES, Room
 from etl.send.settings import SendSettings, Settle
-from etl.send.transport import Transport, TransportFailure
+from etl.send.transport import Transport
 from etl.send.verdict import DELIVERED, Outcome, Verdict, classify_answer, classify_failure
 
 __all__ = ["Courier"]
@@ -26,7 +27,6 @@ __all__ = ["Courier"]
 MAX_EVENT_FAILURES: Final = 20
 # Timers have a grain of a millisecond; what is due sooner goes at once.
 _LEAST_WAIT_SECONDS: Final = 0.002
-_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 @dataclass(slots=True)
@@ -121,17 +121,17 @@ class Courier:
                 progress.in_flight = in_flight = progress.in_flight + 1
                 if in_flight > meter.max_in_flight:
                     meter.max_in_flight = in_flight
-                status, headers = 0, _NO_HEADERS
+                answer = None
                 try:
-                    status, headers, body = await post(event_body)
-                    verdict = classify_answer(status, headers, body, event_id, conflict)
+                    answer = await post(event_body)
+                    verdict = classify_answer(answer, event_id, conflict)
                 except TransportFailure as failure:
                     verdict = classify_failure(failure)
                 finally:
                     progress.in_flight -= 1
-                meter.statuses[status] += 1
+                meter.statuses[0 if answer is None else answer.status] += 1
                 if verdict is not DELIVERED or self.is_watching:
-                    self._note(verdict, headers, sent_at)
+                    self._note(verdict, answer, sent_at)
                 else:
                     meter.latencies.append(clock() - sent_at)
                 if verdict is DELIVERED or verdict.outcome is Outcome.DELIVERED:
@@ -218,11 +218,11 @@ class Courier:
         self._budget = backoff.refill(self._budget, self._clock(), self._settled)
         return backoff.seconds_to_retry(self._budget)
 
-    def _note(self, verdict: Verdict, headers: Mapping[str, str], sent_at: float) -> None:
+    def _note(self, verdict: Verdict, answer: Answer | None, sent_at: float) -> None:
         """Tell the gate and the meter what an attempt came to."""
         now, gate, meter = self._clock(), self._gate, self._meter
-        hints = NO_HINTS if headers is _NO_HEADERS else read_hints(headers, self._wall_clock())
-        self._is_answered = self._is_answered or headers is not _NO_HEADERS
+        hints = NO_HINTS if answer is None else read_hints(answer, self._wall_clock())
+        self._is_answered = self._is_answered or answer is not None
         self._hints_seen = self._hints_seen or hints.has_limits
         gate.note_hints(hints, now)
         if hints.wait_seconds is not None and hints.wait_seconds > self._settings.max_wait_seconds:

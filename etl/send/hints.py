@@ -6,11 +6,10 @@ whose reset is seconds from now with some servers and a date in seconds or milli
 """
 
 import re
-from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-__all__ = ["NO_HINTS", "Hints", "parse_retry_after", "read_hints"]
+__all__ = ["NO_HINTS", "Headers", "Hints", "parse_retry_after", "read_hints"]
 
 _NUMBER: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*", re.ASCII)
 _PARAMETER: Final = re.compile(r"\b(r|t|remaining|reset)\s*=\s*(\d{1,15}(?:\.\d{1,9})?)", re.ASCII)
@@ -18,6 +17,13 @@ _POLICY: Final = re.compile(r"\bw\s*=\s*(\d{1,9})", re.ASCII)
 _QUOTA: Final = re.compile(r"\bq\s*=\s*(\d{1,12})|(?:^|,)\s*(\d{1,12})\s*;", re.ASCII)
 _EPOCH_SECONDS: Final = 1e9
 _EPOCH_MILLISECONDS: Final = 1e12
+
+
+class Headers(Protocol):
+    """An answer's headers, by lower-case names."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the header's text, None where there is none."""
 
 
 class Hints(NamedTuple):
@@ -41,12 +47,12 @@ _LIMIT_HEADERS: Final = (
 )
 
 
-def read_hints(headers: Mapping[str, str], now_epoch_seconds: float) -> Hints:
+def read_hints(headers: Headers, now_epoch_seconds: float) -> Hints:
     """Return what an answer's headers say about waiting and rates. A wait is never shorter than any that is asked."""
     waits = [
         wait
         for wait in (
-            parse_retry_after(headers.get("retry-after"), headers.get("date"), now_epoch_seconds),
+            _retry_wait(headers, now_epoch_seconds),
             _structured_wait(headers),
             _plain_wait(headers, "ratelimit", now_epoch_seconds),
             _plain_wait(headers, "x-ratelimit", now_epoch_seconds),
@@ -76,7 +82,12 @@ def parse_retry_after(text: str | None, date: str | None, now_epoch_seconds: flo
     return max(0.0, until - (now_epoch_seconds if server_now is None else server_now))
 
 
-def _structured_wait(headers: Mapping[str, str]) -> float | None:
+def _retry_wait(headers: Headers, now_epoch_seconds: float) -> float | None:
+    text = headers.get("retry-after")
+    return None if text is None else parse_retry_after(text, headers.get("date"), now_epoch_seconds)
+
+
+def _structured_wait(headers: Headers) -> float | None:
     text = headers.get("ratelimit")
     if not text:
         return None
@@ -90,7 +101,7 @@ def _structured_wait(headers: Mapping[str, str]) -> float | None:
     return max(waits, default=None)
 
 
-def _plain_wait(headers: Mapping[str, str], prefix: str, now_epoch_seconds: float) -> float | None:
+def _plain_wait(headers: Headers, prefix: str, now_epoch_seconds: float) -> float | None:
     remaining = _NUMBER.fullmatch(headers.get(f"{prefix}-remaining") or "")
     reset = _NUMBER.fullmatch(headers.get(f"{prefix}-reset") or "")
     if not remaining or not reset or float(remaining[1]) > 0:

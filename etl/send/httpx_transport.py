@@ -8,13 +8,16 @@ import asyncio
 import os
 import ssl
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import certifi
 import httpx
 
+from etl.send.answer import Answer, FailureKind, TransportFailure, most_bytes
 from etl.send.endpoint import Endpoint
-from etl.send.transport import CONNECT_TIMEOUT_SECONDS, Answer, FailureKind, TransportFailure, without_key
+from etl.send.redact import Redactor
+from etl.send.transport import CONNECT_TIMEOUT_SECONDS, LONG_ANSWERS, SHORT_ANSWER_BYTES
 
 __all__ = ["HttpxTransport"]
 
@@ -23,16 +26,22 @@ class HttpxTransport:
     """Posts bodies through httpx."""
 
     def __init__(
-        self, endpoint: Endpoint, headers: Mapping[str, str], timeout_seconds: float, max_connections: int
+        self,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        redactor: Redactor,
+        timeout_seconds: float,
+        max_connections: int,
     ) -> None:
         self.url = endpoint.url
-        self._headers = headers
+        self._headers, self._redactor = headers, redactor
         self._timeout_seconds = timeout_seconds
         self._trusts_env = not endpoint.is_loopback
         self._certificates = _load_certificates()
         self._idle: list[httpx.AsyncClient] = []
         self._clients: list[httpx.AsyncClient] = []
         self._places = asyncio.Semaphore(max_connections)
+        self._long_answers = asyncio.Semaphore(LONG_ANSWERS)
 
     async def post(self, body: bytes) -> Answer:
         """Return the server's answer to `body`; raises `TransportFailure` where none came."""
@@ -41,16 +50,25 @@ class HttpxTransport:
             try:
                 # httpx times each phase by itself: a server that drips its answer would never time out.
                 async with asyncio.timeout(self._timeout_seconds):
-                    response = await client.post(self.url, content=body)
+                    async with client.stream("POST", self.url, content=body) as response:
+                        return await self._read(response)
             except (httpx.HTTPError, TimeoutError) as error:
-                raise _failure(error) from None
+                raise _failure(self._redactor, error) from None
             finally:
                 self._idle.append(client)
-        content = response.content
-        status = response.status_code
-        return Answer(
-            status, response.headers, without_key(content, self._headers) if status >= 300 else content
-        )
+
+    async def _read(self, response: httpx.Response) -> Answer:
+        """Return the answer, as raw as it comes: a compressed body wasn't asked for, and may be a bomb."""
+        most, body = most_bytes(response.status_code), bytearray()
+        async with AsyncExitStack() as stack:
+            async for chunk in response.aiter_raw():
+                if len(body) <= SHORT_ANSWER_BYTES < len(body) + len(chunk):
+                    await stack.enter_async_context(self._long_answers)
+                body += chunk
+                if len(body) > most:
+                    break
+        is_whole = len(body) <= most
+        return Answer(self._redactor, response.status_code, response.headers, bytes(body[:most]), is_whole)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -82,18 +100,18 @@ def _load_certificates() -> ssl.SSLContext:
     return context
 
 
-def _failure(error: httpx.HTTPError | TimeoutError) -> TransportFailure:
+def _failure(redactor: Redactor, error: httpx.HTTPError | TimeoutError) -> TransportFailure:
     if isinstance(error, httpx.ConnectTimeout):
-        return TransportFailure(FailureKind.CONNECT, "no connection within the connect timeout")
+        return TransportFailure(redactor, FailureKind.CONNECT, "no connection within the connect timeout")
     if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return TransportFailure(FailureKind.TIMEOUT, "no answer within the timeout")
+        return TransportFailure(redactor, FailureKind.TIMEOUT, "no answer within the timeout")
     detail = str(error) or "the connection was lost"
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
         is_tls = any(isinstance(cause, ssl.SSLError) for cause in _causes(error))
-        return TransportFailure(FailureKind.TLS if is_tls else FailureKind.CONNECT, detail)
+        return TransportFailure(redactor, FailureKind.TLS if is_tls else FailureKind.CONNECT, detail)
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
-        return TransportFailure(FailureKind.RESET, detail)
-    return TransportFailure(FailureKind.OTHER, detail)
+        return TransportFailure(redactor, FailureKind.RESET, detail)
+    return TransportFailure(redactor, FailureKind.OTHER, detail)
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

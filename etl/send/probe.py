@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
-from etl.send.transport import Answer, FailureKind, TransportFailure, TransportKind, open_transport
-from etl.send.verdict import clean_text
+from etl.send.answer import Answer, FailureKind, TransportFailure
+from etl.send.hints import Headers
+from etl.send.transport import TransportKind, open_transport
 
 __all__ = ["KeyVerdict", "Probe", "judge_key", "probe_endpoint", "skew_of"]
 
@@ -82,16 +83,16 @@ async def _probe(
     said: dict[str, str] = {}
     skew, seconds, url = None, 0.0, endpoint
     for candidate in (MADE_UP_KEY, *((key,) if key is not None else ())):
-        transport = open_transport(endpoint, candidate, timeout_seconds, 1, kind)
+        transport = open_transport(endpoint, candidate, timeout_seconds, 1, kind, (key or "",))
         url = transport.url
         try:
             began, began_wall = clock(), wall_clock()
             answers.append(await transport.post(NO_EVENT))
             seconds = clock() - began
-            skew = skew_of(answers[-1].headers, began_wall + seconds / 2)
-            said |= _rate_headers(answers[-1], candidate)
+            skew = skew_of(answers[-1], began_wall + seconds / 2)
+            said |= _rate_headers(answers[-1])
         except TransportFailure as failure:
-            return Probe(url, clean_text(failure.detail), failure.kind)
+            return Probe(url, failure.detail, failure.kind)
         finally:
             await transport.close()
     statuses = [answer.status for answer in answers]
@@ -105,12 +106,10 @@ async def _probe(
     )
 
 
-def _rate_headers(answer: Answer, key: str) -> dict[str, str]:
-    """Return what the answer says of limits, without the key: some servers quote it."""
-    found = {name: answer.headers.get(name) for name in _HEADERS}
-    return {
-        name: clean_text(value).replace(key, "[key]") for name, value in found.items() if value is not None
-    }
+def _rate_headers(answer: Answer) -> dict[str, str]:
+    """Return what the answer says of limits."""
+    found = {name: answer.get(name) for name in _HEADERS}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def judge_key(probe: Probe) -> KeyVerdict:
@@ -126,7 +125,7 @@ def judge_key(probe: Probe) -> KeyVerdict:
     return "accepted" if probe.made_up_status in (401, 403) and status in (400, 422) else "unknown"
 
 
-def skew_of(headers: Mapping[str, str], now_epoch_seconds: float) -> float | None:
+def skew_of(headers: Headers, now_epoch_seconds: float) -> float | None:
     """Return by how many seconds `now_epoch_seconds` is ahead of the answer's Date, which is cut to whole ones."""
     text = headers.get("date")
     if text is None:

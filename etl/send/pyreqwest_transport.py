@@ -3,11 +3,11 @@
 Rule: does per request only what must differ per request; everything else is set once on the client.
 """
 
+import asyncio
 import gc
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 from itertools import cycle
 
 from pyreqwest.client import Client, ClientBuilder
@@ -17,20 +17,20 @@ from pyreqwest.exceptions import (
     RequestError,
     RequestTimeoutError,
 )
-from pyreqwest.request import ConsumedRequest, RequestBody
+from pyreqwest.request import RequestBody, StreamRequest
+from pyreqwest.response import Response
 
+from etl.send.answer import Answer, FailureKind, TransportFailure, most_bytes
 from etl.send.endpoint import Endpoint
-from etl.send.transport import CONNECT_TIMEOUT_SECONDS, Answer, FailureKind, TransportFailure, without_key
+from etl.send.redact import Redactor
+from etl.send.transport import CONNECT_TIMEOUT_SECONDS, LONG_ANSWERS, SHORT_ANSWER_BYTES
 
 __all__ = ["PyreqwestTransport"]
 
 # An HTTP/2 server takes about a hundred requests at a time on one connection, and one client keeps one.
 _STREAMS_PER_CLIENT = 128
 
-# A named tuple's own constructor is a call in Python more.
-_make_answer: Callable[[tuple[int, Mapping[str, str], bytes]], Answer] = partial(tuple.__new__, Answer)
-
-_with_body, _make_body = ConsumedRequest.from_request_and_body, RequestBody.from_bytes
+_with_body, _make_body = StreamRequest.from_request_and_body, RequestBody.from_bytes
 
 _CONNECTING = "client error (Connect)"
 _TLS_REFUSED = re.compile(r"invalid peer certificate|corrupt message|fatal alert|certificate")
@@ -40,29 +40,44 @@ class PyreqwestTransport:
     """Posts bodies through pyreqwest. HTTP/2 where the server offers it over TLS."""
 
     def __init__(
-        self, endpoint: Endpoint, headers: Mapping[str, str], timeout_seconds: float, max_connections: int
+        self,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        redactor: Redactor,
+        timeout_seconds: float,
+        max_connections: int,
     ) -> None:
         is_tls = endpoint.url.startswith("https:")
         clients = -(-max_connections // _STREAMS_PER_CLIENT) if is_tls else 1
         self.url = endpoint.url
-        self._headers = headers
+        self._redactor = redactor
         self._clients = [
             _build_client(endpoint, headers, timeout_seconds, max_connections, is_tls) for _ in range(clients)
         ]
         # One request a client, never sent itself: to clone it with another body takes less than to build one anew.
-        self._next_request = cycle([client.post(endpoint.url).build() for client in self._clients]).__next__
+        requests = [
+            client.post(endpoint.url).streamed_read_buffer_limit(SHORT_ANSWER_BYTES).build_streamed()
+            for client in self._clients
+        ]
+        self._next_request = cycle(requests).__next__
+        self._long_answers = asyncio.Semaphore(LONG_ANSWERS)
 
     async def post(self, body: bytes) -> Answer:
         """Return the server's answer to `body`; raises `TransportFailure` where none came."""
+        request = _with_body(self._next_request(), _make_body(body))
         try:
-            response = await _with_body(self._next_request(), _make_body(body)).send()
-            answer_body = (await response.bytes()).to_bytes()
+            response = await request.__aenter__()
+            # Reads until there is so much or no more: an answer that isn't longer is whole, and its connection free.
+            read = await response.body_reader.read(SHORT_ANSWER_BYTES + 1)
+            answer_body = b"" if read is None else read.to_bytes()
+            status, is_whole = response.status, True
+            if len(answer_body) > SHORT_ANSWER_BYTES:
+                async with self._long_answers:
+                    answer_body, is_whole = await _read_on(answer_body, response, most_bytes(status))
+                    await request.__aexit__(None, None, None)
         except RequestError as error:
-            raise _failure(error) from None
-        status = response.status
-        if status >= 300:
-            answer_body = without_key(answer_body, self._headers)
-        return _make_answer((status, response.headers, answer_body))
+            raise _failure(self._redactor, error) from None
+        return Answer(self._redactor, status, response.headers, answer_body, is_whole)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -71,6 +86,13 @@ class PyreqwestTransport:
         self._clients.clear()
         # pyreqwest 0.15 aborts the process where a failed request is freed after the interpreter has begun to end.
         gc.collect()
+
+
+async def _read_on(read: bytes, response: Response, most: int) -> tuple[bytes, bool]:
+    """Return what there is of an answer of which `read` is the beginning, and whether that is all of it."""
+    if len(read) <= most and (rest := await response.body_reader.read(most + 1 - len(read))) is not None:
+        read += rest.to_bytes()
+    return read[:most], len(read) <= most
 
 
 def _build_client(
@@ -94,17 +116,17 @@ def _build_client(
     return (builder.no_proxy() if endpoint.is_loopback else builder).build()
 
 
-def _failure(error: RequestError) -> TransportFailure:
+def _failure(redactor: Redactor, error: RequestError) -> TransportFailure:
     causes = [cause["message"] for cause in error.details["causes"] or ()]
     detail = causes[-1] if causes else error.message
     # The class of a pyreqwest error doesn't tell the phase: an answer that never came is a ConnectError or a
     # ConnectTimeoutError as well. The chain of causes does, and only a failure to connect proves that nothing was sent.
     if _CONNECTING in causes:
         if _TLS_REFUSED.search(detail):
-            return TransportFailure(FailureKind.TLS, detail)
-        return TransportFailure(FailureKind.CONNECT, detail)
+            return TransportFailure(redactor, FailureKind.TLS, detail)
+        return TransportFailure(redactor, FailureKind.CONNECT, detail)
     if isinstance(error, RequestTimeoutError):
-        return TransportFailure(FailureKind.TIMEOUT, "no answer within the timeout")
+        return TransportFailure(redactor, FailureKind.TIMEOUT, "no answer within the timeout")
     if isinstance(error, NetworkError | DecodeError):
-        return TransportFailure(FailureKind.RESET, detail)
-    return TransportFailure(FailureKind.OTHER, detail)
+        return TransportFailure(redactor, FailureKind.RESET, detail)
+    return TransportFailure(redactor, FailureKind.OTHER, detail)

@@ -1,60 +1,30 @@
 """The seam between the sender and HTTP: bytes out, an answer or a failure back.
 
-Rule: the key lives in one request header and nowhere else. It is in no representation, no failure text,
-and is cut out of what the server says back.
+Rule: the key lives in one request header and nowhere else. It is in no representation; what comes back is
+`answer`'s, which lets it through in no text. No answer is read past what `answer` allows, whatever the server sends.
 """
 
 import os
-from collections.abc import Mapping
-from enum import StrEnum
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, Protocol
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 from etl.errors import EndpointError, KeyProblem
+from etl.send.answer import Answer
 from etl.send.endpoint import parse_endpoint
+from etl.send.redact import Redactor
 
-__all__ = [
-    "Answer",
-    "FailureKind",
-    "Transport",
-    "TransportFailure",
-    "TransportKind",
-    "open_transport",
-    "request_headers",
-    "without_key",
-]
+__all__ = ["Transport", "TransportKind", "open_transport", "request_headers"]
 
 TransportKind = Literal["auto", "pyreqwest", "httpx"]
 
 # A destination that doesn't take a connection in this time won't take one in the whole timeout either.
-CONNECT_TIMEOUT_SECONDS = 10.0
-
-
-class Answer(NamedTuple):
-    """What the server said. `headers.get` takes lower-case names."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class FailureKind(StrEnum):
-    """How an attempt ended without an answer."""
-
-    CONNECT = "connect"
-    TLS = "tls"
-    TIMEOUT = "timeout"
-    RESET = "reset"
-    OTHER = "other"
-
-
-class TransportFailure(Exception):  # noqa: N818 - a value of this seam, not an error of the user
-    """An attempt that got no whole answer. `detail` is fit for a person and holds no secret."""
-
-    def __init__(self, kind: FailureKind, detail: str) -> None:
-        super().__init__(kind, detail)
-        self.kind = kind
-        self.detail = detail
+CONNECT_TIMEOUT_SECONDS: Final = 10.0
+# Longer answers are read a few at a time, so that what all in flight hold together is bounded.
+SHORT_ANSWER_BYTES: Final = 65_536
+LONG_ANSWERS: Final = 8
 
 
 class Transport(Protocol):
@@ -77,27 +47,30 @@ def open_transport(
     timeout_seconds: float = 30.0,
     max_connections: int = 1024,
     kind: TransportKind = "auto",
+    other_secrets: tuple[str, ...] = (),
 ) -> Transport:
     """Return a transport to the events API at the base URL `endpoint`; call it inside the running loop.
 
-    `auto` takes pyreqwest, or httpx where pyreqwest can't be imported. Nothing is sent yet.
+    `auto` takes pyreqwest, or httpx where pyreqwest can't be imported. Nothing is sent yet. What comes back quotes neither
+    the key, nor a proxy's password, nor `other_secrets`.
     Raises `EndpointError` for an endpoint that must not get the key, `KeyProblem` for a key that no header can carry.
     """
     place = parse_endpoint(endpoint)
     headers = request_headers(key)
+    redactor = Redactor(key, *other_secrets, *_proxy_passwords())
     if not place.is_loopback:
         check_certificate_settings()
     if kind != "httpx":
         try:
             from etl.send.pyreqwest_transport import PyreqwestTransport
 
-            return PyreqwestTransport(place, headers, timeout_seconds, max_connections)
+            return PyreqwestTransport(place, headers, redactor, timeout_seconds, max_connections)
         except ImportError:
             if kind == "pyreqwest":
                 raise
     from etl.send.httpx_transport import HttpxTransport
 
-    return HttpxTransport(place, headers, timeout_seconds, max_connections)
+    return HttpxTransport(place, headers, redactor, timeout_seconds, max_connections)
 
 
 def request_headers(key: str) -> dict[str, str]:
@@ -120,10 +93,14 @@ def request_headers(key: str) -> dict[str, str]:
     }
 
 
-def without_key(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Return `body` without the key of the request's `headers`: some servers quote the key that they refuse."""
-    key = headers["authorization"].removeprefix("Bearer ").encode()
-    return body.replace(key, b"[key]")
+def _proxy_passwords() -> list[str]:
+    """Return the passwords in the addresses of the environment's proxies."""
+    found = set()
+    for address in getproxies().values():
+        with suppress(ValueError):
+            password = urlsplit(address).password or ""
+            found |= {password, unquote(password)} - {""}
+    return sorted(found)
 
 
 def check_certificate_settings() -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from etl.send.account import SendProgress
-from etl.send.transport import Answer, FailureKind
+from etl.send.answer import Answer, FailureKind
 from tests.send.sending import make_events
 from tests.send.virtual import Reply, VirtualServer, send_virtually
 

@@ -11,9 +11,10 @@ from etl.delivery import Outgoing, Settlement
 from etl.errors import StateError
 from etl.reject import RejectCode
 from etl.send.account import SendProgress
+from etl.send.answer import Answer
+from etl.send.redact import Redactor
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
-from etl.send.transport import Answer
 from tests.send.sending import Sent, make_events, send
 from tests.send.sink import Reply, Request, Sink, stored
 
@@ -452,7 +453,7 @@ def test_an_answer_that_comes_in_spite_of_the_cancelling_is_the_last() -> None:
             self.posts += 1
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.01)
-            return Answer(200, {}, body)
+            return Answer(Redactor(), 200, {}, body)
 
         async def close(self) -> None:
             """Nothing to close."""

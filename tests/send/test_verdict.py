@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.reject import RejectCode
-from etl.send.transport import FailureKind, TransportFailure
+from etl.send.answer import Answer, FailureKind, TransportFailure
+from etl.send.redact import Redactor
 from etl.send.verdict import DELIVERED, Outcome, Verdict, classify_answer, classify_failure
 
 OUR_ID = "9d2f6a2e-5a0f-5a0f-8a0f-1234567890ab"
@@ -14,7 +15,7 @@ STORED = orjson.dumps({"id": OUR_ID, "type": "x"})
 
 
 def classify(status: int, body: bytes = STORED, conflict: Any = "rejected", **headers: str) -> Verdict:
-    return classify_answer(status, headers, body, OUR_ID, conflict)
+    return classify_answer(Answer(Redactor(), status, headers, body), OUR_ID, conflict)
 
 
 def expected_outcome(status: int) -> tuple[Outcome, RejectCode | None, str | None]:
@@ -91,7 +92,7 @@ def test_no_other_bytes_count_as_delivered(body: bytes) -> None:
 @given(st.text(min_size=1).filter(str.isprintable), st.dictionaries(st.text(), st.text()))
 def test_any_object_with_our_id_counts_as_delivered(event_id: str, others: dict[str, str]) -> None:
     body = orjson.dumps(others | {"id": event_id})
-    assert classify_answer(200, {}, body, event_id, "rejected") is DELIVERED
+    assert classify_answer(Answer(Redactor(), 200, {}, body), event_id, "rejected") is DELIVERED
 
 
 def test_a_conflict_counts_as_delivered_where_the_job_says_so() -> None:
@@ -165,7 +166,7 @@ def test_a_huge_detail_costs_its_first_words_only() -> None:
 
 @pytest.mark.parametrize("kind", FailureKind)
 def test_no_answer_is_retried_but_a_bad_certificate_stops(kind: FailureKind) -> None:
-    verdict = classify_failure(TransportFailure(kind, "details\nhere"))
+    verdict = classify_failure(TransportFailure(Redactor(), kind, "details\nhere"))
     assert verdict.outcome is (Outcome.STOP if kind is FailureKind.TLS else Outcome.RETRY)
     assert verdict.stops == ("endpoint" if kind is FailureKind.TLS else None)
     assert verdict.is_uncertain == (kind not in (FailureKind.TLS, FailureKind.CONNECT))

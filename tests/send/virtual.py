@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from etl.delivery import Outgoing, Refusal, Settlement
 from etl.send.account import SendProgress
+from etl.send.answer import Answer, FailureKind, TransportFailure
+from etl.send.redact import Redactor
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
-from etl.send.transport import Answer, FailureKind, TransportFailure
 from tests.send.sending import Sent, make_events
 
 EPOCH = 1_700_000_000.0
@@ -67,8 +68,8 @@ class VirtualServer:
         finally:
             self._under_way -= 1
         if isinstance(reply, FailureKind):
-            raise TransportFailure(reply, "as the test says")
-        return Answer(reply[0], reply[1], body)
+            raise TransportFailure(Redactor(), reply, "as the test says")
+        return Answer(Redactor(), reply[0], reply[1], body)
 
     async def close(self) -> None:
         """Nothing to close."""
