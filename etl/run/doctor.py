@@ -7,15 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from etl.errors import EndpointError, Incomplete, JobError, KeyProblem
+from etl.errors import BackfillError, EndpointError, Incomplete, JobError, KeyProblem
 from etl.job.load import load_job
 from etl.job.model import DEFAULT_ENDPOINT, Job
-from etl.run.doctor_places import check_source, check_state
+from etl.run.clock import CLOCK_FIX, doubt_clock, writing_times
+from etl.run.doctor_places import check_source, check_state, find_local_files
 from etl.run.key import KEY_VARIABLES, find_key_variable
 from etl.run.place import JobPlace, mark_for, state_root
 from etl.run.symptom import Symptom
@@ -65,6 +67,7 @@ def examine(
         place = JobPlace.of(job, patient.state_dir, mark)
         yield from check_state(job, place, state_root(job, patient.state_dir))
         yield from _check_notify(job, environ)
+    yield from _check_clock(job, wall_clock)
     yield from _check_destination(patient, job, environ, wall_clock)
 
 
@@ -115,6 +118,16 @@ def _check_notify(job: Job, environ: Mapping[str, str]) -> Iterator[Symptom]:
         yield Symptom("notify", "warning", found, "Set it to the address, or take it out of the job file")
     elif named:
         yield Symptom("notify", "ok", f"{' and '.join(named)} set")
+
+
+def _check_clock(job: Job | None, wall_clock: Callable[[], float]) -> Iterator[Symptom]:
+    """Yield why the clock can't be right, whatever a server says of it."""
+    try:
+        files = () if job is None else find_local_files(job)
+    except BackfillError:  # said of the source
+        files = ()
+    if (doubt := doubt_clock(datetime.fromtimestamp(wall_clock(), UTC), writing_times(files))) is not None:
+        yield Symptom("clock", "warning", doubt, CLOCK_FIX)
 
 
 def _check_destination(

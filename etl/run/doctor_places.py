@@ -12,13 +12,13 @@ from typing import Final
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.job.model import Job
 from etl.ledger.mounts import filesystem_type, is_network_filesystem
-from etl.read.files import resolve_files
+from etl.read.files import SourcePath, resolve_files
 from etl.read.remote import is_remote
 from etl.run.lookup import look_into
 from etl.run.place import JobPlace
 from etl.run.symptom import Symptom
 
-__all__ = ["check_source", "check_state"]
+__all__ = ["check_source", "check_state", "find_local_files"]
 
 LEAST_FREE_BYTES: Final = 50_000_000
 # A load's parts are compressed, but hold each row twice: as it was and as it is sent.
@@ -100,13 +100,16 @@ def _check_room(job: Job, there: Path, root: Path) -> Symptom:
     return Symptom("disk", "ok", found)
 
 
-def _measure(job: Job) -> tuple[int, int]:
-    """Return how many local files the job has, and how many bytes they are; raises `InputError` where one is missing."""
+def find_local_files(job: Job) -> tuple[SourcePath, ...]:
+    """Return the job's files that are on this machine; raises `InputError` where one is missing."""
     paths = tuple(pattern for pattern in job.source.paths if not is_remote(pattern))
     if not paths:
-        return 0, 0
-    local = job.model_copy(update={"source": job.source.model_copy(update={"paths": paths})})
-    files = resolve_files(local)
+        return ()
+    return resolve_files(job.model_copy(update={"source": job.source.model_copy(update={"paths": paths})}))
+
+
+def _measure(job: Job) -> tuple[int, int]:
+    files = find_local_files(job)
     return len(files), sum(file.path.stat().st_size for file in files)
 
 

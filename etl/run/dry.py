@@ -21,6 +21,7 @@ from etl.job.model import Job
 from etl.outcome import Outcome
 from etl.report.findings import BodySizes, Finding, Forecast, KindCount, Validation
 from etl.report.progress import Progress
+from etl.run.clock import CLOCK_FIX, doubt_clock, writing_times
 from etl.run.dry_bodies import BodyLooks
 from etl.run.dry_causes import CauseTally
 from etl.run.dry_corrections import can_compare, find_corrections
@@ -168,6 +169,9 @@ class _Survey:
             fixes = {(finding.code, finding.field, finding.column): finding.fix for finding in findings}
             self.keeper.write(self.options.rejects_out, fixes)
         findings += find_warnings(self.job, self.tally, self.looks, self.ids, books, self.names, now)
+        if (doubt := doubt_clock(self.started, writing_times(self.source.files))) is not None:
+            findings = [finding for finding in findings if finding.code != "future_times"]
+            findings.append(Finding("warning", "clock_in_doubt", doubt, 0, 0.0, CLOCK_FIX))
         if changed := find_changed_ids(self.job, self.options.state_dir, self.started):
             findings.append(changed)
         if self.asks_ledger and (
@@ -233,8 +237,15 @@ class _Survey:
             ),
             rate_per_second=rate,
             seconds=seconds,
-            finish_at=now + timedelta(seconds=seconds) if seconds is not None else None,
+            finish_at=_finish(now, seconds),
         )
+
+
+def _finish(now: datetime, seconds: float | None) -> datetime | None:
+    try:
+        return None if seconds is None else now + timedelta(seconds=seconds)
+    except OverflowError:  # a clock in the year 9999
+        return None
 
 
 def _rows_of(batch: TransformedBatch) -> int:

@@ -20,6 +20,7 @@ from etl.outcome import Outcome
 from etl.report.progress import Progress
 from etl.run.accounting import RunTimes, sum_up
 from etl.run.audience import Audience
+from etl.run.clock import CLOCK_FIX
 from etl.run.closing import begin_sending, complete_load, discard_stale_load, finish_retiring
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
@@ -211,6 +212,8 @@ class _Run:
             started=self.started,
             wall_clock=self.wall_clock,
         )
+        if staged.clock_doubt is not None:
+            self.notes += [staged.clock_doubt, CLOCK_FIX]
         if staged.load is None:
             self.watch.watcher.nothing_new(files=staged.files)
         else:

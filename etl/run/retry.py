@@ -20,6 +20,7 @@ from etl.read.files import fingerprint
 from etl.read.source import Source, open_source
 from etl.reject import RejectCode
 from etl.rows import Transformed, json_flag
+from etl.run.clock import NEVER, doubt_clock, writing_times
 from etl.run.corrections import note_corrections
 from etl.run.place import JobPlace
 from etl.run.records import format_of, has_json, text_frame, typed_frame
@@ -136,7 +137,8 @@ def _transform_text(job: Job, rows: list[TakenRow], started: datetime) -> Iterat
     columns = list(dict.fromkeys(name for row in rows for name in row.values))
     flagged = has_json(job, ((row.key.file, row.values) for row in rows))
     flags = {name: json_flag(name) for name in columns} if flagged else {}
-    plan = compile_plan(job, dict.fromkeys(columns, pl.String()), json_flags=flags, started=started)
+    start = NEVER if doubt_clock(started, ()) else started
+    plan = compile_plan(job, dict.fromkeys(columns, pl.String()), json_flags=flags, started=start)
     for file, some in _by_file(rows):
         for at in range(0, len(some), ROWS_AT_ONCE):
             numbered = [(row.key.row, row.values) for row in some[at : at + ROWS_AT_ONCE]]
@@ -150,7 +152,8 @@ def _transform_typed(
     if not rows:
         return
     source = open_source(job, fetched)
-    plan = compile_plan(job, source.schema, json_flags={}, started=started)
+    start = NEVER if doubt_clock(started, writing_times(source.files)) else started
+    plan = compile_plan(job, source.schema, json_flags={}, started=start)
     known = ledger.known_files()
     for file, some in _by_file(rows):
         index = _find_unchanged(source, known[file])

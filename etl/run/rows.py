@@ -16,6 +16,7 @@ from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
 from etl.read.source import Source, open_source
 from etl.rows import ROW, Batch, MalformedRecord, Transformed, json_flag
+from etl.run.clock import NEVER, doubt_clock, writing_times
 from etl.run.watermark import NOWHERE, Reached
 from etl.run.window import EVERYTHING, Window, drop_first
 from etl.transform.compile import compile_plan
@@ -66,8 +67,9 @@ def open_rows(
     source = open_source(job, fetched, now=now)
     _check_watermark(job, source)
     flags = {name: json_flag(name) for name in source.schema} if source.has_json_flags else {}
+    start = NEVER if doubt_clock(started, writing_times(source.files)) else started
     return source, compile_plan(
-        job, source.schema, json_flags=flags, started=started, with_source=with_source, is_dry=is_dry
+        job, source.schema, json_flags=flags, started=start, with_source=with_source, is_dry=is_dry
     )
 
 

@@ -14,6 +14,7 @@ from etl.ledger.store import Ledger
 from etl.read.files import Fingerprint, SourcePath, explain_os_error, fingerprint
 from etl.read.growing import NoWholeLine
 from etl.read.source import Source
+from etl.run.clock import doubt_clock, writing_times
 from etl.run.corrections import note_corrections
 from etl.run.incremental import Take, find_new
 from etl.run.kept import kept_folder
@@ -39,6 +40,7 @@ class StagedNow(NamedTuple):
 
     load: int | None
     files: int
+    clock_doubt: str | None = None
 
 
 def stage_new_rows(
@@ -81,7 +83,7 @@ def stage_new_rows(
     if job.source.watermark is not None:
         reached = before.up_to(written.reached.no_later_than(started))
         ledger.set_meta(f"{WATERMARK}:{number}", reached.to_text(job.source.watermark))
-    return StagedNow(number, len(takes))
+    return StagedNow(number, len(takes), doubt_clock(started, writing_times(source.files)))
 
 
 class _Written(NamedTuple):
