@@ -3,7 +3,9 @@
 Values only: nothing here opens a file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 import polars.selectors as cs
@@ -20,6 +22,7 @@ __all__ = [
     "Transformed",
     "column_named",
     "json_flag",
+    "malformed_frame",
 ]
 
 # The separator control character keeps these out of the way of any source's own columns.
@@ -28,8 +31,7 @@ JSON_FLAG = "\x1fjson:"
 MOST_RAW_CHARS = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class MalformedRecord:
+class MalformedRecord(NamedTuple):
     """One record that is not a row: its number among the file's records, its line where known, its text.
 
     `raw` is bounded to `MOST_RAW_CHARS` characters; undecodable bytes show as U+FFFD.
@@ -91,6 +93,21 @@ def column_named(name: str) -> pl.Expr:
     """Return the column of exactly this name: Polars takes `*` and `^a$` for patterns."""
     is_pattern = name == "*" or (name.startswith("^") and name.endswith("$"))
     return cs.by_name(name).as_expr() if is_pattern else pl.col(name)
+
+
+def malformed_frame(malformed: Sequence[MalformedRecord]) -> pl.DataFrame:
+    """Return malformed records as rejects, of `REJECT_SCHEMA`."""
+    rows, lines, codes, reasons, raws = zip(*malformed, strict=True) if malformed else ((),) * 5
+    given = {
+        "row": rows,
+        "line": lines,
+        "code": [code.value for code in codes],
+        "reason": reasons,
+        "raw": raws,
+    }
+    frame = pl.DataFrame(given, schema={name: REJECT_SCHEMA[name] for name in given})
+    blank = [pl.lit("").alias("field"), pl.lit("").alias("column"), pl.lit(None, pl.String).alias("source")]
+    return frame.with_columns(blank).select(list(REJECT_SCHEMA))
 
 
 def json_flag(column: str) -> str:

@@ -5,14 +5,17 @@ records around it are read. Nothing is filled in, nothing is cut off.
 """
 
 from collections.abc import Iterator
+from itertools import repeat
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from etl.job.model import CsvDialect
 from etl.read.csv_clean import find_cut, find_quotes, has_sound_quotes, is_plain, is_whole, read_frame
+from etl.read.csv_count import Records, count_records, join_runs
 from etl.read.csv_head import Head, read_head
-from etl.read.csv_scan import MOST_RECORD_BYTES, Piece, count_lines, end_of_line, split_records
+from etl.read.csv_scan import MOST_RECORD_BYTES, MOST_RECORDS, Piece, count_lines, end_of_line, split_records
 from etl.read.dialect import RFC_4180, compile_patterns, dialect_of, parse_fields
 from etl.read.files import SourcePath
 from etl.read.raw_text import show_raw
@@ -21,6 +24,8 @@ from etl.reject import RejectCode
 from etl.rows import ROW, Batch, MalformedRecord
 
 __all__ = ["CsvReader"]
+
+LONG_BLANK_BYTES: Final = 4096
 
 
 class CsvReader:
@@ -56,14 +61,17 @@ class CsvReader:
                 skips_line = end_of_line(data, 0)[0] == len(data)
                 line, data = line + count_lines(data[:start]), data[start:]
             while data:
-                batch, used = self._parse(data, row, line, final=final)
+                used = 0
+                for batch, used in self._parse(data, row, line, final=final):  # noqa: B007 - the last one counts
+                    row += batch.records
+                    if batch.records:
+                        yield batch
                 if not used and len(data) >= MOST_RECORD_BYTES:
-                    batch, used, skips_line = self._give_up_record(data, row, line), len(data), True
-                if batch.records:
-                    yield batch
+                    yield self._give_up_record(data, row, line)
+                    row, used, skips_line = row + 1, len(data), True
                 if not used:
                     break
-                row, line, data = row + batch.records, line + count_lines(data[:used]), data[used:]
+                line, data = line + count_lines(data[:used]), data[used:]
             rest = data + kept
         if rest:
             self.unread_bytes = count_source_bytes(rest, codec_of(self._source, self._spec.encoding))
@@ -71,16 +79,25 @@ class CsvReader:
     def _chunks(self) -> Iterator[tuple[bytes, bool]]:
         return open_text(self._source, self._spec.encoding, self._chunk_bytes)
 
-    def _parse(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[Batch, int]:
-        """Return the batch of the whole records at the start of `data`, and how many bytes they take."""
+    def _parse(self, data: bytes, row: int, line: int, *, final: bool) -> Iterator[tuple[Batch, int]]:
+        """Yield the whole records at the start of `data` as batches, and how many bytes they take so far."""
+        if data[:1] in (b"\n", b"\r") and (blank := len(data) - len(data.lstrip(b"\r\n"))) > LONG_BLANK_BYTES:
+            yield Batch(pl.DataFrame(schema={**self.schema, ROW: pl.UInt32()})), blank
+            return
         quotes = find_quotes(data, self._dialect)
         used = len(data) if final else find_cut(data, quotes)
         if used:
-            frame = self._parse_clean(data[:used], quotes[: int(np.searchsorted(quotes, used))])
+            whole, own = data[:used], quotes[: int(np.searchsorted(quotes, used))]
+            frame = self._parse_clean(whole, own)
             if frame is not None:
                 numbers = pl.int_range(row, row + pl.len(), dtype=pl.UInt32).alias(ROW)
-                return Batch(frame.with_columns(numbers)), used
-        return self._parse_faulty(data, row, line, final=final)
+                yield Batch(frame.with_columns(numbers)), used
+                return
+            records = count_records(whole, own, self._dialect, len(self.schema))
+            if records is not None:
+                yield from self._parse_counted(whole, records, row, line)
+                return
+        yield self._parse_faulty(data, row, line, final=final)
 
     def _parse_clean(self, data: bytes, quotes: "np.typing.NDArray[np.int64]") -> pl.DataFrame | None:
         """Return the frame of `data` where every record is proved well formed, else None."""
@@ -90,6 +107,27 @@ class CsvReader:
             return None
         frame = read_frame(data, self._dialect, self.schema, self._spec.null_values)
         return frame if frame is not None and is_whole(frame, data, quotes, self._dialect) else None
+
+    def _parse_counted(
+        self, data: bytes, records: Records, row: int, line: int
+    ) -> Iterator[tuple[Batch, int]]:
+        """As `_parse`, where counting tells which records are malformed."""
+        width = len(self.schema)
+        for first in range(0, max(1, len(records.starts)), MOST_RECORDS):
+            some = records.slice(first, first + MOST_RECORDS)
+            is_sound = some.fields == width
+            text = join_runs(data, some, is_sound)
+            frame = read_frame(text, self._dialect, self.schema, self._spec.null_values)
+            numbers = np.arange(row, row + len(is_sound), dtype=np.uint32)
+            if frame is None or frame.height != int(is_sound.sum()):
+                raise AssertionError(
+                    f"records proved sound did not parse: {self._source.name}, before row {row}"
+                )
+            frame = frame.with_columns(pl.Series(ROW, numbers[is_sound], dtype=pl.UInt32))
+            malformed = _malformed_of(data, some, ~is_sound, numbers, line, width)
+            is_last = first + MOST_RECORDS >= len(records.starts)
+            yield Batch(frame, malformed), len(data) if is_last else int(some.nexts[-1])
+            row += len(is_sound)
 
     def _parse_faulty(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[Batch, int]:
         """As `_parse`, piece by piece."""
@@ -145,6 +183,32 @@ class CsvReader:
         reason = f"a record longer than {MOST_RECORD_BYTES >> 20} MB"
         fault = MalformedRecord(row, line, RejectCode.MALFORMED_RECORD, reason, show_raw(data))
         return Batch(pl.DataFrame(schema={**self.schema, ROW: pl.UInt32()}), (fault,))
+
+
+def _malformed_of(
+    data: bytes,
+    records: Records,
+    chosen: "np.typing.NDArray[np.bool_]",
+    numbers: "np.typing.NDArray[np.uint32]",
+    line: int,
+    width: int,
+) -> tuple[MalformedRecord, ...]:
+    counts = records.fields[chosen].tolist()
+    reasons = {count: f"expected {width} fields, found {count}" for count in set(counts)}
+    raws = [
+        show_raw(data[start:end])
+        for start, end in zip(records.starts[chosen].tolist(), records.ends[chosen].tolist(), strict=True)
+    ]
+    return tuple(
+        map(
+            MalformedRecord,
+            numbers[chosen].tolist(),
+            (records.lines[chosen] + line).tolist(),
+            repeat(RejectCode.MALFORMED_RECORD),
+            map(reasons.__getitem__, counts),
+            raws,
+        )
+    )
 
 
 def _quote_fields(fields: list[bytes]) -> bytes:

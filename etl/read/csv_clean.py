@@ -13,7 +13,7 @@ import polars as pl
 
 from etl.read.dialect import Dialect
 
-__all__ = ["find_cut", "find_quotes", "has_sound_quotes", "is_plain", "is_whole", "read_frame"]
+__all__ = ["Positions", "find_cut", "find_quotes", "has_sound_quotes", "is_plain", "is_whole", "read_frame"]
 
 Positions = npt.NDArray[np.int64]
 _BYTE_ORDER_MARK: Final = "\ufeff".encode()

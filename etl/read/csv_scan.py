@@ -9,6 +9,7 @@ line: an unclosed quote costs one record, not the rest of the file. Blank lines 
 """
 
 import codecs
+import re
 from typing import Final, NamedTuple
 
 from etl.read.dialect import Dialect, Patterns, compile_patterns, parse_fields
@@ -29,6 +30,7 @@ MOST_RECORD_BYTES: Final = 16 << 20
 MOST_RECORDS: Final = 65_536
 _DECODED_BYTES: Final = 1 << 16
 _LINE_BYTES: Final = 4096
+_BLANK: Final = re.compile(rb"[\r\n]++")
 
 
 class Piece(NamedTuple):
@@ -146,8 +148,12 @@ class _Scan:
         """Skip blank lines and comments; return whether a record may start here."""
         data, comment = self.data, self._dialect.comment
         while self.position < len(data):
-            is_blank = data[self.position] in b"\r\n"
-            if not is_blank and not (comment and data.startswith(comment, self.position)):
+            if data[self.position] in b"\r\n":
+                # A file may hold nothing else for a gigabyte: a run of them costs one step.
+                end = _BLANK.match(data, self.position).end()  # type: ignore[union-attr]  # one at least is there
+                self.position, self._line = end, self._line + count_lines(data[self.position : end])
+                continue
+            if not (comment and data.startswith(comment, self.position)):
                 return True
             end, after = end_of_line(data, self.position)
             if end == len(data) and not self._final:

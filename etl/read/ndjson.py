@@ -5,6 +5,7 @@ are. Polars' reader infers one type for a whole column and adds nulls to nested 
 values, so the lines are parsed one by one in orjson.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ MOST_LINE_BYTES: Final = 16 << 20
 # Rows times columns of one frame: what bounds memory where every row has keys of its own.
 _MOST_CELLS: Final = 2_000_000
 _MOST_ROWS: Final = 65_536
+_LINE: Final = re.compile(rb"[^ \t\r\n][^\n]*+")
 
 
 class NdjsonReader:
@@ -100,11 +102,13 @@ class NdjsonReader:
                     start < 0,
                 )
             used = len(data) if final else data.rfind(b"\n") + 1
-            for text in data[:used].split(b"\n") if used else ():
-                if record := text.strip(b" \t\r"):
-                    yield line, False, record
-                line += 1
-            line -= used > 0  # what follows the last line end is no line yet
+            start = 0
+            for match in _LINE.finditer(data, 0, used):
+                # Of what is blank between two lines there may be gigabytes.
+                line += data.count(b"\n", start, match.start())
+                start = match.start()
+                yield line, False, match[0].rstrip(b" \t\r")
+            line += data.count(b"\n", start, used)
             rest = data[used:]
             if len(rest) >= MOST_LINE_BYTES:
                 yield line, True, rest

@@ -7,6 +7,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import polars as pl
@@ -49,11 +50,14 @@ class CauseTally:
         """Count the rejects of some rows of the file at position `file` in."""
         if rejects.height:
             self._add_rejects(file, rejects)
-        for record in malformed:
-            cause = self._cause(record.code.value, "", "")
-            cause.rows += 1
-            cause.add_reasons(iter([(record.reason, 1)]))
-            if len(cause.examples) < MOST_EXAMPLES:
+        for (code, reason), rows in Counter((record.code, record.reason) for record in malformed).items():
+            cause = self._cause(code.value, "", "")
+            cause.rows += rows
+            cause.add_reasons(iter([(reason, rows)]))
+        for code in {record.code for record in malformed}:
+            cause = self._cause(code.value, "", "")
+            own = (record for record in malformed if record.code is code)
+            for record in islice(own, MOST_EXAMPLES - len(cause.examples)):
                 cause.examples.append(Example(self._names[file], record.row, record.line, record.reason))
 
     def causes(self) -> list[Cause]:

@@ -9,7 +9,7 @@ import polars as pl
 from etl.errors import JobError
 from etl.output import open_output
 from etl.report.rejects import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
-from etl.rows import REJECT_SCHEMA
+from etl.rows import malformed_frame
 from etl.run.rows import TransformedBatch
 
 __all__ = ["RejectKeeper", "check_rejects_path"]
@@ -37,12 +37,7 @@ class RejectKeeper:
         """Take the rejects of a batch of the file called `name`."""
         rejects = batch.transformed.rejects
         if batch.malformed:
-            malformed = [
-                (r.row, r.line, r.code.value, "", "", r.reason, None, r.raw) for r in batch.malformed
-            ]
-            rejects = pl.concat([rejects, pl.DataFrame(malformed, schema=REJECT_SCHEMA, orient="row")]).sort(
-                "row"
-            )
+            rejects = pl.concat([rejects, malformed_frame(batch.malformed)]).sort("row")
         if rejects.height:
             rejects.with_columns(pl.lit(name).alias("file")).write_ipc(
                 self._folder / f"rejects-{self._parts:05d}.arrow"

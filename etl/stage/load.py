@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from etl.private import make_private_folder, sync_folder
-from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed
+from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed, malformed_frame
 from etl.stage.corrections import settle_corrections
 from etl.stage.duplicates import DuplicateFinder
 from etl.stage.numbering import number_repeats
@@ -148,7 +148,7 @@ class LoadWriter:
         """Take what became of some rows of the file at position `file`. Raises `StateError`."""
         events, rejects = transformed.events, transformed.rejects
         if malformed:
-            rejects = pl.concat([rejects, _to_frame(malformed)]).sort("row")
+            rejects = pl.concat([rejects, malformed_frame(malformed)]).sort("row")
         read = events.height + rejects.height + transformed.skipped
         self._read += read
         self._skipped += transformed.skipped
@@ -259,14 +259,3 @@ def _bytes_of(*columns: str) -> pl.Expr:
 
 def _ids_of(events: pl.DataFrame) -> pl.DataFrame:
     return events.select("id", *(["content"] if "content" in events.columns else []))
-
-
-def _to_frame(malformed: tuple[MalformedRecord, ...]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            (record.row, record.line, record.code.value, "", "", record.reason, None, record.raw)
-            for record in malformed
-        ],
-        schema=REJECT_SCHEMA,
-        orient="row",
-    )
