@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Self
 from etl.books import Books
 from etl.errors import BackfillError
 from etl.notebook import render_table
+from etl.remapped import Remapped
 
 __all__ = ["CorrectionCounts", "Outcome", "RunState", "SendSample"]
 
@@ -69,8 +70,9 @@ class Outcome:
 
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
     delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
-    both are empty where nothing went wrong. `notes` are what a person should know besides. `rejects` are those of these loads by
-    code, `open_rejects` those of the whole job that are neither retried nor dismissed.
+    both are empty where nothing went wrong. `notes` are what a person should know besides; `remapped` says what a changed mapping
+    came to. `rejects` are those of these loads by code, `open_rejects` those of the whole job that are neither retried nor
+    dismissed.
     """
 
     job: str
@@ -90,6 +92,7 @@ class Outcome:
     message: str = ""
     fix: str = ""
     notes: tuple[str, ...] = ()
+    remapped: Remapped | None = None
     reports: tuple[Path, ...] = ()
     loads: tuple[int, ...] = ()
     timeline: tuple[SendSample, ...] = field(default=(), repr=False)
@@ -143,6 +146,7 @@ class Outcome:
             "loads": list(self.loads),
             "reports": [str(path) for path in self.reports],
             "notes": list(self.notes),
+            "remapped": self.remapped.to_json() if self.remapped else None,
             "message": self.message,
             "fix": self.fix,
             "exit_code": self.exit_code,

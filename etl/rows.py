@@ -13,6 +13,7 @@ import polars.selectors as cs
 from etl.reject import RejectCode
 
 __all__ = [
+    "EVENT_SCHEMA",
     "JSON_FLAG",
     "MOST_RAW_CHARS",
     "REJECT_SCHEMA",
@@ -73,6 +74,19 @@ REJECT_SCHEMA = {
     "reason": pl.String(),
     "source": pl.String(),
     "raw": pl.String(),
+}
+
+
+# One event a row: its body and what the reports need.
+EVENT_SCHEMA = {
+    "row": pl.UInt32(),
+    "id": pl.String(),
+    "body": pl.String(),
+    "size": pl.UInt32(),
+    "created_at": pl.Datetime("us", "UTC"),
+    "type": pl.String(),
+    "entity_type": pl.String(),
+    "source": pl.String(),
 }
 
 

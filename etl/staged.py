@@ -6,8 +6,12 @@ from typing import Literal
 from etl.event import ID_SCHEME_VERSION
 
 __all__ = [
+    "DELIVERED",
     "MAX_PART_BYTES",
     "MAX_PART_EVENTS",
+    "PENDING",
+    "REFUSED",
+    "REPEATED",
     "Corrections",
     "KeptFile",
     "LoadKind",
@@ -19,6 +23,8 @@ __all__ = [
 MAX_PART_EVENTS = 65_536
 # Of bodies and original columns: what a part takes in memory while it is written.
 MAX_PART_BYTES = 32 << 20
+# What became of an event of a part so far.
+PENDING, DELIVERED, REFUSED, REPEATED = range(4)
 LoadKind = Literal["files", "retry"]
 
 

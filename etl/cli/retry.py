@@ -62,6 +62,11 @@ __all__ = ["retry"]
     help="Take cells as they are, also where a spreadsheet seems to have changed them.",
 )
 @click.option(
+    "--accept-new-mapping",
+    is_flag=True,
+    help="Go on though the mapping changed while a load was half sent: what is pending of it follows the new one.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Say what would become of the rejects. Stages and sends nothing."
 )
 @click.option(
@@ -84,6 +89,7 @@ def retry(
     corrections: bool,
     limit: int | None,
     as_edited: bool,
+    accept_new_mapping: bool,
     dry_run: bool,
     rate_text: str | None,
     key_file: Path | None,
@@ -129,7 +135,13 @@ def retry(
             stack, sandbox=sandbox, endpoint=endpoint, key_file=key_file, state_dir=state_dir
         )
         options = RunOptions(
-            state_dir, rate, retry=request, command=f"backfill retry {job}", sinks=choose_sinks(log_form)
+            state_dir,
+            rate,
+            retry=request,
+            accept_new_mapping=accept_new_mapping,
+            command=f"backfill retry {job}",
+            sinks=choose_sinks(log_form),
+            say=None if quiet else lambda note: say([note], error=True),
         )
         outcome = run_one(parsed, destinations, options, quiet=quiet or as_json, log_form=log_form)
     if as_json:

@@ -53,9 +53,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Send at most N events, then stop.")
 @click.option(
-    "--accept-new-ids",
+    "--accept-new-mapping",
     is_flag=True,
-    help="Go on though the mapping changed after events were delivered: what is new follows the new one.",
+    help="Go on though the mapping changed after events were delivered: what is pending or new follows the new one.",
 )
 @click.option("--key-file", type=_FILE, metavar="FILE", help="A file that holds the API key.")
 @click.option("--html", type=_FILE, metavar="FILE", help="Write a report with charts of the one job's run.")
@@ -70,7 +70,7 @@ def run(
     jobs: tuple[Path, ...],
     rate_text: str | None,
     limit: int | None,
-    accept_new_ids: bool,
+    accept_new_mapping: bool,
     key_file: Path | None,
     html: Path | None,
     metrics_file: Path | None,
@@ -117,9 +117,10 @@ def run(
         state_dir,
         rate,
         limit,
-        accept_new_ids=accept_new_ids,
+        accept_new_mapping=accept_new_mapping,
         sinks=choose_sinks(log_form),
         note_metrics=metrics.append,
+        say=None if quiet else lambda note: say([note], error=True),
     )
     with ExitStack() as stack:
         command = _Command(

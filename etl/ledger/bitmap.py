@@ -15,6 +15,7 @@ __all__ = [
     "overlaps",
     "set_bits",
     "set_indices",
+    "unset_bits",
     "unset_indices",
 ]
 
@@ -57,6 +58,14 @@ def set_indices(bits: bytes) -> list[int]:
     flags = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
     indices: list[int] = np.flatnonzero(flags).tolist()
     return indices
+
+
+def unset_bits(size: int, *bitmaps: bytes) -> bytes:
+    """Return the bitmap of `size` events whose bits are set where those of none of `bitmaps` are."""
+    taken = 0
+    for bits in bitmaps:
+        taken |= int.from_bytes(bits, "little")
+    return (((1 << size) - 1) & ~taken).to_bytes((size + 7) // 8, "little")
 
 
 def unset_indices(size: int, *bitmaps: bytes) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from etl.books import Books
 from etl.delivery import Refusal, Settlement
+from etl.ledger.bitmap import count_bits, unset_bits
 from etl.ledger.entries import (
     books_of_load,
     ending_row,
@@ -51,9 +52,11 @@ def next_number(connection: sqlite3.Connection, table: str) -> int:
     return number
 
 
-def insert_load(connection: sqlite3.Connection, load: StagedLoad) -> None:
-    """Add a staged load, its files and its parts."""
-    LOADS.insert(connection, [load_row(staged_entry(load))])
+def insert_load(connection: sqlite3.Connection, load: StagedLoad, *, settled_before: int = 0) -> None:
+    """Add a staged load, its files and its parts; `settled_before` of its rows count in the load before it alone."""
+    entry = staged_entry(load)
+    counted = replace(entry, read=entry.read - settled_before, duplicate=entry.duplicate - settled_before)
+    LOADS.insert(connection, [load_row(counted)])
     FILES.insert(connection, [file_row(load.number, at, file) for at, file in enumerate(load.files)])
     for part in load.parts:
         PARTS.insert(connection, [part_row(load.number, staged_part_entry(part))])
@@ -95,6 +98,20 @@ def discard_load(connection: sqlite3.Connection, entry: LoadEntry) -> None:
     for table in ("refusals", "dismissed", "parts", "files", "kept"):
         connection.execute(f"DELETE FROM {table} WHERE load = ?", (entry.number,))  # noqa: S608 - our own names
     update_load(connection, replace(entry, state="discarded"))
+
+
+def end_early(connection: sqlite3.Connection, number: int, *, completed_at: float) -> None:
+    """Close an open load with what is settled of it and what was skipped; its other rows leave its books."""
+    settled = 0
+    for part in read_parts(connection, number):
+        unsent = unset_bits(part.events, part.delivered, part.refused)
+        PARTS.update(
+            connection, part_row(number, replace(part, duplicate=unsent, n_duplicate=count_bits(unsent)))
+        )
+        settled += part.n_delivered + part.n_refused
+    load = read_load(connection, number)
+    counted = replace(load, read=load.skipped + settled, rejected=0, duplicate=0, events=settled)
+    update_load(connection, replace(counted, state="complete", completed_at=completed_at))
 
 
 def read_files(connection: sqlite3.Connection, load: int) -> tuple[SourceFile, ...]:

@@ -54,6 +54,9 @@ from etl.staged import KeptFile, SourceFile, StagedLoad
 
 __all__ = ["Ledger"]
 
+# Which load's rows a load took over.
+TAKES_OVER = "takes_over"
+
 
 class Ledger:
     """The open ledger of one job. Every method raises StateError once the disk has failed."""
@@ -178,6 +181,32 @@ class Ledger:
             if entry.state != "open" or sql.read_books(connection, number).delivered:
                 raise AssertionError(f"load {number} is {entry.state}, or has delivered events")
             sql.discard_load(connection, entry)
+
+    def take_over(self, number: int, load: StagedLoad, *, settled: int, now: float) -> None:
+        """Record `load`, which stages again what is not settled of the open load `number`; that one keeps what is, and ends.
+
+        `settled` events in the parts of `load` are of the other: they are marked as not to be sent, and count there alone.
+        """
+        check_staged(load)
+        with self._session.writing() as connection:
+            if load.number != sql.next_number(connection, "loads"):
+                raise AssertionError(f"load {load.number} is not the next one")
+            sql.insert_load(connection, load, settled_before=settled)
+            sql.end_early(connection, number, completed_at=now)
+            sql.write_meta(connection, f"{TAKES_OVER}:{load.number}", str(number))
+        self._session.checkpoint()
+
+    def takes_over(self, number: int) -> int | None:
+        """Return the load whose unsettled rows load `number` took over; None where it was staged from files or rejects."""
+        said = self.meta(f"{TAKES_OVER}:{number}")
+        return None if said is None else int(said)
+
+    def adopt_mapping(self, number: int, mapping: str, id_scheme_version: int) -> None:
+        """Note that the events of an open load are those of another mapping, too, byte for byte."""
+        with self._session.writing() as connection:
+            entry = sql.read_load(connection, number)
+            changed = replace(entry, mapping=mapping, id_scheme_version=id_scheme_version)
+            sql.update_load(connection, changed)
 
     def keep_ids(self, number: int, kept: Iterable[KeptFile]) -> None:
         """Note that the ids of a complete load are on disk by themselves, in the files `kept`, so that its parts may go."""

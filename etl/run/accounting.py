@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.outcome import Outcome, SendSample
+from etl.remapped import Remapped
 from etl.report.corrections import correction_lines
 from etl.run.conclusion import Conclusion, heed_open_rejects
 from etl.run.corrections import count_corrections
@@ -34,6 +35,7 @@ def sum_up(
     ending: Conclusion,
     times: RunTimes,
     notes: Sequence[str],
+    remapped: Remapped | None,
 ) -> Outcome:
     """Return the outcome of a run that worked on `loads`; writes the error reports. Raises `StateError`."""
     books = ledger.books_of(loads)
@@ -62,6 +64,7 @@ def sum_up(
         message=ending.message,
         fix=ending.fix,
         notes=(*notes, *correction_lines(corrections, books.duplicate)),
+        remapped=remapped,
         reports=refresh_reports(job, place, ledger),
         loads=tuple(loads),
         timeline=tuple(_join_timelines(reports)),

@@ -98,6 +98,7 @@ def run(
     endpoint: str | None = None,
     rate: str | float | None = None,
     limit: int | None = None,
+    accept_new_mapping: bool = False,
     state_dir: str | os.PathLike[str] | None = None,
     check: bool = False,
     on_progress: OnProgress | None = None,
@@ -106,7 +107,8 @@ def run(
 
     `key`: the API key; without it the environment's (INKEEPANALYTICS_API_INTEGRATION_KEY, else
     INKEEPANALYTICS_WEB_INTEGRATION_KEY). `sandbox`: a local stand-in for the API, which needs none. `rate`: at most so fast,
-    as "20/s" or events a second. `limit`: at most so many events. `check`: raise unless every row is settled.
+    as "20/s" or events a second. `limit`: at most so many events. `accept_new_mapping`: go on though the mapping changed after events were
+    delivered; `remapped` of the outcome says what that came to. `check`: raise unless every row is settled.
     `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is raised here.
 
     Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the disk,
@@ -122,7 +124,15 @@ def run(
     speed = _rate_of(rate) or (Rate(None) if sandbox else None)
     folder = None if state_dir is None else Path(state_dir)
     sinks = (logger_sink(logging.getLogger(LOGGER_NAME)),)
-    options = RunOptions(folder, speed, limit, command="etl.run", stop=stop, sinks=sinks)
+    options = RunOptions(
+        folder,
+        speed,
+        limit,
+        accept_new_mapping=accept_new_mapping,
+        command="etl.run",
+        stop=stop,
+        sinks=sinks,
+    )
     progress = _Reporting(on_progress, stop)
     with ExitStack() as stack:
         destination = _destination(parsed, stack, key, endpoint, folder, sandbox=sandbox)

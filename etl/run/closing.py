@@ -15,7 +15,14 @@ from etl.run.mapping import mapping_fingerprint
 from etl.stage.kept import retire_part
 from etl.stage.parts import explain_disk, load_folder, remove_parts
 
-__all__ = ["begin_sending", "complete_load", "discard_stale_load", "finish_retiring"]
+__all__ = [
+    "begin_sending",
+    "can_discard",
+    "complete_load",
+    "discard_stale_load",
+    "finish_retiring",
+    "is_sent",
+]
 
 # The number of the newest load of which a request may have been sent.
 SENDING: Final = "sending_load"
@@ -23,7 +30,7 @@ SENDING: Final = "sending_load"
 
 def begin_sending(ledger: Ledger, load: int) -> None:
     """Note, before its first request, that events of `load` may be on the server from here on."""
-    if not _is_sent(ledger, load):
+    if not is_sent(ledger, load):
         ledger.set_meta(SENDING, str(load))
 
 
@@ -48,7 +55,12 @@ def finish_retiring(folder: Path, ledger: Ledger, *, keep: bool) -> None:
 def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
     """Put the ids of a complete load beside its parts, and remove the parts; doing it again changes nothing."""
     parts, kept = ledger.parts(load), kept_folder(folder, ledger, load)
-    files = [file for part in parts for file in retire_part(kept, part.number, set_indices(part.refused))]
+    takes_over = ledger.takes_over(load) is not None
+    files = [
+        file
+        for part in parts
+        for file in retire_part(kept, part.number, set_indices(part.refused), takes_over=takes_over)
+    ]
     ledger.keep_ids(load, files)
     remove_parts(load_folder(folder, load))
 
@@ -59,7 +71,7 @@ def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:
     Its rows are then staged again, as the job and the files are now.
     """
     load = ledger.open_load()
-    if load is None or _is_sent(ledger, load.number):
+    if load is None or not can_discard(ledger, load):
         return None
     if load.mapping == mapping_fingerprint(job) and not (
         _is_hopeless(job, ledger, load) and _files_changed(job, folder, ledger, load)
@@ -76,7 +88,15 @@ def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:
     return load.number
 
 
-def _is_sent(ledger: Ledger, load: int) -> bool:
+def can_discard(ledger: Ledger, load: LoadEntry) -> bool:
+    """Whether the rows of an open load can be had again from the job's files, and nothing of it was ever sent."""
+    return (
+        load.kind == "files" and ledger.takes_over(load.number) is None and not is_sent(ledger, load.number)
+    )
+
+
+def is_sent(ledger: Ledger, load: int) -> bool:
+    """Whether a request of `load` may have been made."""
     newest = ledger.meta(SENDING)
     return newest is not None and int(newest) >= load
 

@@ -17,19 +17,21 @@ from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
 from etl.ledger.values import LoadEntry
 from etl.outcome import Outcome
+from etl.remapped import Remapped
 from etl.report.progress import Progress
 from etl.run.accounting import RunTimes, sum_up
 from etl.run.audience import Audience
 from etl.run.clock import CLOCK_FIX
-from etl.run.closing import begin_sending, complete_load, discard_stale_load, finish_retiring
+from etl.run.closing import begin_sending, can_discard, complete_load, discard_stale_load, finish_retiring
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
 from etl.run.limits import check_open_files
-from etl.run.mapping import accept_mapping, check_mapping
+from etl.run.mapping import accept_mapping, check_mapping, is_mapped_alike
 from etl.run.pace import SharedPace
 from etl.run.place import Destination, JobPlace
 from etl.run.reading import ReadingView
 from etl.run.rejected import count_rejects, open_reject_frames
+from etl.run.restaging import settle_open_load
 from etl.run.retention import clear_old_loads
 from etl.run.retry import RetryRequest, stage_retry
 from etl.run.sending import Sending, send_load
@@ -53,13 +55,13 @@ class RunOptions:
 
     `retry`: stage rejects again, instead of what is new. `command` is what a second run is told that this one does.
     `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared with the other jobs of
-    a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended.
+    a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything is sent.
     """
 
     state_dir: Path | None = None
     rate: Rate | None = None
     limit: int | None = None
-    accept_new_ids: bool = False
+    accept_new_mapping: bool = False
     retry: RetryRequest | None = None
     command: str = "backfill run"
     stop: threading.Event | None = None
@@ -67,6 +69,7 @@ class RunOptions:
     sinks: tuple[Sink, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     note_metrics: Callable[[JobMetrics], object] | None = None
+    say: Callable[[str], object] | None = None
 
 
 def run_job(
@@ -131,6 +134,7 @@ class _Run:
     untold: list[int] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    remapped: Remapped | None = None
     stage_seconds: float = 0.0
     staged_at: float | None = None
     heed_signals: Callable[[], None] = lambda: None
@@ -170,10 +174,7 @@ class _Run:
         self.status.publish_phase("starting")
         folder, ledger = self.place.folder, self.ledger
         self._take_up_untold()
-        if self.options.accept_new_ids:
-            accept_mapping(self.job, ledger)
-        elif self.options.retry is None:
-            check_mapping(self.job, folder, ledger, self.started)
+        self._settle_mapping()
         discard_stale_load(self.job, folder, ledger)
         finish_retiring(folder, ledger, keep=self.job.keep)
         self._finish_open_loads()
@@ -188,6 +189,37 @@ class _Run:
             self.notes.append(
                 f"Load {number} was complete, but the run was killed before it told of it: this is what it came to"
             )
+
+    def _settle_mapping(self) -> None:
+        load, accepts = self.ledger.open_load(), self.options.accept_new_mapping
+        if load is not None and not is_mapped_alike(self.job, load) and not can_discard(self.ledger, load):
+            self.status.publish_phase("staging")
+            view = ReadingView(self.progress, self.status, self.options.stop)
+            self.remapped = settle_open_load(
+                self.job,
+                self.place.folder,
+                self.ledger,
+                load,
+                view.read,
+                accepts=accepts,
+                started=self.started,
+                now=self.wall_clock(),
+            )
+            if self.remapped is not None:
+                self.loads.append(load.number)
+                first, *more = self.remapped.describe("go")
+                self._tell(f"The mapping changed: {first}", *more)
+        elif self.options.retry is None and not accepts:
+            check_mapping(self.job, self.place.folder, self.ledger, self.started)
+        if accepts:
+            accept_mapping(self.job, self.ledger)
+
+    def _tell(self, *notes: str) -> None:
+        """Say now what the summary says again at the end."""
+        self.notes += notes
+        if self.options.say is not None:
+            for note in notes:
+                self.options.say(f"{self.job.name}: {note}")
 
     def _stage(self) -> None:
         self.status.publish_phase("staging")
@@ -291,7 +323,9 @@ class _Run:
     def _outcome(self, ending: Conclusion, elapsed_seconds: float) -> Outcome:
         times = RunTimes(elapsed_seconds, self.stage_seconds)
         reports = [sending.report for sending in self.sendings]
-        return sum_up(self.job, self.place, self.ledger, self.loads, reports, ending, times, self.notes)
+        return sum_up(
+            self.job, self.place, self.ledger, self.loads, reports, ending, times, self.notes, self.remapped
+        )
 
     def _record_end(self, number: int, outcome: Outcome) -> None:
         ended_at = self.wall_clock()

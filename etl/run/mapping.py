@@ -19,7 +19,7 @@ from etl.run.retention import cleared_through
 from etl.run.rows import open_rows, transform_rows
 from etl.transform.hook import hook_digest
 
-__all__ = ["accept_mapping", "check_mapping", "mapping_fingerprint"]
+__all__ = ["accept_mapping", "check_mapping", "is_mapped_alike", "mapping_fingerprint", "reads_alike"]
 
 ACCEPTED: Final = "accepted_mapping"
 # Which rows are read, and when, changes none of them.
@@ -28,13 +28,29 @@ WHICH_ROWS: Final = {"paths", "mode", "on_change", "on_correction", "since", "un
 
 def mapping_fingerprint(job: Job) -> str:
     """Return a digest of all in the job that decides what a row's event and id are."""
-    parts = {
-        "event": job.event.model_dump(mode="json", exclude_defaults=True),
-        "source": job.source.model_dump(mode="json", exclude_defaults=True, exclude=WHICH_ROWS),
-    }
+    parts = {"event": job.event.model_dump(mode="json", exclude_defaults=True)}
     if job.source.transform is not None:
-        parts["transform"] = {"sha256": hook_digest(job)}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        parts["transform"] = {"function": job.source.transform, "sha256": hook_digest(job)}
+    return f"{_digest(parts)}.{_reading_fingerprint(job)}"
+
+
+def reads_alike(job: Job, load: LoadEntry) -> bool:
+    """Whether the job reads a file as it did when `load` was staged: the same rows and cells come of the same bytes."""
+    return load.mapping.rpartition(".")[2] == _reading_fingerprint(job)
+
+
+def is_mapped_alike(job: Job, load: LoadEntry) -> bool:
+    """Whether `load` was staged under the job's mapping as it is now, and under this version's id scheme."""
+    return load.mapping == mapping_fingerprint(job) and load.id_scheme_version == ID_SCHEME_VERSION
+
+
+def _reading_fingerprint(job: Job) -> str:
+    source = job.source.model_dump(mode="json", exclude_defaults=True, exclude=WHICH_ROWS | {"transform"})
+    return _digest(source)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def accept_mapping(job: Job, ledger: Ledger) -> None:
@@ -52,13 +68,16 @@ def check_mapping(job: Job, folder: Path, ledger: Ledger, started: datetime) -> 
         raise JobError(
             f"Expected events with ids of scheme {newest.id_scheme_version}, as the delivered ones have, found scheme "
             f"{ID_SCHEME_VERSION} in this version of backfill - {job.path}",
-            "Go on with the version that delivered them, or give what is new ids of the new scheme: --accept-new-ids",
+            "Go on with the version that delivered them, or give what is new ids of the new scheme: --accept-new-mapping",
         )
     if newest.mapping != mapping_fingerprint(job):
         raise JobError(
-            "Expected the mapping with which this job's events were delivered, found [event] or [source] changed - "
-            f"{job.path}\n{_explain_change(job, folder, ledger, newest, started)}",
-            "Set the mapping back, or go on with --accept-new-ids: what was delivered stays as it is, what is new follows the new "
+            (
+                "Expected the mapping with which this job's events were delivered, found [event] or [source] changed - "
+                f"{job.path}",
+                _explain_change(job, folder, ledger, newest, started),
+            ),
+            "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is new follows the new "
             "mapping. To mend rejects alone: backfill retry",
         )
 

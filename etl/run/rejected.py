@@ -53,7 +53,8 @@ def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) 
             continue
         names = [file.path for file in ledger.files(load)]
         kept = kept_folder(folder, ledger, load)
-        yield from _staging_rejects(job, kept, names, load)
+        if ledger.load(load).rejected:  # those of a load that another took over are that one's now
+            yield from _staging_rejects(job, kept, names, load)
         yield from _server_rejects(kept, ledger, names, load)
 
 

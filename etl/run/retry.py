@@ -31,7 +31,7 @@ from etl.stage.load import LoadWriter, OnCorrection
 from etl.staged import SourceFile
 from etl.transform.compile import compile_plan
 
-__all__ = ["Rehearsal", "RetryRequest", "StagedRetry", "rehearse_retry", "stage_retry"]
+__all__ = ["Rehearsal", "RetryRequest", "StagedRetry", "rehearse_retry", "stage_retry", "transform_taken"]
 
 ROWS_AT_ONCE: Final = 8_192
 
@@ -80,7 +80,7 @@ def stage_retry(
         delivered_ids=delivered_ids,
         on_correction=_on_correction(job, request),
     ) as writer:
-        for file, transformed in _transform(job, place, ledger, taken.rows, started):
+        for file, transformed in transform_taken(job, place.folder, ledger, taken.rows, started):
             writer.add(files.index(file), transformed, ())
         writer.note_taken(pl.DataFrame([row.key for row in taken.rows], schema=TAKEN_SCHEMA, orient="row"))
         staged = writer.finish()
@@ -100,7 +100,7 @@ def rehearse_retry(
 ) -> Rehearsal:
     """Return what `stage_retry` would come to, and stage nothing."""
     taken = take_rejects(job, place, ledger, request)
-    done = [transformed for _, transformed in _transform(job, place, ledger, taken.rows, started)]
+    done = [transformed for _, transformed in transform_taken(job, place.folder, ledger, taken.rows, started)]
     return Rehearsal(
         taken=len(taken.rows),
         events=sum(transformed.events.height for transformed in done),
@@ -121,14 +121,14 @@ def _on_correction(job: Job, request: RetryRequest) -> OnCorrection:
     return "report" if mode == "send" and request.code != RejectCode.CONFLICT else mode
 
 
-def _transform(
-    job: Job, place: JobPlace, ledger: Ledger, rows: list[TakenRow], started: datetime
+def transform_taken(
+    job: Job, folder: Path, ledger: Ledger, rows: list[TakenRow], started: datetime
 ) -> Iterator[tuple[str, Transformed]]:
     """Yield what becomes of the rows, file by file, by row number."""
     text = [row for row in rows if format_of(job, row.key.file) != "parquet"]
     typed = [row for row in rows if format_of(job, row.key.file) == "parquet"]
     yield from _transform_text(job, text, started)
-    yield from _transform_typed(job, place.folder / "fetched", ledger, typed, started)
+    yield from _transform_typed(job, folder / "fetched", ledger, typed, started)
 
 
 def _transform_text(job: Job, rows: list[TakenRow], started: datetime) -> Iterator[tuple[str, Transformed]]:
@@ -177,5 +177,5 @@ def _find_unchanged(source: Source, before: SourceFile) -> int:
             return index
     raise InputError(
         f"Expected the file as it was when it was staged, found it gone or changed - {before.path}",
-        "Put it back: the typed values of its rejects are read from it again",
+        "Put it back: the typed values of its rows are read from it again",
     )

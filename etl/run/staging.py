@@ -173,15 +173,20 @@ def describe_load(
 def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.DataFrame]]:
     """Return, for each part of each complete load, what reads the ids that were delivered from it.
 
-    A row whose id is among them is a duplicate, whichever load had it first. What retention removed is not among them.
+    A row whose id is among them is a duplicate, whichever load had it first; so is one that has by now the id of a row which was
+    delivered under another mapping. What retention removed is not among them.
     """
     cleared = cleared_through(ledger)
     found: list[Callable[[], pl.DataFrame]] = []
     for load in ledger.loads():
         if load.state == "complete" and load.number > cleared:
             kept = kept_folder(folder, ledger, load.number)
-            parts = [part for part in ledger.parts(load.number) if part.n_delivered]
-            found += [partial(read_ids_at, kept, part.number, part.delivered) for part in parts]
+            takes_over = ledger.takes_over(load.number) is not None
+            parts = [part for part in ledger.parts(load.number) if part.n_delivered or takes_over]
+            found += [
+                partial(read_ids_at, kept, part.number, part.delivered, takes_over=takes_over)
+                for part in parts
+            ]
     return found
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.stage.parts import (
+    SETTLED,
     damaged_part,
     events_path,
     explain_disk,
@@ -23,7 +24,7 @@ from etl.stage.parts import (
     to_frame,
     write_part,
 )
-from etl.staged import KeptFile
+from etl.staged import DELIVERED, KeptFile
 
 __all__ = ["KeptFolder", "read_ids_at", "retire_part"]
 
@@ -79,25 +80,31 @@ class KeptFolder:
         self._checked.add(path.name)
 
 
-def read_ids_at(kept: KeptFolder, part: int, bits: bytes) -> pl.DataFrame:
+def read_ids_at(kept: KeptFolder, part: int, bits: bytes, *, takes_over: bool = False) -> pl.DataFrame:
     """Return `id` and `content`, where it was kept, of a part at the bits that are set, be its events still there or not.
 
-    Raises `StateError` where they can't be read or believed.
+    With `takes_over`, also those that its rows would have by now that an earlier load delivered. Raises `StateError` where they
+    can't be read or believed.
     """
-    ids = kept.read_ids(part, ["id"], if_there=["content"])
+    ids = kept.read_ids(part, ["id", *([SETTLED] if takes_over else [])], if_there=["content"])
     chosen = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little")
-    return ids.filter(pl.Series(chosen.astype(bool)))
+    flags = pl.Series(chosen.astype(bool))
+    if takes_over:
+        flags |= ids.select(pl.col(SETTLED).eq_missing(DELIVERED)).to_series()
+    return ids.filter(flags).drop(SETTLED, strict=False)
 
 
-def retire_part(kept: KeptFolder, part: int, refused: list[int]) -> list[KeptFile]:
+def retire_part(
+    kept: KeptFolder, part: int, refused: list[int], *, takes_over: bool = False
+) -> list[KeptFile]:
     """Put the ids of a part, and what the report needs of its refused events, beside it; return both: the part may then go.
 
     Raises `StateError` where the disk won't have them, or where the part is not as it was staged; doing it again changes
     nothing.
     """
     path = events_path(kept.folder, part)
-    ids = kept.read(path, ["file", "row", "id", "created_at", "type"], if_there=["content"])
-    files = [write_part(ids, ids_path(kept.folder, part))]
+    columns = ["file", "row", "id", "created_at", "type", *([SETTLED] if takes_over else [])]
+    files = [write_part(kept.read(path, columns, if_there=["content"]), ids_path(kept.folder, part))]
     if refused:
         events = kept.read(path, ["file", "row", "id", "source", "body"]).with_row_index("index")
         files.append(write_part(events[refused], refused_path(kept.folder, part)))

@@ -21,6 +21,7 @@ from etl.stage.corrections import settle_corrections
 from etl.stage.duplicates import DuplicateFinder
 from etl.stage.numbering import number_repeats
 from etl.stage.parts import (
+    SETTLED,
     events_path,
     explain_disk,
     load_folder,
@@ -224,7 +225,7 @@ class LoadWriter:
         number = len(self._sizes)
         self._has_content = "content" in frame.columns
         self._sizes.append(frame.height)
-        columns = [*EVENT_COLUMNS, *(name for name in ("name", "content") if name in frame.columns)]
+        columns = [*EVENT_COLUMNS, *(name for name in ("name", "content", SETTLED) if name in frame.columns)]
         if not self._numbers_repeats:
             self._finder.add(_ids_of(frame))
         if len(self._writes) >= WRITES_AHEAD:

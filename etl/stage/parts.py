@@ -1,7 +1,7 @@
 """Parts on disk: Parquet files of events and of rejects, written whole, fsynced, private; read by place.
 
 Columns of an event part: `file` (position in the load), `row`, `id`, `body`, `created_at`, `type`, `entity_type`, `source` (the original
-columns as JSON). Of a reject part: `file` and the columns of `etl.rows.REJECT_SCHEMA`.
+columns as JSON), and of a load that took over what another left unsettled `settled`. Of a reject part: `file` and the columns of `etl.rows.REJECT_SCHEMA`.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from etl.private import explain_os_error, open_private
 from etl.staged import KeptFile
 
 __all__ = [
+    "SETTLED",
     "corrections_path",
     "damaged_part",
     "events_path",
@@ -43,6 +44,8 @@ __all__ = [
 COMPRESSION: Final = "lz4"
 # A part is sent a row group at a time.
 GROUP_BYTES: Final = 8 << 20
+# The fate that a row of the part has in a load before it, which settled it; null where it is to be sent from here.
+SETTLED: Final = "settled"
 OUTGOING_AT_ONCE: Final = 1_024
 _SYSTEM_ERROR: Final = re.compile(r"(?:os error|errno) (\d+)")
 

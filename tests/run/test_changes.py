@@ -20,8 +20,8 @@ def test_a_changed_mapping_is_refused_with_the_ids_that_would_change_until_the_f
         "Of the first 10 rows of log.csv that were staged, 10 would get another id: row 1 has "
         in refused.message
     )
-    assert "--accept-new-ids" in refused.fix
-    accepted = run_here(job, sandbox, accept_new_ids=True)
+    assert "--accept-new-mapping" in refused.fix
+    accepted = run_here(job, sandbox, accept_new_mapping=True)
     assert (accepted.exit_code, accepted.attempts) == (0, 0)
     assert run_here(job, sandbox).exit_code == 0
 

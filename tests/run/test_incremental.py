@@ -168,7 +168,7 @@ def test_rejects_of_a_grown_file_can_be_retried(nights: Nights) -> None:
     nights.job.write_text(job)
     assert counts(nights.run(retry=RetryRequest())) == (0, 1, 1, 0)
     # The mapping of what is new must be accepted; the file itself is known as it was.
-    assert nights.run(accept_new_ids=True).loads == ()
+    assert nights.run(accept_new_mapping=True).loads == ()
 
 
 def test_numbered_repeats_need_a_file_that_is_whole(tmp_path: Path, own_sandbox: SandboxProcess) -> None:
