@@ -52,6 +52,8 @@ def conclude(report: SendReport | None, *, rejected: int, number: int | None) ->
             return Conclusion(
                 "aborted", LimitReached.exit_code, f"The server refuses too many events: {reason}", fix
             )
+        case "unproven":
+            return _unproven(report, reason)
         case _:
             return _gave_up(report, reason)
 
@@ -85,6 +87,23 @@ def heed_open_rejects(ending: Conclusion, job: Job, open_rejects: Mapping[str, i
 def interrupted(number: int) -> Conclusion:
     """Return how a run ended that the signal `number` stopped."""
     return Conclusion("interrupted", 128 + number)
+
+
+def _unproven(report: SendReport | None, reason: str) -> Conclusion:
+    """Return how a run ended whose successes didn't carry the events: at the wrong place, or at one that changed."""
+    fix = (
+        "See what it answers with (backfill doctor JOB), and run again once that is mended; what was answered so may be "
+        "stored there, stays pending, and is sent again with the same id"
+    )
+    if report is not None and report.sent:
+        problem = f"The destination stopped proving what it takes: {reason}"
+        return Conclusion("incomplete", INCOMPLETE_CODE, problem, fix)
+    return Conclusion(
+        "aborted",
+        JobError.exit_code,
+        f"The endpoint is not the events API: {reason}",
+        f"Check [upload] endpoint. {fix}",
+    )
 
 
 def _gave_up(report: SendReport | None, reason: str) -> Conclusion:

@@ -13,7 +13,7 @@ from etl.send.pacing import NOTHING_CARRIED, Carried
 __all__ = ["Latencies", "SendProgress", "SendReport", "SendState", "StopCause"]
 
 SendState = Literal["sending", "paused", "probing", "stopping"]
-StopCause = Literal["key", "endpoint", "outage", "interrupted", "limit", "rejects", "retries"]
+StopCause = Literal["key", "endpoint", "outage", "interrupted", "limit", "rejects", "retries", "unproven"]
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from etl.delivery import Outgoing, Refusal
 from etl.send import backoff, breaker
 from etl.send.account import SendProgress, StopCause
 from etl.send.answer import Answer, TransportFailure
+from etl.send.doubt import MAX_EVENT_UNPROVEN, NO_DOUBT, after_unproven
 from etl.send.gate import Gate
 from etl.send.hints import NO_HINTS, read_hints
 from etl.send.meter import Meter
@@ -38,11 +39,13 @@ class _Trial:
     attempts: int = 0
     failures: int = 0
     settled_before: int = -1
+    unproven: int = 0
     is_uncertain: bool = False
 
     def add(self, verdict: Verdict, sent_at: float) -> None:
         """Count an attempt that ended with `verdict`."""
         self.attempts += 1
+        self.unproven += verdict.is_unproven
         self.last_sent_at, self.is_uncertain = sent_at, verdict.is_uncertain
 
 
@@ -74,6 +77,7 @@ class Courier:
         self._room = Room()
         self._budget = backoff.RetryBudget(backoff.MAX_RETRIES_SAVED, clock(), 0)
         self._hints_seen = False
+        self._doubt, self._unproven_successes = NO_DOUBT, 0
         self.is_proven = False
         self._is_answered = False
         self.is_watching = True
@@ -195,6 +199,9 @@ class Courier:
     async def _wait_to_retry(self, verdict: Verdict, trial: "_Trial") -> bool:
         """Return true once the event may queue again. After a 429 it is the whole run that waits."""
         gate, began_at = self._gate, self._clock()
+        if trial.unproven >= MAX_EVENT_UNPROVEN:
+            self._leave(verdict)
+            return False
         if verdict.status != 429:
             if self._settled > trial.settled_before:
                 trial.failures, trial.settled_before = trial.failures + 1, self._settled
@@ -241,8 +248,21 @@ class Courier:
             gate.note_refusal(sent_at, now, hints.wait_seconds, meter.accepted())
         else:
             gate.note_failure(sent_at, now)
+        if verdict.is_unproven:
+            self._note_unproven(verdict)
         if breaker.has_given_up(gate.breaker, now, self._patience_seconds):
             self._give_up(verdict)
+
+    def _note_unproven(self, verdict: Verdict) -> None:
+        statuses = self._meter.statuses
+        # Counted as answers come: what is settled waits for the ledger.
+        self._unproven_successes += verdict.status in (200, 201)
+        self._doubt = after_unproven(self._doubt, statuses[200] + statuses[201] - self._unproven_successes)
+        if self._doubt.is_certain:
+            self._end(
+                "unproven",
+                f"{self._doubt.in_a_row} answers in a row prove nothing; the last: {verdict.reason} - POST {self._url}",
+            )
 
     def _give_up(self, verdict: Verdict) -> None:
         patience = f"{self._patience_seconds:g} s"

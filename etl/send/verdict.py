@@ -48,7 +48,8 @@ class Outcome(StrEnum):
 class Verdict(NamedTuple):
     """The meaning of one attempt. `reason` is fit for a person; texts of the server are cleaned and without the key.
 
-    `status` is 0 where no answer came. `is_uncertain`: the event may be stored although nothing proves it.
+    `status` is 0 where no answer came. `is_uncertain`: the event may be stored although nothing proves it; `is_unproven`: that
+    is because a success came without it.
     `stops` says what a stop is about.
     """
 
@@ -60,6 +61,7 @@ class Verdict(NamedTuple):
     detail: str | None = None
     request_id: str | None = None
     is_uncertain: bool = False
+    is_unproven: bool = False
     stops: Literal["key", "endpoint"] | None = None
 
 
@@ -72,7 +74,7 @@ def classify_answer(answer: Answer, event_id: str, conflict: ConflictPolicy) -> 
         return DELIVERED
     if answer.status < 300:
         reason = f"expected the event in the answer, found {answer.status} with {answer.describe()}"
-        return Verdict(Outcome.RETRY, answer.status, reason, is_uncertain=True)
+        return Verdict(Outcome.RETRY, answer.status, reason, is_uncertain=True, is_unproven=True)
     return _classify_error(answer, conflict)
 
 

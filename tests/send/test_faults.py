@@ -151,11 +151,10 @@ def test_a_server_that_restarts_costs_seconds_and_few_attempts() -> None:
     asyncio.run(use())
 
 
-@pytest.mark.parametrize("how", ["closed port", "503", "lies", "resets", "silence"])
+@pytest.mark.parametrize("how", ["closed port", "503", "resets", "silence"])
 def test_a_server_that_is_gone_for_good_is_given_up_on_with_all_pending(how: str) -> None:
     replies = {
         "503": Reply(503, body=b"down"),
-        "lies": Reply(body=b"<html>we'll be back</html>"),
         "resets": Reply(reset=True),
         "silence": Reply(silent=True),
     }

@@ -68,7 +68,7 @@ def test_large_bodies_in_flight_are_bounded_in_bytes() -> None:
             most = max(most, taken)
             await asyncio.sleep(0.002)
             taken -= len(body)
-            return Answer(200, {}, b'{"id":"' + body[:4] + b'"}')
+            return Answer(Redactor(), 200, {}, b'{"id":"' + body[:4] + b'"}')
 
         async def close(self) -> None: ...
 
