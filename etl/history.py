@@ -11,7 +11,7 @@ __all__ = ["JobHistory", "PastLoad", "PastRun"]
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run; one that was killed has no end."""
+    """One run; one that was killed has no end. `message` is why it ended so, `log` where its log is; both may be empty."""
 
     number: int
     started_at: float
@@ -20,6 +20,9 @@ class PastRun:
     state: str
     delivered: int
     attempts: int
+    message: str = ""
+    fix: str = ""
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)

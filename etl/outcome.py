@@ -95,6 +95,7 @@ class Outcome:
     remapped: Remapped | None = None
     reports: tuple[Path, ...] = ()
     loads: tuple[int, ...] = ()
+    log: str = ""
     timeline: tuple[SendSample, ...] = field(default=(), repr=False)
 
     @classmethod
@@ -147,6 +148,7 @@ class Outcome:
             "reports": [str(path) for path in self.reports],
             "notes": list(self.notes),
             "remapped": self.remapped.to_json() if self.remapped else None,
+            "log": self.log,
             "message": self.message,
             "fix": self.fix,
             "exit_code": self.exit_code,

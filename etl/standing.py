@@ -14,7 +14,8 @@ class Standing:
     """Where a job stands. Times are seconds since the epoch, UTC; what isn't known is None.
 
     `state` is `new` (never run), `running`, `killed`, or how the last run ended. While it runs, `rows` are those of the load in hand;
-    after, of the whole job, retried rejects counted once.
+    after, of the whole job, retried rejects counted once. `message`, `fix` and `log` are why the last run ended so, what to do, and
+    where its log is, as it told them.
     """
 
     job: str
@@ -35,6 +36,9 @@ class Standing:
     pid: int | None = None
     note: str = ""
     reports: tuple[Path, ...] = ()
+    message: str = ""
+    fix: str = ""
+    log: str = ""
 
     @property
     def percent(self) -> float | None:
@@ -71,4 +75,7 @@ class Standing:
             "pid": self.pid,
             "note": self.note,
             "reports": [str(path) for path in self.reports],
+            "message": self.message,
+            "fix": self.fix,
+            "log": self.log,
         }

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # Of several jobs the worst counts: a bug before a lost disk before a refused key, and so on.
-SEVERITY: Final = (1, 143, 130, 7, 6, 2, 4, 8, 10, 5, 9, 3, 0)
+SEVERITY: Final = (1, 143, 130, 129, 7, 6, 2, 4, 8, 10, 5, 9, 3, 0)
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)

@@ -116,7 +116,7 @@ def retry(
       6    the key is missing or refused
       7    a fault of the local disk or the ledger
       8    a run holds the job
-      130  interrupted, resumable (143: terminated)
+      130  interrupted, resumable (143: terminated, 129: hung up)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
     from etl.run.job import RunOptions

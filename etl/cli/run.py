@@ -101,7 +101,7 @@ def run(
       7    a fault of the local disk or the ledger
       8    another run holds the job
       10   a limit of the job was reached
-      130  interrupted, resumable (143: terminated)
+      130  interrupted, resumable (143: terminated, 129: hung up)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.run.job import RunOptions
 

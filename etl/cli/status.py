@@ -35,6 +35,7 @@ def status(
       0  said
       2  the command or the job file is wrong
       7  the ledger can't be read
+      8  another program or command holds the ledger, so it can't be read now
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
     from etl.run.standing import read_standing

@@ -1,8 +1,9 @@
 """The lock of a job: one run at a time. The kernel frees it when its holder dies, however it dies.
 
 It is flock(2) on the file `lock`, which stays where it is for ever: removing it would let two runs hold two files
-of one name. What the file says about its holder is only for people to read, and never decides anything: a pid
-means nothing in another container. A child made by fork alone would share the lock; children are made by exec,
+of one name. What the file says about its holder is only for people to read, and never decides who may work: a pid
+means nothing in another container. It always fills the same few kilobytes, so that a run which a full disk ends has room
+for its last word; whoever only looks leaves that word where it is. A child made by fork alone would share the lock; children are made by exec,
 which closes it.
 """
 
@@ -10,20 +11,22 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import socket
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.ledger.failure import explain
 from etl.ledger.mounts import filesystem_type, is_network_filesystem
 from etl.private import make_private_folder
 
-__all__ = ["LOCK_NAME", "JobLock"]
+__all__ = ["LOCK_NAME", "JobLock", "read_holder", "runs_now"]
 
 LOCK_NAME = "lock"
 _CANNOT_LOCK = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
@@ -35,7 +38,8 @@ class JobLock:
     """Holds the job whose state folder is `folder` while its block runs.
 
     A second holder gets JobLocked at once, or after `wait_seconds`; a folder that can't be locked, StateError.
-    `command` is what the other one is told that this one does: it must hold no secret.
+    `command` is what the other one is told that this one does: it must hold no secret. `is_run` says that it is a run, which
+    what it publishes carries the `token` of. `last_word` is what the run before this one left, if it had to.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class JobLock:
         *,
         command: str = "backfill",
         wait_seconds: float = 0.0,
+        is_run: bool = False,
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -52,7 +57,11 @@ class JobLock:
         self._wait_seconds = wait_seconds
         self._wall_clock = wall_clock
         self._sleep = sleep
+        self._is_run = is_run
         self._handle: int | None = None
+        self._holder: dict[str, Any] = {}
+        self.token = secrets.token_hex(8)
+        self.last_word: dict[str, Any] | None = None
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -78,6 +87,20 @@ class JobLock:
         if handle is not None:
             os.close(handle)
 
+    def leave_word(self, word: dict[str, Any]) -> None:
+        """Put `word` where it needs no room on the disk: how a run ended that its ledger couldn't be told of. Never raises."""
+        if self._handle is not None:
+            with suppress(OSError):
+                _write_holder(self._handle, self._holder | {"word": word})
+                os.fdatasync(self._handle)
+
+    def _describe(self, before: dict[str, Any]) -> dict[str, Any]:
+        word = before.get("word")
+        self.last_word = word if isinstance(word, dict) else None
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": self._wall_clock()}
+        holder |= {"command": self._command, "is_run": self._is_run, "born": _born(os.getpid())}
+        return holder | ({"token": self.token} if self._is_run else {"word": self.last_word})
+
     def _try(self) -> bool:
         try:
             handle = _open_lock_file(self.path)
@@ -88,7 +111,8 @@ class JobLock:
             if not _is_still(self.path, handle):  # removed between our opening and our locking it
                 os.close(handle)
                 return self._try()
-            _write_holder(handle, self._command, self._wall_clock())
+            self._holder = self._describe(_parse(os.pread(handle, _MAX_HOLDER_BYTES, 0)))
+            _write_holder(handle, self._holder)
         except BlockingIOError:
             os.close(handle)
             return False
@@ -134,24 +158,67 @@ def _is_still(path: Path, handle: int) -> bool:
         return False
 
 
-def _write_holder(handle: int, command: str, now: float) -> None:
-    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now, "command": command}
-    text = json.dumps(holder).encode()[:_MAX_HOLDER_BYTES]
-    os.pwrite(handle, text, 0)
-    os.ftruncate(handle, len(text))
+def read_holder(folder: Path) -> dict[str, Any]:
+    """Return what the lock file of a job says: who holds it or held it last, and the last `word` of its last run, if any."""
+    try:
+        handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            return _parse(os.pread(handle, _MAX_HOLDER_BYTES, 0))
+        finally:
+            os.close(handle)
+    except OSError:
+        return {}
+
+
+def runs_now(holder: dict[str, Any]) -> bool:
+    """Whether `holder`, of a lock that is held, is a run: a process of that number which began when this one did."""
+    return bool(holder.get("is_run")) and _is_alive(holder)
+
+
+def _is_alive(holder: dict[str, Any]) -> bool:
+    pid, born = holder.get("pid"), holder.get("born")
+    if holder.get("host") != socket.gethostname() or not isinstance(pid, int):
+        return True  # in another container: nothing can be said
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # another user's
+    return None in (born, now := _born(pid)) or now == born
+
+
+def _born(pid: int) -> int | None:
+    """Return when a process began, in ticks since the machine started; None where the system doesn't tell."""
+    try:
+        stat_line = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    return int(stat_line.rpartition(b")")[2].split()[19])
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        holder = json.loads(text)
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def _write_holder(handle: int, holder: dict[str, Any]) -> None:
+    text = json.dumps(holder).encode()
+    # Spaces after it keep the room for a longer word.
+    os.pwrite(handle, text.ljust(_MAX_HOLDER_BYTES)[:_MAX_HOLDER_BYTES], 0)
+    os.ftruncate(handle, _MAX_HOLDER_BYTES)
 
 
 def _locked(path: Path) -> JobLocked:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            holder = json.loads(os.pread(handle, _MAX_HOLDER_BYTES, 0))
-        finally:
-            os.close(handle)
+    holder = read_holder(path.parent)
+    who = "another process"  # it took the lock this instant, and has not yet written who it is; or it is another program
+    with suppress(ValueError, KeyError, TypeError, OverflowError):
         since = datetime.fromtimestamp(holder["since"], UTC)
-        who = f"`{holder['command']}`, pid {holder['pid']} on {holder['host']}, since {since:%Y-%m-%d %H:%M:%S} UTC"
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        who = "another process"  # it took the lock this instant, and has not yet written who it is
+        if _is_alive(holder):
+            who = f"`{holder['command']}`, pid {holder['pid']} on {holder['host']}, since {since:%Y-%m-%d %H:%M:%S} UTC"
     return JobLocked(
         f"Expected the job to be free, found it held by {who} - {path}",
         "Wait for it to end, or stop it with Ctrl-C or SIGTERM. Never remove the file: it frees itself",

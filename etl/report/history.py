@@ -10,6 +10,7 @@ from etl.report.summary import format_duration
 __all__ = ["history_lines"]
 
 MOST_FILES = 5
+_FINE = (0, 3)
 
 
 def history_lines(
@@ -28,6 +29,19 @@ def history_lines(
     idle = [run for run in history.runs if run.number not in worked]
     if idle:
         yield f"  runs without a load: {', '.join(_run_text(run) for run in idle[-MOST_FILES:])}"
+    yield from _last_run_lines(history.runs[-1], job_path, flags)
+
+
+def _last_run_lines(run: PastRun, job_path: str, flags: str) -> Iterator[str]:
+    """Yield why the last run ended as it did and what to do, where that isn't well."""
+    if run.exit_code in _FINE:
+        return
+    if run.message:
+        yield from f"Run {run.number}: {run.message}".split("\n")
+        yield run.fix
+    if run.log:
+        yield f"Its log: {run.log}"
+    yield f"Then go on: backfill run {shlex.quote(job_path)}{flags}"
 
 
 def _load_lines(history: JobHistory, load: PastLoad, *, every_file: bool) -> Iterator[str]:
@@ -52,7 +66,7 @@ def _when(load: PastLoad) -> str:
     staged = f"staged {_time(load.staged_at)}"
     if load.completed_at is None:
         return f"{staged}, unfinished"
-    return f"{staged}, {load.state} after {format_duration(load.completed_at - load.staged_at)}"
+    return f"{staged}, {load.state} after {format_duration(max(0.0, load.completed_at - load.staged_at))}"
 
 
 def _run_text(run: PastRun) -> str:

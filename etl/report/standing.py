@@ -19,6 +19,7 @@ _STATES = {
     "aborted": "stopped; nothing is lost, what was not sent is pending",
     "failed": "the last run failed",
 }
+_FINE = (0, 3)
 
 
 def standing_lines(standing: Standing, job_path: str, *, flags: str = "") -> Iterator[str]:
@@ -38,7 +39,15 @@ def standing_lines(standing: Standing, job_path: str, *, flags: str = "") -> Ite
         if standing.note:
             yield f"  {standing.note}"
         return
-    yield f"  {_history(standing)}"
+    if standing.started_at is not None or standing.runs:
+        yield f"  {_history(standing)}"
+    if standing.message:
+        yield from standing.message.split("\n")
+        yield standing.fix
+    if standing.last_exit_code not in _FINE:
+        if standing.log:
+            yield f"Its log: {standing.log}"
+        yield f"Then go on: backfill run {shlex.quote(job_path)}{flags}"
     if standing.rows.rejected:
         if standing.reports:
             yield f"Rejects, with every original column: {' and '.join(map(str, standing.reports))}"
@@ -72,5 +81,5 @@ def _history(standing: Standing) -> str:
     began = f"{datetime.fromtimestamp(standing.started_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if standing.updated_at is None:
         return f"{runs}; the last began {began}"
-    took = format_duration(standing.updated_at - standing.started_at)
+    took = format_duration(max(0.0, standing.updated_at - standing.started_at))
     return f"{runs}; the last began {began}, took {took}, exit {standing.last_exit_code}"

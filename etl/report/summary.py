@@ -8,6 +8,7 @@ from etl.outcome import Outcome
 
 __all__ = ["book_lines", "format_duration", "open_lines", "summary_lines"]
 
+_FINE = (0, 3)
 _STATES = {
     "complete": "complete",
     "incomplete": "incomplete: run the same command again to go on",
@@ -38,6 +39,8 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
     if outcome.message:
         yield from outcome.message.split("\n")
         yield outcome.fix
+    if outcome.exit_code not in _FINE and outcome.log:
+        yield f"Its log: {outcome.log}"
     if books.rejected and outcome.reports:
         yield f"Rejects, with every original column: {' and '.join(str(path) for path in outcome.reports)}"
         yield f"See them by cause: backfill rejects {shlex.quote(job_path)}{flags}"

@@ -1,7 +1,11 @@
 """Reads what a job has done so far from its ledger."""
 
+from dataclasses import replace
+from typing import Any
+
 from etl.history import JobHistory, PastLoad, PastRun
 from etl.job.model import Job
+from etl.ledger.lock import read_holder
 from etl.ledger.store import Ledger
 from etl.ledger.values import LoadEntry, RunEntry
 from etl.run.lookup import look_into
@@ -14,7 +18,17 @@ __all__ = ["read_history", "runs_of_load"]
 def read_history(job: Job, place: JobPlace) -> JobHistory:
     """Return the loads and runs of `job`; raises `JobLocked` while a run holds it, `StateError` for a bad ledger."""
     with look_into(place.folder, f"backfill loads {job.path}") as ledger:
-        return JobHistory(job.name) if ledger is None else _from_ledger(job, ledger)
+        if ledger is None:
+            return JobHistory(job.name)
+        return _with_last_word(_from_ledger(job, ledger), read_holder(place.folder).get("word"))
+
+
+def _with_last_word(history: JobHistory, word: dict[str, Any] | None) -> JobHistory:
+    """Return the history where the last run ended as its word says, which the ledger couldn't be told."""
+    if word is None or not history.runs or history.runs[-1].number != word["run"]:
+        return history
+    told = {key: word[key] for key in ("ended_at", "exit_code", "state", "message", "fix", "log")}
+    return replace(history, runs=(*history.runs[:-1], replace(history.runs[-1], **told)))
 
 
 def runs_of_load(load: LoadEntry, runs: tuple[RunEntry, ...]) -> tuple[int, ...]:
@@ -60,4 +74,7 @@ def _past_run(run: RunEntry) -> PastRun:
         run.state or "killed",
         run.delivered,
         run.attempts,
+        run.message,
+        run.fix,
+        run.log,
     )

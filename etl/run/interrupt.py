@@ -14,9 +14,12 @@ from typing import Final
 
 from etl.errors import StateError
 
-__all__ = ["SIGNALS", "Interrupted", "exit_at_once", "handles_signals", "interruptible"]
+__all__ = ["SIGNALS", "Interrupted", "exit_at_once", "handles_signals", "heeded_signals", "interruptible"]
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed hangs up: to the run that is a signal as any other, unless `nohup` has it ignored.
+SIGNALS: Final[tuple[signal.Signals, ...]] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 # How long the work in hand may take to end after a signal: a job's own function can't be broken off in another thread.
 PATIENCE_SECONDS: Final = 4.5
 
@@ -41,9 +44,18 @@ def handles_signals() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
+def heeded_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that a run drains for; a hang-up that its starter has ignored (`nohup`) stays ignored."""
+    return tuple(
+        number
+        for number in SIGNALS
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
+    )
+
+
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Raise `Interrupted` in the block at the first SIGINT or SIGTERM; end the process at the second.
+    """Raise `Interrupted` in the block at the first SIGINT, SIGTERM or SIGHUP; end the process at the second.
 
     What the signal became on its way (an error of a job's own function, or of Polars around it) is taken for what it is; where
     such a function swallowed it, the callable that the block gets raises it again. Python runs a handler only between two steps of
@@ -65,7 +77,7 @@ def interruptible() -> Iterator[Callable[[], None]]:
             raise Interrupted(noted[0])
 
     with _listening():
-        before = {number: signal.signal(number, raise_interrupted) for number in SIGNALS}
+        before = {number: signal.signal(number, raise_interrupted) for number in heeded_signals()}
         try:
             yield raise_noted
         except StateError:  # a fault of the disk must be told

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from etl.run.clock import CLOCK_FIX
 from etl.run.closing import begin_sending, can_discard, complete_load, discard_stale_load, finish_retiring
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.interrupt import Interrupted, interruptible
+from etl.run.last_word import compose_word, take_up_word
 from etl.run.limits import check_open_files
 from etl.run.mapping import accept_mapping, check_mapping, is_mapped_alike
 from etl.run.pace import SharedPace
@@ -92,13 +93,33 @@ def run_job(
     began_at = wall_clock()
     with JobWatch(job, place.folder, options.environ, options.sinks, wall_clock=wall_clock) as watch:
         try:
-            check_open_files()
-            _check_key(destination)
-            with JobLock(place.folder, command=options.command, wait_seconds=LOCK_PATIENCE_SECONDS):
-                with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
-                    run = _Run(job, destination, options, progress, place, ledger, watch, wall_clock, clock)
-                    outcome = run.run()
-                run.status.publish_outcome(outcome)
+            with JobLock(
+                place.folder, command=options.command, wait_seconds=LOCK_PATIENCE_SECONDS, is_run=True
+            ) as lock:
+                try:
+                    check_open_files()
+                    _check_key(destination)
+                    with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
+                        take_up_word(ledger, lock.last_word)
+                        status = StatusFile(place.status, job.name, wall_clock, token=lock.token)
+                        run = _Run(
+                            job,
+                            destination,
+                            options,
+                            progress,
+                            place,
+                            ledger,
+                            watch,
+                            status,
+                            wall_clock,
+                            clock,
+                        )
+                        outcome = run.run()
+                    status.publish_outcome(outcome)
+                except BackfillError as error:
+                    told = {"started_at": began_at, "ended_at": wall_clock()}
+                    lock.leave_word(compose_word(error, watch.run, watch.log_path, **told))
+                    raise
             staged_at = run.staged_at
         except BackfillError as error:
             failure, outcome = error, Outcome.failed(job.name, error)
@@ -128,6 +149,7 @@ class _Run:
     place: JobPlace
     ledger: Ledger
     watch: JobWatch
+    status: StatusFile
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
     loads: list[int] = field(default_factory=list)
@@ -140,7 +162,6 @@ class _Run:
     heed_signals: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        self.status = StatusFile(self.place.status, self.job.name, self.wall_clock)
         self.rate = self.options.rate or self.job.upload.rate
         self.started = datetime.fromtimestamp(self.wall_clock(), UTC)
 
@@ -160,7 +181,7 @@ class _Run:
             raise
         except BackfillError as error:
             ending = Conclusion("aborted", error.exit_code, error.problem, error.fix)
-        outcome = self._outcome(ending, self.clock() - started_at)
+        outcome = replace(self._outcome(ending, self.clock() - started_at), log=self.watch.log_path)
         self._record_end(number, outcome)
         if self.sendings and (cause := self.sendings[-1].report.stopped) is not None:
             self.watch.watcher.stopped(cause)
@@ -337,6 +358,9 @@ class _Run:
             delivered=outcome.sent_now,
             attempts=outcome.attempts,
             retries=outcome.retries,
+            message=outcome.message,
+            fix=outcome.fix,
+            log=outcome.log,
         )
         if self.options.note_metrics is not None:
             started_at = self.started.timestamp()

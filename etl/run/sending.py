@@ -17,7 +17,7 @@ from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
 from etl.run.audience import Audience, SendingCounts
-from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
+from etl.run.interrupt import exit_at_once, handles_signals, heeded_signals
 from etl.run.pace import SharedPace
 from etl.run.place import Destination
 from etl.send.account import SendProgress, SendReport
@@ -190,13 +190,13 @@ def _pending_groups(ledger: Ledger, load: int, parts: Path) -> Iterator[Iterator
 
 
 class _Interrupt:
-    """Turns the first SIGINT or SIGTERM into a request to drain; the second ends the process at once."""
+    """Turns the first SIGINT, SIGTERM or SIGHUP into a request to drain; the second ends the process at once."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.event = asyncio.Event()
         self.signal: int | None = None
         self._loop = loop
-        self._before = {number: signal.getsignal(number) for number in SIGNALS if handles_signals()}
+        self._before = {number: signal.getsignal(number) for number in heeded_signals() if handles_signals()}
         for number in self._before:
             loop.add_signal_handler(number, self._take, number)
 

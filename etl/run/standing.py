@@ -2,13 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from etl.books import Books
 from etl.errors import JobLocked
 from etl.job.model import Job
-from etl.ledger.lock import LOCK_NAME
+from etl.ledger.lock import read_holder, runs_now
 from etl.ledger.store import Ledger
 from etl.run.lookup import look_into
 from etl.run.place import JobPlace
@@ -19,12 +20,35 @@ __all__ = ["books_of_job", "read_standing"]
 
 
 def read_standing(job: Job, place: JobPlace) -> Standing:
-    """Return where `job` stands; raises `StateError` where its ledger can't be trusted."""
+    """Return where `job` stands.
+
+    Raises `StateError` where its ledger can't be trusted, `JobLocked` where no run holds it but another program or command.
+    """
     try:
         with look_into(place.folder, f"backfill status {job.path}") as ledger:
-            return Standing(job.name, "new") if ledger is None else _from_ledger(job, place, ledger)
+            standing = Standing(job.name, "new") if ledger is None else _from_ledger(job, place, ledger)
+            return _with_last_word(standing, read_holder(place.folder).get("word"))
     except JobLocked:
-        return _from_run(job, place)
+        holder = read_holder(place.folder)
+        if not runs_now(holder):
+            raise
+        return _from_run(job, place, holder)
+
+
+def _with_last_word(standing: Standing, word: dict[str, Any] | None) -> Standing:
+    """Return the standing as the last run told it where its ledger couldn't be told."""
+    if word is None:
+        return standing
+    return replace(
+        standing,
+        state=word["state"],
+        last_exit_code=word["exit_code"],
+        message=word["message"],
+        fix=word["fix"],
+        log=word["log"],
+        started_at=word["started_at"],
+        updated_at=word["ended_at"],
+    )
 
 
 def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
@@ -50,6 +74,9 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
         updated_at=last.ended_at if last else None,
         last_exit_code=last.exit_code if last else None,
         reports=reports if books.rejected else (),
+        message=last.message if last else "",
+        fix=last.fix if last else "",
+        log=last.log if last else "",
     )
 
 
@@ -61,11 +88,11 @@ def books_of_job(ledger: Ledger) -> Books:
     return books + Books(read=-retried, rejected=-retried)
 
 
-def _from_run(job: Job, place: JobPlace) -> Standing:
+def _from_run(job: Job, place: JobPlace, holder: dict[str, Any]) -> Standing:
     """Return what the run that holds the lock publishes; what another one left behind is not shown."""
-    holder, said = _read_json(place.folder / LOCK_NAME), _read_json(place.status)
+    said = _read_json(place.status)
     pid, since = holder.get("pid"), holder.get("since")
-    if said.get("pid") != pid or said.get("state") != "running" or _started_before(said, since):
+    if said.get("token") != holder.get("token") or said.get("state") != "running":
         return Standing(
             job.name,
             "running",
@@ -91,10 +118,6 @@ def _from_run(job: Job, place: JobPlace) -> Standing:
         pid=pid,
         note=said.get("note", ""),
     )
-
-
-def _started_before(said: dict[str, Any], since: float | None) -> bool:
-    return since is not None and float(said.get("started_at", 0.0)) < since
 
 
 def _read_json(path: Path) -> dict[str, Any]:

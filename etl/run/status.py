@@ -1,6 +1,7 @@
 """Publishes where a running job stands, each second, for `backfill status`: written aside, then renamed."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,12 +20,24 @@ PUBLISH_SECONDS: Final = 1.0
 
 
 class StatusFile:
-    """The status file of one job. Failing to publish never fails a run: the ledger is what counts."""
+    """The status file of one job. Failing to publish never fails a run: the ledger is what counts.
 
-    def __init__(self, path: Path, job: str, wall_clock: Callable[[], float] = time.time) -> None:
-        self._path, self._job, self._wall_clock = path, job, wall_clock
+    `token` is that of the run's lock: by it, and by no clock, a reader knows whose file it is.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        job: str,
+        wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        token: str = "",
+    ) -> None:
+        self._path, self._job, self._wall_clock, self._clock = path, job, wall_clock, clock
+        self._token = token
         self._started_at = wall_clock()
-        self._next_at = 0.0
+        self._next_at = -math.inf
 
     def publish_phase(self, phase: str) -> None:
         """Say what the run is doing."""
@@ -32,8 +45,8 @@ class StatusFile:
 
     def publish_reading(self, read: int, rejected: int) -> None:
         """Say how far the staging is, at most once a second."""
-        if self._wall_clock() >= self._next_at:
-            self._next_at = self._wall_clock() + PUBLISH_SECONDS
+        if self._clock() >= self._next_at:
+            self._next_at = self._clock() + PUBLISH_SECONDS
             rows = {"read": read, "rejected": rejected, "pending": read - rejected}
             self._write({"state": "running", "phase": "staging", "rows": rows})
 
@@ -51,9 +64,9 @@ class StatusFile:
 
         `delivered` and `refused` are this run's own, `rejects` those of the load by code.
         """
-        if self._wall_clock() < self._next_at:
+        if self._clock() < self._next_at:
             return
-        self._next_at = self._wall_clock() + PUBLISH_SECONDS
+        self._next_at = self._clock() + PUBLISH_SECONDS
         rows = {
             "read": before.read,
             "delivered": before.delivered + delivered,
@@ -87,6 +100,7 @@ class StatusFile:
         status = {
             "job": self._job,
             "pid": os.getpid(),
+            "token": self._token,
             "started_at": self._started_at,
             "updated_at": self._wall_clock(),
             **fields,

@@ -45,6 +45,12 @@ class JobWatch:
         )
         self._history = History()
         self.watcher: Watcher = self._log
+        self.run: int | None = None
+
+    @property
+    def log_path(self) -> str:
+        """Where the run's own log is; empty where it has none."""
+        return str(self._log.path or "")
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +62,7 @@ class JobWatch:
 
     def begin(self, run: int, endpoint: str, history: History) -> None:
         """Say that run `run` begins; `history` is what the ledger knew before."""
-        self._history = history
+        self._history, self.run = history, run
         self._log.run_started(run, endpoint)
         telemetry = open_telemetry(self._job, self._environ, self._log.warn)
         if telemetry is not None:

@@ -110,7 +110,7 @@ def test_no_key(tmp_path, sandbox, monkeypatch):
         "INKEEPANALYTICS_WEB_INTEGRATION_KEY or --key-file\n"
         "Set one of them, or rehearse without a key: backfill run --sandbox\n"
     )
-    assert not (tmp_path / ".backfill").exists()
+    assert not list((tmp_path / ".backfill").rglob("ledger.db"))
 
 
 def test_a_key_that_is_refused_sends_one_request_and_leaves_the_rows_pending(tmp_path, sandbox):

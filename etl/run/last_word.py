@@ -1,0 +1,50 @@
+"""The last word of a run whose ledger couldn't be told how it ended: a full disk, a damaged ledger, a key that is missing.
+
+It is left in the lock file, where it needs no room, and told by whatever looks; the next run takes it into the ledger, so that
+the run doesn't count as killed.
+"""
+
+from typing import Any, Final
+
+from etl.errors import BackfillError
+from etl.ledger.store import Ledger
+
+__all__ = ["compose_word", "take_up_word"]
+
+# The lock file holds a few kilobytes.
+MOST_CHARS: Final = 600
+
+
+def compose_word(
+    error: BackfillError, run: int | None, log: str, *, started_at: float, ended_at: float
+) -> dict[str, Any]:
+    """Return the word of a run that `error` ended; `run` is its number, None where it never got one. Times are UTC seconds."""
+    return {
+        "run": run,
+        "state": "failed",
+        "exit_code": error.exit_code,
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "message": error.problem[:MOST_CHARS],
+        "fix": error.fix[:MOST_CHARS],
+        "log": log[:MOST_CHARS],
+    }
+
+
+def take_up_word(ledger: Ledger, word: dict[str, Any] | None) -> None:
+    """Record in the ledger how the run before this one ended, where it couldn't say so itself."""
+    runs = ledger.runs()
+    if word is None or not runs or runs[-1].number != word["run"] or runs[-1].ended_at is not None:
+        return
+    ledger.end_run(
+        runs[-1].number,
+        ended_at=word["ended_at"],
+        exit_code=word["exit_code"],
+        state=word["state"],
+        delivered=0,
+        attempts=0,
+        retries=0,
+        message=word["message"],
+        fix=word["fix"],
+        log=word["log"],
+    )

@@ -1,0 +1,123 @@
+"""`status` and `loads` say why the last run ended and what next, as it told it, also where its ledger couldn't be told."""
+
+import fcntl
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from etl.ledger.lock import JobLock, read_holder
+from etl.run.status import StatusFile
+from etl.sandbox.process import SandboxProcess
+from tests.run.workbench import call, finish, place_of, row_of, run_here, start, write_job
+
+LIMITED = (
+    sys.executable,
+    "-P",
+    "-c",
+    "import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execvp(sys.argv[2], sys.argv[2:])",
+)
+
+
+def status(job: Path, *flags: object) -> str:
+    said = call("status", "--sandbox", job, *flags)
+    assert said.code == 0, said
+    return said.out
+
+
+def test_a_limit_that_was_reached_stands_in_status_and_loads_as_the_run_told_it(tmp_path: Path) -> None:
+    job = write_job(tmp_path, [row_of(1), row_of(2, at="n/a")], max_rejects=0)
+    said = call("run", "--quiet", "--sandbox", job)
+    assert said.code == 10
+    log = next((place_of(job).folder / "logs").iterdir())
+    told = (
+        f"Expected at most 0 rejects, found 1 of 2 rows (50.0%) - [limits] max_rejects, {job}\n"
+        "Look at the rejects and mend the job or the file, or raise max_rejects, and run again; nothing was sent\n"
+        f"Its log: {log}\n"
+    )
+    assert told in said.err
+    assert f"{told}Then go on: backfill run {job} --sandbox\n" in status(job)
+    assert call("loads", "--sandbox", job).out.endswith(
+        f"Run 1: {told}Then go on: backfill run {job} --sandbox\n"
+    )
+    standing = json.loads(status(job, "--json"))
+    assert (standing["last_exit_code"], standing["log"]) == (10, str(log))
+
+
+def test_a_full_disk_is_recorded_as_that_though_the_ledger_couldnt_be_written(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    job = write_job(tmp_path, 1500)
+    arguments = ("run", "--quiet", "--endpoint", sandbox.url, job)
+    said = finish(start(*arguments, key=sandbox.api_key, wrapper=(*LIMITED, "60000")))
+    assert said.code == 7, said
+    message = said.err.splitlines()[0]
+    assert message.startswith("Expected room to write, found the disk full - ")
+    told = call("status", "--endpoint", sandbox.url, job).out
+    assert "killed" not in told
+    assert message in told
+    assert ", exit 7\n" in told
+    assert f"Run 1: {message}\n" in call("loads", "--endpoint", sandbox.url, job).out
+    assert finish(start(*arguments, key=sandbox.api_key)).code == 0
+    assert "  runs without a load: 1 (exit 7)\n" in call("loads", "--endpoint", sandbox.url, job).out
+
+
+def test_a_missing_key_is_told_by_status_until_a_run_begins(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    job = write_job(tmp_path, 2)
+    assert call("run", "--endpoint", sandbox.url, job).code == 6
+    told = call("status", "--endpoint", sandbox.url, job).out
+    assert "docs: the last run failed\n" in told
+    assert "Expected an API key, found none in INKEEPANALYTICS_API_INTEGRATION_KEY, " in told
+    assert f"Then go on: backfill run {job} --endpoint {sandbox.url}\n" in told
+
+
+def test_a_ledger_that_another_program_holds_is_no_run(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    job = write_job(tmp_path, 2)
+    run_here(job, sandbox)
+    path = place_of(job).folder / "ledger.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        said = call("status", "--sandbox", job)
+    assert (said.code, said.out) == (8, "")
+    assert said.err == (
+        f"Expected the ledger to be free, found it open in another process - {path}\n"
+        "Wait for the other command on this job to end, then run this one again\n"
+    )
+
+
+def test_a_lock_that_another_program_holds_is_no_run(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    job = write_job(tmp_path, 2)
+    process = start("run", "--sandbox", job)
+    process.kill()
+    finish(process)
+    run_here(job, sandbox)
+    path = place_of(job).folder / "lock"
+    holder = read_holder(path.parent) | {"is_run": True, "pid": process.pid, "born": 1}
+    path.write_text(json.dumps(holder))
+    with path.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = call("status", "--sandbox", job)
+    assert said.code == 8
+    assert said.err.startswith("Expected the job to be free, found it held by another process - ")
+
+
+@pytest.mark.parametrize("set_back_seconds", [0, 86_400])
+def test_what_a_run_publishes_is_shown_also_where_the_clock_was_set_back(
+    tmp_path: Path, set_back_seconds: int
+) -> None:
+    job = write_job(tmp_path, 2)
+    place = place_of(job)
+    with JobLock(place.folder, command="backfill run docs.toml", is_run=True) as lock:
+        clock = [0.0]
+        file = StatusFile(
+            place.status, "docs", lambda: 1.7e9 - set_back_seconds, lambda: clock[0], token=lock.token
+        )
+        file.publish_reading(10, 1)
+        clock[0] += 1
+        file.publish_reading(20, 2)
+        told = status(job)
+    assert told.startswith("docs: running, staging, 10.0% of 20 rows settled, pid ")
