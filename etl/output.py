@@ -91,6 +91,6 @@ def _explain(error: OSError, path: Path, what: str) -> StateError:
 
 
 def _fix(error: OSError, path: Path) -> str:
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and path.parent != Path():
         return f"Make the folder, mkdir -p {path.parent}, or name another place"
     return "Name another place"

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from etl.errors import StateError
 
 __all__ = [
+    "absolute_folder",
     "create_private_file",
     "explain_os_error",
     "has_private_file",
@@ -31,7 +32,7 @@ _RUN_AGAIN = "then run the same command again: what was recorded is safe, and on
 
 def make_private_folder(folder: Path) -> None:
     """Make `folder`, and the folders above it that are missing, for the owner alone; raises StateError."""
-    folder = folder.absolute()
+    folder = absolute_folder(folder)
     try:
         missing = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
         for place in reversed(missing):
@@ -39,6 +40,17 @@ def make_private_folder(folder: Path) -> None:
         _keep_private(folder, stat.S_IFDIR, 0o700)
     except OSError as error:
         raise explain_os_error(error, folder) from error
+
+
+def absolute_folder(folder: Path) -> Path:
+    """Return the whole path of `folder`; raises StateError where it hangs on a working directory that was deleted."""
+    try:
+        return folder.absolute()
+    except OSError as error:
+        raise StateError(
+            f"Expected a working directory, found: {error.strerror} - {folder}",
+            "Change to a folder that is there, or name the whole path, and run it again",
+        ) from None
 
 
 def has_private_file(path: Path) -> bool:

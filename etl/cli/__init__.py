@@ -2,14 +2,18 @@
 
 import errno
 import importlib
+import os
 import sys
+import time
 import traceback
+from pathlib import Path
 from typing import Final
 
 import click
 
 from etl.cli.streams import OutputLost, Streams, prints_only
-from etl.errors import BackfillError
+from etl.errors import BackfillError, StateError
+from etl.private import explain_os_error
 
 __all__ = ["backfill", "main"]
 
@@ -88,6 +92,7 @@ def main() -> None:
 def _run() -> int:
     """Run the command that the arguments name; whatever it ends with becomes a message and the exit code."""
     try:
+        _check_clock()
         code = backfill.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
@@ -114,8 +119,19 @@ def _run() -> int:
         print("interrupted", file=sys.stderr)
         code = 130
     except Exception as error:  # noqa: BLE001 - the last resort
-        code = _report_scarcity() if _is_out_of_files(error) else _report_bug()
+        code = _report_scarcity() if _is_out_of_files(error) else _report_fault(error) or _report_bug()
     return code if isinstance(code, int) else 0
+
+
+def _check_clock() -> None:
+    """Raise `StateError` where the clock stands at a time that neither Python nor any library can count."""
+    try:
+        time.time()
+    except OverflowError:
+        raise StateError(
+            "Expected a clock between the years 1970 and 2262, found it beyond",
+            "Set the clock, then run it again",
+        ) from None
 
 
 _SAFE: Final = (
@@ -134,6 +150,15 @@ def _report_scarcity() -> int:
         f"{_SAFE}, found too many open files\nAllow more (ulimit -n 1024), then run it again", file=sys.stderr
     )
     return 7
+
+
+def _report_fault(error: Exception) -> int:
+    """Say what befell a file that no part of the command had words for, and return the exit code; 0 for another error."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return 0
+    explained = explain_os_error(error, Path(os.fsdecode(error.filename)))
+    print(explained, file=sys.stderr)
+    return explained.exit_code
 
 
 def _report_bug() -> int:

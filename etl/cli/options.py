@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from etl.errors import JobError, KeyProblem
+from etl.limited import read_limited
 from etl.plain import plain_json, plain_line
 from etl.run.key import find_key
 
@@ -36,6 +37,8 @@ __all__ = [
 
 # Of several jobs the worst counts: a bug before a lost disk before a refused key, and so on.
 SEVERITY: Final = (1, 143, 130, 129, 7, 6, 2, 4, 8, 10, 5, 9, 3, 0)
+
+MOST_KEY_BYTES: Final = 65_536
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -95,9 +98,9 @@ def read_key(key_file: Path | None) -> str | None:
     if key_file is None:
         return None
     try:
-        key = key_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
+        key = read_limited(key_file, MOST_KEY_BYTES).decode().strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text, or not a usable path"
         raise KeyProblem(
             f"Expected a readable key file, found: {reason} - {key_file}",
             "Write the key into it, and nothing else",

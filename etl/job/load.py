@@ -16,10 +16,12 @@ from etl.event import ENTITY_FIELDS
 from etl.job.explain import explain_errors, hide_secrets
 from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
+from etl.limited import read_limited
 
 __all__ = ["load_job", "parse_job"]
 
 MOST_DEPTH: Final = 32
+MOST_BYTES: Final = 8_000_000
 # What reading a dotted key takes grows with the square of its dots, time and memory: this many are seen before it is read.
 _DOTTED: Final = re.compile(
     r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){200}"""
@@ -32,7 +34,7 @@ def load_job(path: Path) -> Job:
     Raises `JobError`, whose text names the file, the table, the key, what was found and the fix.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_limited(path, MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise JobError(f"Expected a job file, found nothing - {path}", _similar_files(path)) from None
     except IsADirectoryError:
@@ -47,7 +49,8 @@ def load_job(path: Path) -> Job:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a usable path"
         raise JobError(
-            f"Expected a readable job file, found: {reason} - {path}", "Check the path and its permissions"
+            f"Expected a readable job file, found: {reason} - {path}",
+            "Check the path and its permissions; a job file is TOML text, not the data itself",
         ) from None
     return parse_job(text, path)
 

@@ -11,7 +11,7 @@ from rich.segment import Segment
 
 from etl.plain import plain_text
 
-__all__ = ["PlainConsole", "open_console"]
+__all__ = ["PlainConsole", "open_console", "sound_environ"]
 
 PIPE_COLUMNS: Final = 120
 # Narrower than this, a table shows nothing at all.
@@ -35,16 +35,28 @@ def open_console(out: TextIO) -> Iterator[Console]:
     """
     if out.isatty():
         # The stream of a command lets nothing through that a terminal obeys, but by this way.
-        console = PlainConsole(file=getattr(out, "escapes", out), highlight=False)
+        console = PlainConsole(file=getattr(out, "escapes", out), highlight=False, _environ=sound_environ())
         console.width = max(console.width, LEAST_COLUMNS)
         yield console
         return
     text = io.StringIO()
     yield PlainConsole(
-        file=text, width=_pipe_columns(), highlight=False, force_terminal=False, color_system=None
+        file=text,
+        width=_pipe_columns(),
+        highlight=False,
+        force_terminal=False,
+        color_system=None,
+        _environ=sound_environ(),
     )
     for line in text.getvalue().removesuffix("\n").split("\n"):
         print(line.rstrip(" "), file=out)
+
+
+def sound_environ() -> dict[str, str]:
+    """Return the environment without sizes that are no numbers, which rich would fail on."""
+    sizes = {name: os.environ.get(name, "") for name in ("COLUMNS", "LINES")}
+    odd = {name for name, size in sizes.items() if not (size.isascii() and size.isdigit())}
+    return {name: value for name, value in os.environ.items() if name not in odd}
 
 
 def _pipe_columns() -> int:

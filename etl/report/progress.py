@@ -107,14 +107,14 @@ class TerminalProgress(SilentProgress):
     def __init__(self, job: str, out: TextIO) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-        from etl.report.console import PlainConsole
+        from etl.report.console import PlainConsole, sound_environ
 
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn(plain_line(job), style="bold", markup=False),
             BarColumn(bar_width=28),
             TextColumn("{task.description}", markup=False),
-            console=PlainConsole(file=getattr(out, "escapes", out)),
+            console=PlainConsole(file=getattr(out, "escapes", out), _environ=sound_environ()),
             transient=True,
         )
         self._task = self._bar.add_task("", total=None)

@@ -12,6 +12,7 @@ from typing import Final
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.job.model import Job
 from etl.ledger.mounts import filesystem_type, is_network_filesystem
+from etl.private import absolute_folder
 from etl.read.files import SourcePath, resolve_files
 from etl.read.remote import is_remote
 from etl.run.lookup import look_into
@@ -43,7 +44,7 @@ def check_state(job: Job, place: JobPlace, root: Path) -> Iterator[Symptom]:
     """Yield what there is to say of the state folder, the lock, the ledger and the disk."""
     there = _nearest(place.folder)
     yield _check_folder(place.folder, there)
-    if place.folder.is_dir():
+    if os.path.isdir(place.folder):  # noqa: PTH112 - never raises
         yield _check_lock(job, place)
     yield _check_room(job, there, root)
 
@@ -119,7 +120,8 @@ def _size(size_bytes: int) -> str:
 
 def _nearest(folder: Path) -> Path:
     """Return the folder itself, or the one above it in which it would be made."""
-    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    whole = absolute_folder(folder)
+    return next(place for place in (whole, *whole.parents) if os.path.exists(place))  # noqa: PTH110 - never raises
 
 
 def _read_mountinfo() -> str:

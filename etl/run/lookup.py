@@ -6,6 +6,7 @@ from pathlib import Path
 
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
+from etl.private import explain_os_error
 
 __all__ = ["look_into"]
 
@@ -20,7 +21,11 @@ def look_into(folder: Path, command: str) -> Iterator[Ledger | None]:
     `command` is what a run that starts meanwhile is told. Raises `JobLocked` while a run holds the job, `StateError` where the
     ledger can't be trusted.
     """
-    if not folder.is_dir():
+    try:
+        is_there = folder.is_dir()
+    except OSError as error:  # another user's state
+        raise explain_os_error(error, folder) from None
+    if not is_there:
         yield None
         return
     with JobLock(folder, command=command, wait_seconds=PATIENCE_SECONDS):

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from etl.errors import InputError
+from etl.limited import read_limited
 from etl.report.spreadsheet import name_own, original_name, rearm
 
 __all__ = ["Mended", "RowKey", "read_mended"]
 
+MOST_BYTES: Final = 1_000_000_000
 # A spreadsheet writes the separator of its country.
 SEPARATORS: Final = (",", ";", "\t")
 KEY: Final = ("load", "file", "row")
@@ -56,7 +58,7 @@ def read_mended(path: Path) -> dict[RowKey, Mended]:
 
 def _read_text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = read_limited(path, MOST_BYTES)
     except OSError as error:
         raise InputError(
             f"Expected a file of edited rejects, found: {error.strerror or error} - {path}",

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from etl.job.model import Job
+from etl.send.endpoint import parse_endpoint
 
 __all__ = ["SANDBOX_MARK", "Destination", "JobPlace", "mark_for", "mark_of", "state_root"]
 
@@ -64,10 +65,13 @@ def state_root(job: Job, state_dir: Path | None) -> Path:
 
 
 def mark_for(job: Job, *, sandbox: bool, endpoint: str | None) -> str:
-    """Return the mark of the destination that the flags of a command mean."""
+    """Return the mark of the destination that the flags of a command mean; raises `EndpointError` for one that can't be."""
     if sandbox:
         return SANDBOX_MARK
-    return mark_of(endpoint) if endpoint and endpoint != job.upload.endpoint else ""
+    if endpoint is None or endpoint == job.upload.endpoint:
+        return ""
+    parse_endpoint(endpoint)
+    return mark_of(endpoint)
 
 
 def mark_of(endpoint: str) -> str:

@@ -71,6 +71,10 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
             if guess
             else "Leave --preset out to have the export recognised by its columns",
         )
+    if "" in files:
+        raise JobError(
+            "Expected a file, found an empty name - FILE", "Name the files, or a pattern in quotes"
+        )
     paths = tuple(_relative(file, options.output.parent) for file in files)
     source, format_name, says_format = _tell_format(paths, options.output)
     dialect, remarks = _guess_dialect(source, format_name) if format_name in ("csv", "tsv") else (None, ())
