@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from etl.run.place import JobPlace
 
 __all__ = [
+    "accept_state_option",
     "check_charts",
     "echo_json",
     "find_place",
@@ -137,3 +138,11 @@ def check_charts(page: Path | None) -> None:
             "Expected matplotlib, which draws the charts of --html, found it not installed",
             "Install it: pip install 'inkeep-backfill[report]', or leave --html out",
         )
+
+
+accept_state_option = click.option(
+    "--accept-state",
+    is_flag=True,
+    help="Go on though this state knows less than was delivered: an older copy of it, or a second one. What it doesn't know of "
+    "is sent again, with the same ids.",
+)

@@ -1,6 +1,8 @@
 """`backfill reset`: a job starts over, after asking."""
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -30,12 +32,17 @@ def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: 
       130 asked, and answered no
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
+    from etl.run.marks import Marks
     from etl.run.resetting import describe_state, reset_job
 
     parsed = load_job(job)
     place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    marks = Marks.of(parsed, place, os.environ)
     state = describe_state(parsed, place)
     if state is None:
+        # A folder that was removed by hand has left one.
+        with suppress(OSError):
+            marks.forget()
         say([f"{parsed.name}: never run, so there is nothing to forget"])
         return
     if not yes:
@@ -45,5 +52,5 @@ def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: 
                 f"Say it: backfill reset {job}{place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)} --yes",
             )
         click.confirm(f"Forget {state}, in {place.folder}?", abort=True, err=True)
-    reset_job(place)
+    reset_job(place, marks)
     say([f"{parsed.name}: forgotten; the next run starts over"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.options import (
+    accept_state_option,
     echo_json,
     find_place,
     job_argument,
@@ -78,6 +79,7 @@ __all__ = ["retry"]
 @click.option(
     "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
 )
+@accept_state_option
 @log_option
 @place_options
 @json_option
@@ -93,6 +95,7 @@ def retry(
     dry_run: bool,
     rate_text: str | None,
     key_file: Path | None,
+    accept_state: bool,
     log_form: LogForm | None,
     sandbox: bool,
     endpoint: str | None,
@@ -139,6 +142,7 @@ def retry(
             rate,
             retry=request,
             accept_new_mapping=accept_new_mapping,
+            accept_state=accept_state,
             command=f"backfill retry {job}",
             sinks=choose_sinks(log_form),
             say=None if quiet else lambda note: say([note], error=True),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl.cli.options import (
+    accept_state_option,
     check_charts,
     echo_json,
     jobs_argument,
@@ -62,6 +63,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--metrics-file", type=_FILE, metavar="FILE", help="Write metrics for Prometheus' textfile collector."
 )
+@accept_state_option
 @log_option
 @place_options
 @json_option
@@ -71,6 +73,7 @@ def run(
     rate_text: str | None,
     limit: int | None,
     accept_new_mapping: bool,
+    accept_state: bool,
     key_file: Path | None,
     html: Path | None,
     metrics_file: Path | None,
@@ -118,6 +121,7 @@ def run(
         rate,
         limit,
         accept_new_mapping=accept_new_mapping,
+        accept_state=accept_state,
         sinks=choose_sinks(log_form),
         note_metrics=metrics.append,
         say=None if quiet else lambda note: say([note], error=True),

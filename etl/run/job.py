@@ -28,6 +28,7 @@ from etl.run.interrupt import Interrupted, interruptible
 from etl.run.last_word import compose_word, take_up_word
 from etl.run.limits import check_open_files
 from etl.run.mapping import accept_mapping, check_mapping, is_mapped_alike
+from etl.run.marks import Marks
 from etl.run.pace import SharedPace
 from etl.run.place import Destination, JobPlace
 from etl.run.reading import ReadingView
@@ -54,7 +55,8 @@ NO_LIMIT = MaxRejects(None, 1.0)
 class RunOptions:
     """How to run: where the state is, and what overrides the job file.
 
-    `retry`: stage rejects again, instead of what is new. `command` is what a second run is told that this one does.
+    `accept_state`: go on though more was delivered than the ledger knows. `retry`: stage rejects again, instead of what is
+    new. `command` is what a second run is told that this one does.
     `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared with the other jobs of
     a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything is sent.
     """
@@ -63,6 +65,7 @@ class RunOptions:
     rate: Rate | None = None
     limit: int | None = None
     accept_new_mapping: bool = False
+    accept_state: bool = False
     retry: RetryRequest | None = None
     command: str = "backfill run"
     stop: threading.Event | None = None
@@ -88,6 +91,7 @@ def run_job(
     ledger) they are raised, as are faults of the disk and bugs.
     """
     place = JobPlace.of(job, options.state_dir, destination.mark)
+    marks = Marks.of(job, place, options.environ)
     failure: BackfillError | None = None
     staged_at: float | None = None
     began_at = wall_clock()
@@ -100,6 +104,8 @@ def run_job(
                     check_open_files()
                     _check_key(destination)
                     with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
+                        if not options.accept_state:
+                            marks.check(ledger)
                         take_up_word(ledger, lock.last_word)
                         status = StatusFile(place.status, job.name, wall_clock, token=lock.token)
                         run = _Run(
@@ -109,6 +115,7 @@ def run_job(
                             progress,
                             place,
                             ledger,
+                            marks,
                             watch,
                             status,
                             wall_clock,
@@ -148,6 +155,7 @@ class _Run:
     progress: Progress
     place: JobPlace
     ledger: Ledger
+    marks: Marks
     watch: JobWatch
     status: StatusFile
     wall_clock: Callable[[], float]
@@ -169,6 +177,7 @@ class _Run:
         started_at = self.clock()
         history = history_of(self.ledger)
         number = self.ledger.start_run(None, started_at=self.started.timestamp())
+        self.marks.write(self.ledger, self.started.timestamp())
         try:
             with self.progress, interruptible() as self.heed_signals:
                 self.watch.begin(number, self.destination.endpoint, history)
@@ -183,6 +192,7 @@ class _Run:
             ending = Conclusion("aborted", error.exit_code, error.problem, error.fix)
         outcome = replace(self._outcome(ending, self.clock() - started_at), log=self.watch.log_path)
         self._record_end(number, outcome)
+        self.marks.write(self.ledger, self.wall_clock())
         if self.sendings and (cause := self.sendings[-1].report.stopped) is not None:
             self.watch.watcher.stopped(cause)
         clear_old_loads(self.place.folder, self.ledger, keep=self.job.state.keep_loads)

@@ -8,6 +8,7 @@ from etl.job.model import Job
 from etl.ledger.lock import LOCK_NAME, JobLock
 from etl.private import explain_os_error, sync_folder
 from etl.run.lookup import look_into
+from etl.run.marks import Marks
 from etl.run.place import JobPlace
 from etl.run.standing import books_of_job
 
@@ -29,7 +30,7 @@ def describe_state(job: Job, place: JobPlace) -> str | None:
     return f"what was staged and sent of {books.read:,} rows ({books.delivered:,} delivered, {books.pending:,} pending)"
 
 
-def reset_job(place: JobPlace) -> None:
+def reset_job(place: JobPlace, marks: Marks) -> None:
     """Remove the state of the job; raises `JobLocked` while a run holds it, `StateError` where it can't be removed.
 
     The lock stays where it is: whoever waits for it must find the same file. Killed halfway, it is done again in the same way.
@@ -40,6 +41,7 @@ def reset_job(place: JobPlace) -> None:
                 if path.name != LOCK_NAME:
                     _remove(path)
             sync_folder(place.folder)
+            marks.forget()
         except OSError as error:
             raise explain_os_error(error, place.folder) from None
 

@@ -305,6 +305,7 @@ def main() -> int:
     sound = True
     print(f"{'fault':<40}{'trials':>8}{'hits':>6}{'lost':>6}{'twice':>7}{'re-sent ≤':>11}", flush=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        os.environ["XDG_STATE_HOME"] = f"{folder}/home"
         soak = Soak(Path(folder), wanted.kills)
         trials: list[tuple[str, Callable[[], Line]]] = [
             ("kill", soak.killed_at_random),

@@ -85,7 +85,9 @@ def test_the_key_comes_from_the_caller_or_from_the_environment(
     refused = etl.run(job, endpoint=sandbox.url, key="no-such-key", state_dir=tmp_path / "a")
     assert (refused.exit_code, "no-such-key" in repr(refused)) == (6, False)
     assert etl.run(job, endpoint=sandbox.url, key=sandbox.api_key, state_dir=tmp_path / "b").exit_code == 0
-    script = f"from etl import run; print(run({str(job)!r}, endpoint={sandbox.url!r}, state_dir={str(tmp_path / 'c')!r}).exit_code)"
+    (tmp_path / "other").mkdir()
+    job = write_job(tmp_path / "other", 3)
+    script = f"from etl import run; print(run({str(job)!r}, endpoint={sandbox.url!r}).exit_code)"
     assert run_script(script, INKEEPANALYTICS_WEB_INTEGRATION_KEY=sandbox.web_key) == "0\n"
 
 
