@@ -71,7 +71,7 @@ class Outcome:
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
     delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
     both are empty where nothing went wrong. `notes` are what a person should know besides; `remapped` says what a changed mapping
-    came to. `rejects` are those of these loads by code, `open_rejects` those of the whole job that are neither retried nor
+    came to, `left_out` which rejects a retry couldn't take up, `undone` which cells it kept as they were. `rejects` are those of these loads by code, `open_rejects` those of the whole job that are neither retried nor
     dismissed.
     """
 
@@ -93,6 +93,8 @@ class Outcome:
     fix: str = ""
     notes: tuple[str, ...] = ()
     remapped: Remapped | None = None
+    left_out: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
     reports: tuple[Path, ...] = ()
     loads: tuple[int, ...] = ()
     log: str = ""
@@ -147,6 +149,8 @@ class Outcome:
             "loads": list(self.loads),
             "reports": [str(path) for path in self.reports],
             "notes": list(self.notes),
+            "left_out": list(self.left_out),
+            "undone": list(self.undone),
             "remapped": self.remapped.to_json() if self.remapped else None,
             "log": self.log,
             "message": self.message,

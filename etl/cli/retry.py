@@ -106,14 +106,14 @@ def retry(
     """Send rejects again, after the job or the rows were mended.
 
     Without --from, the rejected rows are taken as they were and read by the job file as it is now. With it, they are
-    taken from a file that `backfill rejects` wrote and a person edited; cells that a spreadsheet seems to have
-    damaged are told, and their rows left as they are. A reject is taken up once: doing it twice sends nothing twice.
+    taken from a file that `backfill rejects` wrote and a person edited. The cell that a reject was for may come in any
+    form; where a spreadsheet rewrote another one (lost zeros, dates, points), what stood there is kept, and told. A reject is taken up once: doing it twice sends nothing twice.
 
     \b
     Exit status:
       0    every reject that was taken up is settled
       2    the command or the job file is wrong
-      3    finished, with rejects: the report is written
+      3    finished, with rejects or rows that were left out: they are listed
       4    the edited file, or a source file that is needed again, is missing, unreadable or changed
       5    incomplete, for a passing cause: run again to resume
       6    the key is missing or refused
@@ -182,6 +182,8 @@ def _rehearse(job: "Job", place: "JobPlace", request: "RetryRequest", *, as_json
                 "skipped": found.skipped,
                 "rejects": found.rejects,
                 "notes": list(found.notes),
+                "left_out": list(found.left_out),
+                "undone": list(found.undone),
             }
         )
         return

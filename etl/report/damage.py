@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from etl.report.damaged_times import became_date, became_serial, is_redated, is_retimed
+
 __all__ = ["find_damage"]
 
 # More than a cell of a spreadsheet holds, or a number of it keeps.
@@ -10,8 +12,8 @@ MOST_CELL_CHARS: Final = 32_767
 MOST_EXACT_DIGITS: Final = 15
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d+")
-_ISO_DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}).*)?")
-_DATE: Final = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})(?:[ ,T]+(\d{1,2}):(\d{2}).*)?")
+_GROUPED: Final = re.compile(r"([+-]?\d{1,3})((?:[ ,.'’\u00a0\u202f]\d{3})+)([.,]\d+)?")
+_DECORATED: Final = re.compile(r"([+-]?)[$€£¥₹]?\s?([+-]?[\d., \u00a0\u202f]*\d)\s?[$€£¥₹%]?")
 _ERRORS: Final = ("#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!")
 
 
@@ -24,8 +26,14 @@ def find_damage(before: str, after: str) -> str | None:
         ("zeros at the start were dropped", _lost_zeros(before, after)),
         ("a long number lost its last digits", _lost_digits(before, after)),
         ("zeros after the point were dropped", _lost_fraction(before, after)),
-        ("a date was written another way", _is_redated(before, after)),
-        ("true or false was written another way", before in ("true", "false") and after == before.upper()),
+        ("a date became a number of days", became_serial(before, after)),
+        ("a date was written another way", is_redated(before, after)),
+        ("a time was written another way", is_retimed(before, after)),
+        ("it was taken for a date", became_date(before, after)),
+        ("a number was written another way", _is_rewritten(before, after)),
+        ("true or false was written another way", _is_capitalised(before, after)),
+        ("line ends were written another way", _has_other_line_ends(before, after)),
+        ("letters became question marks", _lost_letters(before, after)),
         ("the cell was cut at 32,767 characters", len(after) == MOST_CELL_CHARS and before.startswith(after)),
         ("a formula failed in it", after in _ERRORS),
     ):
@@ -61,20 +69,42 @@ def _lost_fraction(before: str, after: str) -> bool:
     return before.endswith("0") and float(before) == float(after.replace(",", "."))
 
 
-def _is_redated(before: str, after: str) -> bool:
-    old, new = _read_date(before), _read_date(after)
-    if old is None or new is None:
+def _is_rewritten(before: str, after: str) -> bool:
+    """Whether both are one number: without its separators, its sign of money, its plus, or with another point."""
+    if not any(char.isdigit() for char in after):
         return False
-    days_agree = sorted(old[:3]) == sorted(new[:3])
-    clocks_agree = new[3] is None or old[3] is None or new[4] == old[4]
-    return days_agree and clocks_agree
+    found = _readings(after)
+    return bool(_readings(before) & found) or any(
+        abs(old - new) <= 1e-14 * abs(old) and len(after) < len(before)
+        for old in _readings(before)
+        for new in found
+    )
 
 
-def _read_date(text: str) -> tuple[int, int, int, int | None, int | None] | None:
-    """Return the numbers of a date, its year as two digits, and hour and minute where they are there."""
-    match = _ISO_DATE.fullmatch(text) or _DATE.fullmatch(text)
-    if match is None:
-        return None
-    first, second, third = (int(match[part]) % 100 for part in (1, 2, 3))
-    hour, minute = (int(match[part]) if match[part] else None for part in (4, 5))
-    return first, second, third, hour, minute
+def _readings(text: str) -> set[float]:
+    """Return the numbers that `text` can stand for: with a point or a comma before its fraction, a percent sign and without."""
+    if _DECORATED.fullmatch(text) is None:
+        return set()
+    bare = re.sub(r"[$€£¥₹%\s\u00a0\u202f'’]", "", text)
+    forms = {bare.replace(",", "."), bare} if bare.count(",") + bare.count(".") <= 1 else set()
+    if (grouped := _GROUPED.fullmatch(re.sub(r"[$€£¥₹%]\s?|\s?[$€£¥₹%]", "", text))) is not None:
+        whole = grouped[1] + re.sub(r"\D", "", grouped[2])
+        forms.add(whole + (grouped[3] or "").replace(",", "."))
+    numbers = {float(form) for form in forms if re.fullmatch(r"[+-]?\d+(\.\d+)?", form) and len(form) < 300}
+    return numbers | ({number / 100 for number in numbers} if text.endswith("%") else set())
+
+
+def _is_capitalised(before: str, after: str) -> bool:
+    return before.lower() in ("true", "false") and after == before.upper()
+
+
+def _has_other_line_ends(before: str, after: str) -> bool:
+    return "\r" in before and re.sub(r"\r\n?", "\n", before) == re.sub(r"\r\n?", "\n", after)
+
+
+def _lost_letters(before: str, after: str) -> bool:
+    if len(before) != len(after) or before.isascii():
+        return False
+    return all(
+        old == new or (new == "?" and not old.isascii()) for old, new in zip(before, after, strict=True)
+    )

@@ -35,7 +35,7 @@ from etl.run.reading import ReadingView
 from etl.run.rejected import count_rejects, open_reject_frames
 from etl.run.restaging import settle_open_load
 from etl.run.retention import clear_old_loads
-from etl.run.retry import RetryRequest, stage_retry
+from etl.run.retry import RetryRequest, StagedRetry, stage_retry
 from etl.run.sending import Sending, send_load
 from etl.run.staging import stage_new_rows
 from etl.run.status import StatusFile
@@ -165,6 +165,7 @@ class _Run:
     sendings: list[Sending] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     remapped: Remapped | None = None
+    retried: StagedRetry = field(default_factory=lambda: StagedRetry(None, ()))
     stage_seconds: float = 0.0
     staged_at: float | None = None
     heed_signals: Callable[[], None] = lambda: None
@@ -288,6 +289,7 @@ class _Run:
             self.job, self.place, self.ledger, request, started=self.started, wall_clock=self.wall_clock
         )
         self.notes += staged.notes
+        self.retried = staged
         return staged.load
 
     def _finish_open_loads(self) -> None:
@@ -340,7 +342,9 @@ class _Run:
         last = self.sendings[-1] if self.sendings else None
         books = self.ledger.books_of(self.loads)
         ending = conclude(
-            last.report if last else None, rejected=books.rejected, number=last.signal if last else None
+            last.report if last else None,
+            rejected=books.rejected + len(self.retried.left_out),
+            number=last.signal if last else None,
         )
         if ending.state == "complete" and books.pending:
             return Conclusion(
@@ -354,9 +358,10 @@ class _Run:
     def _outcome(self, ending: Conclusion, elapsed_seconds: float) -> Outcome:
         times = RunTimes(elapsed_seconds, self.stage_seconds)
         reports = [sending.report for sending in self.sendings]
-        return sum_up(
+        outcome = sum_up(
             self.job, self.place, self.ledger, self.loads, reports, ending, times, self.notes, self.remapped
         )
+        return replace(outcome, left_out=self.retried.left_out, undone=self.retried.undone)
 
     def _record_end(self, number: int, outcome: Outcome) -> None:
         ended_at = self.wall_clock()

@@ -38,10 +38,15 @@ ROWS_AT_ONCE: Final = 8_192
 
 @dataclass(frozen=True, slots=True)
 class StagedRetry:
-    """The load that was staged, None where there was nothing to try again; and what a person should know."""
+    """The load that was staged, None where there was nothing to try again; and what a person should know.
+
+    `left_out` are the rejects that couldn't be taken up, `undone` the cells that were kept as they were, each with its reason.
+    """
 
     load: int | None
     notes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class Rehearsal:
     skipped: int
     rejects: dict[str, int]
     notes: tuple[str, ...]
+    left_out: tuple[str, ...]
+    undone: tuple[str, ...]
 
 
 def stage_retry(
@@ -67,7 +74,7 @@ def stage_retry(
     """Stage the rejects that `request` means; raises `InputError`, `JobError` and `StateError` as staging does."""
     taken = take_rejects(job, place, ledger, request)
     if not taken.rows:
-        return StagedRetry(None, tuple(taken.notes()))
+        return StagedRetry(None, tuple(taken.notes()), tuple(taken.left), tuple(taken.undone))
     number = ledger.next_load_number
     files = sorted({row.key.file for row in taken.rows})
     numbers_repeats = job.event.id.duplicates == "number"
@@ -92,7 +99,7 @@ def stage_retry(
     )
     note_corrections(ledger, number, staged.corrections, files)
     ledger.record_load(describe_load(number, "retry", job, staged, described, wall_clock()))
-    return StagedRetry(number, tuple(taken.notes()))
+    return StagedRetry(number, tuple(taken.notes()), tuple(taken.left), tuple(taken.undone))
 
 
 def rehearse_retry(
@@ -107,6 +114,8 @@ def rehearse_retry(
         skipped=sum(transformed.skipped for transformed in done),
         rejects=count_rejects(transformed.rejects for transformed in done),
         notes=tuple(taken.notes()),
+        left_out=tuple(taken.left),
+        undone=tuple(taken.undone),
     )
 
 

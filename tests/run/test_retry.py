@@ -116,22 +116,91 @@ def test_rows_mended_in_jsonl_are_delivered_and_the_rest_is_left(
     assert books(job) == {"read": 6, "delivered": 2, "rejected": 4, "pending": 0}
 
 
-def test_what_a_spreadsheet_damaged_is_told_and_not_sent_unless_meant(
+def test_what_a_spreadsheet_damaged_is_undone_and_told_unless_meant(
     tmp_path: Path, sandbox: SandboxProcess
 ) -> None:
     job = write_job(tmp_path, [row_of(1), row_of(2, action="zoom"), row_of(3, action="zoom")])
     run_here(job, sandbox)
     path = edit(job, tmp_path, {2: {"action": "q", "id": "2"}, 3: {"action": "q", "at": "1/31/2024 9:30"}})
-    told = run_here(job, sandbox, retry=RetryRequest(path))
-    assert (told.attempts, told.loads) == (0, ())
-    assert (
-        "log.csv row 2: column `id` was `00002` and is `2` in line 2: zeros at the start were dropped"
-        in told.notes[0]
+    done = run_here(job, sandbox, retry=RetryRequest(path))
+    assert (done.exit_code, done.books.delivered, done.left_out) == (0, 2, ())
+    assert done.undone == (
+        "log.csv row 2: column `id` was `00002` and came as `2` in line 2 (zeros at the start were dropped): `00002` is kept",
+        "log.csv row 3: column `at` was `2024-01-31T09:30:00Z` and came as `1/31/2024 9:30` in line 3 (a date was written another "
+        "way): `2024-01-31T09:30:00Z` is kept",
     )
-    assert "column `at`" in told.notes[1]
-    assert "a date was written another way" in told.notes[1]
+    assert done.notes == (
+        *done.undone,
+        "Where such a change was meant, take every cell as it came: --as-edited",
+    )
+    sent = [json.loads(event["body"]) for event in sandbox.events()]
+    assert {body["createdAt"] for body in sent if body["searchQuery"] == "what is 3?"} == {
+        "2024-01-31T09:30:00.000Z"
+    }
+
+
+def test_as_edited_takes_every_cell_as_it_came(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    job = write_job(tmp_path, [row_of(1), row_of(3, action="zoom")])
+    run_here(job, sandbox)
+    path = edit(job, tmp_path, {2: {"action": "q", "at": "1/31/2024 9:30"}})
     meant = run_here(job, sandbox, retry=RetryRequest(path, as_edited=True))
-    assert (meant.books.read, meant.books.delivered, meant.books.rejected) == (2, 1, 1)
+    assert (meant.books.read, meant.books.rejected, meant.undone) == (1, 1, ())
+
+
+@pytest.mark.parametrize(
+    ("bad", "mended", "created_at"),
+    [
+        ("2024-03-10 02:30", "2024-03-10 03:30", "2024-03-10T07:30:00.000Z"),
+        ("14/03/2024 09:12", "2024-03-14 09:12", "2024-03-14T13:12:00.000Z"),
+        ("2024-11-03 01:30 ", "2024-11-03 00:30", "2024-11-03T04:30:00.000Z"),
+        ("45365", "2024-03-14 00:00", "2024-03-14T04:00:00.000Z"),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_the_cell_that_was_the_cause_may_change_in_any_way(
+    tmp_path: Path, sandbox: SandboxProcess, bad: str, mended: str, created_at: str, form: str
+) -> None:
+    job = write_job(tmp_path, [row_of(n, at="2024-01-31 09:30") for n in range(1, 4)] + [row_of(7, at=bad)])
+    spec = '{ column = "at", format = "%Y-%m-%d %H:%M", timezone = "America/New_York" }'
+    text = job.read_text(encoding="utf-8").replace('{ column = "at" }', spec)
+    job.write_text(text.replace('{ columns = ["id"] }', '{ duplicates = "collapse" }'), encoding="utf-8")
+    assert run_here(job, sandbox).books.rejected == 1
+    if form == "csv":
+        path = edit(job, tmp_path, {4: {"at": mended}})
+    else:
+        path = tmp_path / "edited.jsonl"
+        call("rejects", job, "--sandbox", "-o", path)
+        path.write_text(path.read_text(encoding="utf-8").replace(f'"at":"{bad}"', f'"at":"{mended}"'))
+    done = run_here(job, sandbox, retry=RetryRequest(path))
+    assert (done.exit_code, done.books.delivered, done.undone) == (0, 1, ())
+    assert created_at in {json.loads(event["body"])["createdAt"] for event in sandbox.events()}
+
+
+def test_rows_that_are_left_out_are_listed_and_end_with_exit_3(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    job = write_job(tmp_path, [row_of(1), row_of(2, action="zoom"), *(f"{n},cut" for n in range(3, 30))])
+    run_here(job, sandbox)
+    path = edit(job, tmp_path, {2: {"action": "q"}})
+    done = run_here(job, sandbox, retry=RetryRequest(path))
+    assert (done.exit_code, done.books.delivered, len(done.left_out)) == (3, 1, 27)
+    assert done.left_out[0] == (
+        "log.csv row 3: the record is as malformed as it was; mend its text (`raw`) or fill in its columns in line 3"
+    )
+    assert done.notes[20] == "… and 7 more rows were left out; all of them: --json"
+    assert done.to_json()["left_out"] == list(done.left_out)
+    again = run_here(job, sandbox, retry=RetryRequest(path))
+    assert (again.exit_code, len(again.left_out)) == (3, 27)
+
+
+def test_the_same_file_again_is_settled_and_ends_well(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    job = write_job(tmp_path, [row_of(1), row_of(2, action="zoom")])
+    run_here(job, sandbox)
+    path = edit(job, tmp_path, {2: {"action": "q"}})
+    assert run_here(job, sandbox, retry=RetryRequest(path)).exit_code == 0
+    again = run_here(job, sandbox, retry=RetryRequest(path))
+    assert (again.exit_code, again.left_out) == (0, ())
+    assert again.notes == ("log.csv row 2: no open reject of load 1; it was retried or dismissed before",)
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(
