@@ -1,6 +1,5 @@
 """The command line: one file a command; what goes wrong becomes a message and an exit code here, in one place."""
 
-import errno
 import importlib
 import os
 import sys
@@ -11,6 +10,7 @@ from typing import Final
 
 import click
 
+from etl.cli.machine import check_machine, loads_polars, name_scarcity
 from etl.cli.streams import OutputLost, Streams, prints_only
 from etl.errors import BackfillError, StateError
 from etl.private import explain_os_error
@@ -93,6 +93,8 @@ def _run() -> int:
     """Run the command that the arguments name; whatever it ends with becomes a message and the exit code."""
     try:
         _check_clock()
+        if loads_polars(sys.argv[1:]) and "_BACKFILL_COMPLETE" not in os.environ:
+            check_machine()
         code = backfill.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
@@ -109,17 +111,12 @@ def _run() -> int:
         code = error.exit_code
     except OutputLost:
         code = 0  # what that means, `Streams` says
-    except MemoryError:
-        print(
-            f"{_SAFE}, found no memory left\nFree some, or lift the limit (ulimit -v), then run it again",
-            file=sys.stderr,
-        )
-        code = 7
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130
-    except Exception as error:  # noqa: BLE001 - the last resort
-        code = _report_scarcity() if _is_out_of_files(error) else _report_fault(error) or _report_bug()
+    except BaseException as error:  # noqa: BLE001 - the last resort; a panic of Polars is no Exception
+        scarcity = name_scarcity(error)
+        code = _report_scarcity(scarcity) if scarcity else _report_fault(error) or _report_bug()
     return code if isinstance(code, int) else 0
 
 
@@ -139,20 +136,14 @@ _SAFE: Final = (
 )
 
 
-def _is_out_of_files(error: Exception) -> bool:
-    """Whether the process may have no more files open; the libraries in Rust say so in their text alone."""
-    return getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE) or "os error 24" in str(error)
+def _report_scarcity(scarcity: tuple[str, str]) -> int:
+    """Say what there is too little of, and return the exit code."""
+    found, fix = scarcity
+    print(f"{_SAFE}, {found}\n{fix}", file=sys.stderr)
+    return StateError.exit_code
 
 
-def _report_scarcity() -> int:
-    """Say that there are too few file descriptors, and return the exit code."""
-    print(
-        f"{_SAFE}, found too many open files\nAllow more (ulimit -n 1024), then run it again", file=sys.stderr
-    )
-    return 7
-
-
-def _report_fault(error: Exception) -> int:
+def _report_fault(error: BaseException) -> int:
     """Say what befell a file that no part of the command had words for, and return the exit code; 0 for another error."""
     if not isinstance(error, OSError) or error.filename is None:
         return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from etl.cli.machine import name_scarcity
 from etl.cli.options import place_flags, read_key, say
 from etl.errors import BackfillError, JobError, JobLocked
 
@@ -106,7 +107,7 @@ def run_one(
     except BackfillError as error:
         return Outcome.failed(job.name, error)
     except Exception as error:
-        if not goes_on:
+        if not goes_on or name_scarcity(error):
             raise
         traceback.print_exc()
         return Outcome(

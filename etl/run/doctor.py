@@ -28,6 +28,8 @@ __all__ = ["Patient", "examine"]
 
 LEAST_PYTHON: Final = (3, 11)
 MOST_SKEW_SECONDS: Final = 30.0
+LEAST_MEMORY_BYTES: Final = 700_000_000
+_MEMORY_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _PACKAGES: Final = ("inkeep-backfill", "polars", "pyarrow", "pydantic")
 
 
@@ -52,6 +54,7 @@ def examine(
     """Yield what was found, one thing after the other, the slow ones last."""
     yield _check_python()
     yield _check_packages()
+    yield from _check_memory()
     if read_settings(environ).traces or read_settings(environ).metrics:
         yield _check_telemetry()
     job: Job | None = None
@@ -94,6 +97,25 @@ def _check_packages() -> Symptom:
             "Install it: pip install pyreqwest",
         )
     return Symptom("packages", "ok", f"{found}, pyreqwest {_version('pyreqwest')}")
+
+
+def _check_memory() -> Iterator[Symptom]:
+    """Yield what a container's limit of memory means, where it is less than a run may take."""
+    for path in _MEMORY_LIMITS:
+        try:
+            allowed_bytes = int(Path(path).read_text())
+        except (OSError, ValueError):  # no container, or "max"
+            continue
+        if allowed_bytes < LEAST_MEMORY_BYTES:
+            found = (
+                f"this container may take {allowed_bytes / 1e6:,.0f} MB; a run takes up to 600 MB - {path}"
+            )
+            yield Symptom(
+                "memory",
+                "warning",
+                found,
+                "Allow 800 MB: a run that is killed for memory goes on when run again",
+            )
 
 
 def _version(package: str) -> str:

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from etl.sandbox.process import SandboxProcess
 from tests.faults.soak_parquet import try_every_type
+from tests.faults.soak_scarcity import try_address_space, try_threads
 from tests.faults.soak_sql import try_expressions
 from tests.faults.trial import MOST_RESENT, Trial
 from tests.run.workbench import finish
@@ -317,6 +318,8 @@ def main() -> int:
             ("sigint", lambda: soak.signalled(signal.SIGINT)),
             ("sigterm", lambda: soak.signalled(signal.SIGTERM)),
             ("answers", soak.lost_answers),
+            ("memory", lambda: told("little address space: works, or is told", *try_address_space())),
+            ("threads", lambda: told("few threads: works, or is told", *try_threads())),
             ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),
             ("parquet", soak.parquet_types),
         ]
