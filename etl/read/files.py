@@ -12,6 +12,7 @@ from typing import BinaryIO
 from etl.errors import InputError
 from etl.job.model import Job
 from etl.read.fetch import Fetched
+from etl.read.globbing import find_names
 from etl.read.kinds import has_known_suffix, tell_kind
 from etl.read.partitions import Partitions, find_partitions
 from etl.read.remote import fetch_pattern, is_remote
@@ -112,8 +113,8 @@ def _match(pattern: str, job: Job) -> Iterator[Fetched]:
     """Yield the local files that `pattern` means: a file, a glob, or a folder with all that it holds."""
     where = job.folder / pattern
     is_glob = glob.has_magic(pattern) and not where.exists()  # a name may hold brackets
-    names = glob.glob(pattern, root_dir=job.folder, recursive=True) if is_glob else [pattern]  # noqa: PTH207 - root_dir
-    matches = [path for name in sorted(names) if (path := job.folder / name).exists()]
+    names = find_names(pattern, job.folder) if is_glob else [pattern]
+    matches = [path for name in names if (path := job.folder / name).exists()]
     root = _fixed_part(where) if is_glob else where
     count = 0
     for match in matches:
