@@ -32,8 +32,7 @@ def plain_type(dtype: pa.DataType) -> pa.DataType:
     if isinstance(dtype, pa.BaseExtensionType):
         return pa.bool_() if dtype.extension_name == "arrow.bool8" else plain_type(dtype.storage_type)
     if pa.types.is_dictionary(dtype) or pa.types.is_run_end_encoded(dtype):
-        value = plain_type(dtype.value_type)
-        return dtype if pa.types.is_dictionary(dtype) and value == dtype.value_type else value
+        return plain_type(dtype.value_type)
     if pa.types.is_decimal256(dtype):
         is_wide = dtype.precision > MOST_DECIMAL_DIGITS
         return pa.string() if is_wide else pa.decimal128(dtype.precision, dtype.scale)

@@ -14,13 +14,12 @@ from etl.errors import InputError
 from etl.read.arrow_types import Unreadable, as_plain, check_int96, plain_type
 from etl.read.csv_head import MOST_COLUMNS
 from etl.read.files import SourcePath, explain_os_error
+from etl.read.parquet_steps import gather_steps, open_parquet, read_steps
 from etl.rows import ROW, Batch
 
 __all__ = ["ParquetReader"]
 
 BATCH_ROWS: Final = 65_536
-# A column's pages are read through a buffer of this size, not as the whole column chunk of a row group.
-_BUFFER_BYTES: Final = 1 << 20
 _DAMAGE: Final = (
     pa.ArrowException,
     OSError,
@@ -73,13 +72,12 @@ class ParquetReader:
         with self._explained(), self._open() as file:
             far = self._find_far_times(file)
             columns = self._reads if len(self._reads) < len(file.schema_arrow) else None
-            for arrow in file.iter_batches(batch_size=self._batch_rows, columns=columns):
-                if not arrow.num_rows:
-                    continue
-                frame = _to_frame(self._to_plain(arrow, far))
-                numbers = pl.int_range(row, row + arrow.num_rows, dtype=pl.UInt32, eager=True)
-                yield Batch(frame.with_columns(numbers.alias(ROW)))
-                row += arrow.num_rows
+            steps = read_steps(file, self._source.path, columns, self._batch_rows)
+            plain = (self._to_plain(arrow, far) for arrow in steps if arrow.num_rows)
+            for table in gather_steps(plain, self._batch_rows):
+                numbers = pl.int_range(row, row + table.num_rows, dtype=pl.UInt32, eager=True)
+                yield Batch(_to_frame(table).with_columns(numbers.alias(ROW)))
+                row += table.num_rows
             if row - 1 != file.metadata.num_rows:
                 raise pa.ArrowInvalid(f"{row - 1:,} rows where the footer says {file.metadata.num_rows:,}")
 
@@ -144,14 +142,7 @@ class ParquetReader:
             ) from None
 
     def _open(self, int96_unit: str = "us") -> pq.ParquetFile:
-        return pq.ParquetFile(
-            self._source.path,
-            buffer_size=_BUFFER_BYTES,
-            pre_buffer=False,
-            page_checksum_verification=True,
-            # As nanoseconds they would wrap beyond the year 2262.
-            coerce_int96_timestamp_unit=int96_unit,
-        )
+        return open_parquet(self._source.path, int96_unit=int96_unit)
 
     def _check_names(self, names: list[str]) -> None:
         """Set apart names that can't be columns of a frame; raises `InputError` where one is used, or there are too many."""
