@@ -1,11 +1,12 @@
 """Upload years of historical logs to the Inkeep Analytics events API: typed, checkpointed, resumable.
 
-from etl import load_job, run, validate
+from etl import load_job, preview, rejects, retry, run, status, validate
 
     job = load_job("jobs/search.toml")
     validate(job)                      # every row checked; nothing sent, no key needed
     run(job, sandbox=True)             # a rehearsal against a local stand-in
     run(job, check=True)               # the upload; raises unless every row is settled
+    rejects(job)                       # what was left behind, as a Polars frame
 
 Rule: importing this loads nothing else; each name is found when it is first used.
 """
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from etl.job.model import Job
     from etl.outcome import Outcome
     from etl.report.findings import Finding, Validation
-    from etl.run.api import ProgressView, load_job, run, validate
+    from etl.report.preview import Preview
+    from etl.run.api import ProgressView, retry, run, validate
+    from etl.run.looking import load_job, preview, rejects, status
+    from etl.standing import Standing
 
 __all__ = [
     "BackfillError",
@@ -44,11 +48,17 @@ __all__ = [
     "KeyProblem",
     "LimitReached",
     "Outcome",
+    "Preview",
     "ProgressView",
+    "Standing",
     "StateError",
     "Validation",
     "load_job",
+    "preview",
+    "rejects",
+    "retry",
     "run",
+    "status",
     "validate",
 ]
 
@@ -59,7 +69,13 @@ _HOMES = {
     "Outcome": "etl.outcome",
     "ProgressView": "etl.run.api",
     "Validation": "etl.report.findings",
-    "load_job": "etl.run.api",
+    "Preview": "etl.report.preview",
+    "Standing": "etl.standing",
+    "load_job": "etl.run.looking",
+    "preview": "etl.run.looking",
+    "rejects": "etl.run.looking",
+    "retry": "etl.run.api",
+    "status": "etl.run.looking",
     "validate": "etl.run.api",
 }
 

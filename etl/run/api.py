@@ -1,4 +1,4 @@
-"""The Python API: load a job, validate it, run it. For notebooks and orchestrators.
+"""The Python API: validate a job, run it, retry its rejects. For notebooks and orchestrators.
 
     from etl import load_job, run, validate
 
@@ -30,7 +30,6 @@ from etl.errors import (
     LimitReached,
     StateError,
 )
-from etl.job.load import load_job as load_job_file
 from etl.job.model import Job, Rate, parse_rate
 from etl.outcome import Outcome
 from etl.private import make_private_folder
@@ -39,11 +38,13 @@ from etl.report.progress import SendingView, SilentProgress
 from etl.run.dry import DryOptions, validate_job
 from etl.run.job import RunOptions, run_job
 from etl.run.key import find_key
+from etl.run.looking import JobLike, check_code, check_count, job_of, path_of, refuse_both
 from etl.run.place import Destination, mark_for, state_root
+from etl.run.taking import RetryRequest
 from etl.sandbox.process import SandboxProcess
 from etl.watch.sinks import LOGGER_NAME, logger_sink
 
-__all__ = ["ProgressView", "load_job", "run", "validate"]
+__all__ = ["ProgressView", "retry", "run", "validate"]
 
 _BY_CODE: Final = {
     kind.exit_code: kind
@@ -55,7 +56,6 @@ _SETTLED: Final = (0, 3)
 logging.getLogger(LOGGER_NAME).addHandler(logging.NullHandler())
 
 T = TypeVar("T")
-JobLike = Job | str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +72,14 @@ class ProgressView:
 OnProgress = Callable[[ProgressView], object]
 
 
-def load_job(path: str | os.PathLike[str]) -> Job:
-    """Return the job that the TOML file at `path` describes; raises `JobError`, which says what to mend."""
-    return load_job_file(Path(path))
-
-
 def validate(job: JobLike, *, sample: int | None = None, on_progress: OnProgress | None = None) -> Validation:
     """Return what a run of `job` would do and what is in its way: every row read and checked, nothing sent, no key.
 
     `sample`: only so many rows of each file. Raises `JobError` for a mapping that doesn't fit the files, `InputError` for
     files that can't be read, and what `on_progress` raises.
     """
-    if sample is not None and sample < 1:
-        raise JobError(
-            f"Expected a sample of 1 or more, found {sample} - sample", "Leave it out to read everything"
-        )
-    return validate_job(_job_of(job), DryOptions(sample=sample), _Reporting(on_progress))
+    check_count(sample, "sample")
+    return validate_job(job_of(job), DryOptions(sample=sample), _Reporting(on_progress))
 
 
 def run(
@@ -114,37 +106,73 @@ def run(
     Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the disk,
     `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of them.
     """
-    parsed, stop = _job_of(job), threading.Event()
-    if sandbox and endpoint:
-        raise JobError("Expected sandbox or endpoint, found both", "Leave one of them out")
-    if limit is not None and limit < 1:
-        raise JobError(
-            f"Expected a limit of 1 or more, found {limit} - limit", "Leave it out to send everything"
-        )
-    speed = _rate_of(rate) or (Rate(None) if sandbox else None)
-    folder = None if state_dir is None else Path(state_dir)
-    sinks = (logger_sink(logging.getLogger(LOGGER_NAME)),)
-    options = RunOptions(
-        folder,
-        speed,
-        limit,
-        accept_new_mapping=accept_new_mapping,
-        command="etl.run",
-        stop=stop,
-        sinks=sinks,
+    request = _Request(key, sandbox, endpoint, rate, limit, state_dir, check, on_progress)
+    return _run(job_of(job), request, accept_new_mapping=accept_new_mapping, command="etl.run")
+
+
+def retry(
+    job: JobLike,
+    *,
+    rows_from: str | os.PathLike[str] | None = None,
+    code: str | None = None,
+    most: int | None = None,
+    as_edited: bool = False,
+    key: str | None = None,
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    rate: str | float | None = None,
+    state_dir: str | os.PathLike[str] | None = None,
+    check: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Outcome:
+    """Send rejects of `job` again, after it or the rows were mended, and return what came of it.
+
+    `rows_from`: a file that `backfill rejects` wrote and a person edited; without it the rows are taken as they were.
+    `code`: only those with it; `most`: at most so many. `as_edited`: cells that a spreadsheet seems to have changed are meant so.
+    The other arguments, and what it raises, are those of `run`.
+    """
+    check_code(code)
+    check_count(most, "most")
+    file = None if rows_from is None else path_of(rows_from, "a file as rows_from", "Give its path")
+    request = _Request(key, sandbox, endpoint, rate, None, state_dir, check, on_progress)
+    wanted = RetryRequest(file, code, most, as_edited=as_edited)
+    return _run(job_of(job), request, retry=wanted, command="etl.retry")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What `run` and `retry` are asked for alike."""
+
+    key: str | None
+    sandbox: bool
+    endpoint: str | None
+    rate: str | float | None
+    limit: int | None
+    state_dir: str | os.PathLike[str] | None
+    check: bool
+    on_progress: OnProgress | None
+
+
+def _run(job: Job, request: _Request, **options: Any) -> Outcome:
+    refuse_both(request.endpoint, sandbox=request.sandbox)
+    check_count(request.limit, "limit")
+    stop = threading.Event()
+    speed = _rate_of(request.rate) or (Rate(None) if request.sandbox else None)
+    folder = (
+        None
+        if request.state_dir is None
+        else path_of(request.state_dir, "a folder as state_dir", "Give its path")
     )
-    progress = _Reporting(on_progress, stop)
+    sinks = (logger_sink(logging.getLogger(LOGGER_NAME)),)
+    how = RunOptions(folder, speed, request.limit, stop=stop, sinks=sinks, **options)
+    progress = _Reporting(request.on_progress, stop)
     with ExitStack() as stack:
-        destination = _destination(parsed, stack, key, endpoint, folder, sandbox=sandbox)
-        outcome = _outside_any_loop(lambda: run_job(parsed, destination, options, progress), stop)
+        destination = _destination(job, stack, request.key, request.endpoint, folder, sandbox=request.sandbox)
+        outcome = _outside_any_loop(lambda: run_job(job, destination, how, progress), stop)
     progress.raise_again()
-    if check and outcome.exit_code not in _SETTLED:
+    if request.check and outcome.exit_code not in _SETTLED:
         raise _error_of(outcome)
     return outcome
-
-
-def _job_of(job: JobLike) -> Job:
-    return job if isinstance(job, Job) else load_job(job)
 
 
 def _rate_of(rate: str | float | None) -> Rate | None:

@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import etl
@@ -55,7 +56,7 @@ def test_run_can_be_called_whatever_was_imported_before(first: str) -> None:
 
 
 def test_the_signatures_are_typed() -> None:
-    for function in (etl.load_job, etl.validate, etl.run):
+    for function in (etl.load_job, etl.validate, etl.run, etl.preview, etl.retry, etl.status, etl.rejects):
         signature = inspect.signature(function)
         assert signature.return_annotation is not inspect.Signature.empty
         assert all(p.annotation is not inspect.Parameter.empty for p in signature.parameters.values())
@@ -210,7 +211,7 @@ def test_a_second_run_is_told_at_once(tmp_path: Path) -> None:
     [
         ({"rate": "fast"}, "Expected a rate like"),
         ({"rate": -1.0}, "Expected a rate like"),
-        ({"limit": 0}, "Expected a limit of 1 or more"),
+        ({"limit": 0}, "Expected a whole number of 1 or more, found 0 - limit"),
         ({"endpoint": "http://127.0.0.1:1"}, "Expected sandbox or endpoint, found both"),
     ],
 )
@@ -231,3 +232,57 @@ def test_results_show_as_tables_in_a_notebook_and_nothing_in_them_is_markup(tmp_
     assert "<script>" not in html
     outcome = Outcome("docs", "failed", 4, message="Expected <b>", fix="a & b")
     assert "Expected &lt;b&gt;</div><div>a &amp; b</div>" in outcome._repr_html_()
+
+
+@pytest.mark.parametrize("odd", [None, 5, b"docs.toml", {"name": "docs"}, pl.DataFrame()], ids=repr)
+@pytest.mark.parametrize("function", ["load_job", "validate", "run", "preview", "retry", "status", "rejects"])
+def test_what_is_no_path_is_no_job(function: str, odd: object) -> None:
+    with pytest.raises(JobError) as refused:
+        getattr(etl, function)(odd)
+    assert str(refused.value) == (
+        f'Expected the path of a job file, found {type(odd).__name__}\nAs in: load_job("jobs/search.toml")'
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        ("preview", {"rows": 0}),
+        ("preview", {"row": "1"}),
+        ("validate", {"sample": "x"}),
+        ("run", {"limit": True}),
+        ("retry", {"most": 0}),
+        ("retry", {"code": "nonsense"}),
+        ("retry", {"rows_from": b"x"}),
+        ("rejects", {"code": "nonsense"}),
+        ("status", {"state_dir": 5}),
+        ("status", {"endpoint": "http://127.0.0.1:99999"}),
+        ("rejects", {"sandbox": True, "endpoint": "http://127.0.0.1:1"}),
+    ],
+)
+def test_an_argument_that_cannot_be_is_a_job_error(
+    tmp_path: Path, function: str, options: dict[str, object]
+) -> None:
+    with pytest.raises(JobError):
+        getattr(etl, function)(write_job(tmp_path, 1), **options)
+
+
+def test_a_job_can_be_looked_at_and_its_rejects_mended_and_sent(tmp_path: Path, capfd) -> None:
+    path = write_job(tmp_path, [row_of(1), row_of(2, action="other"), row_of(3, at="n/a")])
+    assert etl.status(path, sandbox=True).state == "new"
+    assert etl.rejects(path, sandbox=True).is_empty()
+    assert [row.fate for row in etl.preview(path).rows] == ["event", "rejected", "rejected"]
+    assert [row.row for row in etl.preview(path, rejects_only=True, rows=1).rows] == [2]
+    etl.run(path, sandbox=True)
+    left = etl.rejects(path, sandbox=True)
+    assert left.select("row", "code").rows() == [(2, "unmapped_value"), (3, "unparsable_timestamp")]
+    assert json.loads(left["source"][0])["action"] == "other"
+    assert etl.rejects(path, sandbox=True, code="unmapped_value")["row"].to_list() == [2]
+    write_job(tmp_path, paths="*.csv", more=', other = "search_result_clicked"')
+    outcome = etl.retry(path, sandbox=True, code="unmapped_value")
+    assert (outcome.sent_now, outcome.exit_code) == (1, 0)
+    assert etl.rejects(path, sandbox=True)["row"].to_list() == [3]
+    assert etl.rejects(path, sandbox=True, closed=True)["row"].to_list() == [2, 3]
+    standing = etl.status(path, sandbox=True)
+    assert (standing.rows.delivered, standing.rows.rejected) == (2, 1)
+    assert capfd.readouterr() == ("", "")
