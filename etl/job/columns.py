@@ -6,7 +6,7 @@ import polars as pl
 
 from etl.job.model import EVENT_FIELDS, FieldSpec, Job, TimestampSpec
 
-__all__ = ["columns_in_sql", "used_columns"]
+__all__ = ["columns_in_sql", "sql_columns", "typed_columns", "used_columns"]
 
 
 def used_columns(job: Job, columns: Iterable[str]) -> frozenset[str]:
@@ -21,6 +21,18 @@ def used_columns(job: Job, columns: Iterable[str]) -> frozenset[str]:
     if event.properties.every_column:
         used |= known - set(event.properties.excluded)
     return frozenset(found for name in used if (found := _find(name, known)) is not None)
+
+
+def sql_columns(job: Job) -> frozenset[str]:
+    """Return the columns that the job's SQL reads."""
+    texts = [spec.sql for spec in _specs(job) if spec.sql is not None]
+    texts += [job.filter.sql] if job.filter is not None else []
+    return frozenset[str]().union(*map(columns_in_sql, texts))
+
+
+def typed_columns(job: Job) -> frozenset[str]:
+    """Return the columns whose type matters even where all their values are null: in SQL, as time, as watermark."""
+    return sql_columns(job) | _names(job.event.createdAt) | {job.source.watermark or ""}
 
 
 def columns_in_sql(sql: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from etl.read.files import SourcePath, explain_os_error
 from etl.read.parquet_steps import gather_steps, open_parquet, read_steps
 from etl.rows import ROW, Batch
 
-__all__ = ["ParquetReader"]
+__all__ = ["ParquetReader", "Uses"]
 
 BATCH_ROWS: Final = 65_536
 _DAMAGE: Final = (

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol
@@ -10,14 +10,14 @@ from typing import Final, Protocol
 import polars as pl
 
 from etl.errors import InputError
-from etl.job.columns import used_columns
+from etl.job.columns import typed_columns, used_columns
 from etl.job.model import Job
 from etl.read.csv import CsvReader
 from etl.read.files import SourcePath, resolve_files
 from etl.read.growing import NoWholeLine, find_whole_lines
 from etl.read.ndjson import NdjsonReader
-from etl.read.parquet import ParquetReader
-from etl.read.widening import fit_values, widen_schemas
+from etl.read.parquet import ParquetReader, Uses
+from etl.read.widening import fit_values, widen
 from etl.rows import ROW, Batch, MalformedRecord, json_flag
 
 __all__ = ["Source", "open_source"]
@@ -40,7 +40,8 @@ class Reader(Protocol):
 class Source:
     """All files of a job, with the union of their columns: a file without one of them has nulls there.
 
-    `waiting` are files that hold no whole line yet.
+    `schema` has the type of each column that holds the values of every file; `schemas` has for each file the types that
+    its frames come with, which are its own. `waiting` are files that hold no whole line yet.
     """
 
     def __init__(
@@ -48,11 +49,28 @@ class Source:
         files: tuple[SourcePath, ...],
         readers: tuple[Reader, ...],
         waiting: tuple[SourcePath, ...] = (),
+        uses: Uses = frozenset,
+        keeps_type: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        """Unite the files' columns; raises `InputError` where one of `uses` has types that don't go together.
+
+        A column that a file lacks is of the type that `schema` has where `keeps_type` of it, else of none.
+        """
         self.files, self.waiting = files, waiting
         self._readers = readers
-        self.has_json_flags = any(file.format == "ndjson" for file in files)
-        self.schema = _unite(files, readers)
+        own = [_own_schema(file, reader) for file, reader in zip(files, readers, strict=True)]
+        self.schema = _unite(files, own, uses)
+        self.schemas = [
+            {
+                name: schema.get(name) or (dtype if keeps_type(name) or dtype == pl.String else pl.Null())
+                for name, dtype in self.schema.items()
+            }
+            for schema in own
+        ]
+
+    def has_json_flags(self, index: int) -> bool:
+        """Whether the frames of the file at `index` say of each column where it holds JSON."""
+        return self.files[index].format == "ndjson"
 
     def read_size(self, index: int) -> int | None:
         """Return how many bytes of the file at `index` its batches took; None for all of it. Read it after them."""
@@ -60,27 +78,37 @@ class Source:
         return None if end is None else end - getattr(self._readers[index], "unread_bytes", 0)
 
     def batches(self, index: int) -> Iterator[Batch]:
-        """Yield the batches of the file at `index`, with the columns of `schema` (and their JSON flags)."""
-        file = self.files[index]
+        """Yield the batches of the file at `index`, with the columns of `schemas` (and their JSON flags)."""
         with closing(_read_ahead(self._readers[index].batches())) as batches:
             for batch in batches:
-                frame = self._conform(batch.frame, file)
+                frame = self._conform(batch.frame, index)
                 if frame.height <= MOST_ROWS:
                     yield Batch(frame, batch.malformed)
                 else:
                     yield from _slice(frame, batch.malformed)
 
-    def _conform(self, frame: pl.DataFrame, file: SourcePath) -> pl.DataFrame:
-        """Return the frame with the columns of `schema`, by name alone: `pl.col` would take `*` or `^a$` for patterns."""
+    def widen(self, frame: pl.DataFrame, index: int) -> pl.DataFrame:
+        """Return a frame of the file at `index` with the columns and types of `schema`, as those of any other file."""
+        columns = [
+            _cast(frame[name], dtype, self.files[index]).alias(str(at))
+            for at, (name, dtype) in enumerate(self.schema.items())
+        ]
+        widened = pl.DataFrame(columns)
+        widened.columns = list(self.schema)
+        return widened
+
+    def _conform(self, frame: pl.DataFrame, index: int) -> pl.DataFrame:
+        """Return the frame with the columns of its file's schema, by name alone: `pl.col` would take `*` or `^a$` for patterns."""
+        file, has_flags = self.files[index], self.has_json_flags(index)
         given, height = dict(zip(frame.columns, frame.get_columns(), strict=True)), frame.height
         partitions = dict(file.partitions)
         columns: list[pl.Series] = [given[ROW]]
-        for name, dtype in self.schema.items():
+        for name, dtype in self.schemas[index].items():
             if name in given:
                 columns.append(_cast(given[name], dtype, file))
             else:
                 columns.append(pl.Series(name, [partitions.get(name)], dtype=dtype).new_from_index(0, height))
-            if self.has_json_flags:
+            if has_flags:
                 flag = json_flag(name)
                 columns.append(
                     given[flag] if flag in given else pl.Series(flag, [False]).new_from_index(0, height)
@@ -104,7 +132,14 @@ def open_source(job: Job, fetched: Path | None = None, *, now: float | None = No
         files, waiting = find_whole_lines(files, job, now)
     if not files:
         raise NoWholeLine(waiting)
-    return Source(files, tuple(_open_reader(file, job) for file in files), waiting)
+    typed, has_hook = typed_columns(job), job.source.transform is not None
+    return Source(
+        files,
+        tuple(_open_reader(file, job) for file in files),
+        waiting,
+        uses=lambda names: frozenset(names) if has_hook else used_columns(job, names),
+        keeps_type=lambda name: has_hook or name in typed,
+    )
 
 
 def _open_reader(file: SourcePath, job: Job) -> Reader:
@@ -117,19 +152,29 @@ def _open_reader(file: SourcePath, job: Job) -> Reader:
     return NdjsonReader(file) if file.format == "ndjson" else CsvReader(file, job.source.csv)
 
 
-def _unite(files: tuple[SourcePath, ...], readers: tuple[Reader, ...]) -> dict[str, pl.DataType]:
-    schema: dict[str, pl.DataType] = {}
-    for file, reader in zip(files, readers, strict=True):
-        partitions = {name: pl.String() for name, _ in file.partitions if name not in reader.schema}
-        united = widen_schemas(schema, {**reader.schema, **partitions})
-        if isinstance(united, str):
-            found = reader.schema.get(united, pl.String())
-            raise InputError(
-                f"Expected column `{united}` to be {schema[united]} as in the files before, found {found} - {file.name}",
-                "Give files of different types a job each",
-            )
-        schema = united
-    return schema
+def _own_schema(file: SourcePath, reader: Reader) -> dict[str, pl.DataType]:
+    return {
+        **reader.schema,
+        **{name: pl.String() for name, _ in file.partitions if name not in reader.schema},
+    }
+
+
+def _unite(
+    files: tuple[SourcePath, ...], schemas: list[dict[str, pl.DataType]], uses: Uses
+) -> dict[str, pl.DataType]:
+    """Return the union of the files' columns, where no type holds the values of all that of the first."""
+    united: dict[str, pl.DataType] = {}
+    used = uses({name for schema in schemas for name in schema})
+    for file, schema in zip(files, schemas, strict=True):
+        for name, dtype in schema.items():
+            wide = widen(united.get(name, dtype), dtype)
+            if wide is None and name in used:
+                raise InputError(
+                    f"Expected column `{name}` to be {united[name]} as in the files before, found {dtype} - {file.name}",
+                    "Give files of different types a job each",
+                )
+            united[name] = wide or united[name]
+    return united
 
 
 def _cast(column: pl.Series, dtype: pl.DataType, file: SourcePath) -> pl.Series:

@@ -19,12 +19,12 @@ from etl.rows import EVENT_SCHEMA, REJECT_SCHEMA, MalformedRecord, Transformed
 from etl.run.load_rows import LAST_ROW, RowCursor, event_rows, reject_rows
 from etl.run.mapping import reads_alike
 from etl.run.mended import RowKey
+from etl.run.plans import Plans
 from etl.run.records import format_of
 from etl.run.retry import transform_taken
 from etl.run.rows import open_rows, transform_rows
 from etl.run.taking import TakenRow
 from etl.staged import SourceFile
-from etl.transform.plan import Plan
 
 __all__ = ["Again", "transform_again"]
 
@@ -47,19 +47,19 @@ def transform_again(
 
     Raises `InputError` where the rows can't be told any more as they were read, `JobError` for a mapping that doesn't fit.
     """
-    source, plan = _open(job, folder, load, started)
+    source, plans = _open(job, folder, load, started)
     kept = _KeptRows(job, folder, ledger, load, started)
     for position, file in enumerate(ledger.files(load.number)):
         index = None if source is None else _find_unchanged(source, file)
-        if source is not None and plan is not None and index is not None:
-            yield from _from_file(source, plan, index, position, file)
+        if source is not None and plans is not None and index is not None:
+            yield from _from_file(source, plans, index, position, file)
         else:
             yield from kept.transform(position, file)
 
 
 def _open(
     job: Job, folder: Path, load: LoadEntry, started: datetime
-) -> tuple[Source, Plan] | tuple[None, None]:
+) -> tuple[Source, Plans] | tuple[None, None]:
     if load.kind != "files":  # a person may have mended these rows: they aren't as in the file
         return None, None
     try:
@@ -75,9 +75,9 @@ def _find_unchanged(source: Source, before: SourceFile) -> int | None:
     return None
 
 
-def _from_file(source: Source, plan: Plan, index: int, position: int, file: SourceFile) -> Iterator[Again]:
+def _from_file(source: Source, plans: Plans, index: int, position: int, file: SourceFile) -> Iterator[Again]:
     read = 0
-    batches = transform_rows(source, plan, [index])
+    batches = transform_rows(source, plans, [index])
     for batch in batches:
         done = batch.transformed
         read += done.events.height + done.rejects.height + done.skipped + len(batch.malformed)

@@ -95,7 +95,7 @@ class _Survey:
         # What was delivered has real ids.
         self.asks_ledger = can_compare(self.job, self.options.state_dir)
         fetched = JobPlace.of(self.job, self.options.state_dir, "").folder / "fetched"
-        self.source, self.plan = open_rows(
+        self.source, self.plans = open_rows(
             self.job, self.started, with_source=False, is_dry=not self.asks_ledger, fetched=fetched
         )
         names = tuple(file.name for file in self.source.files)
@@ -117,7 +117,7 @@ class _Survey:
         for file in range(len(self.source.files)):
             left = self.options.sample
             for batch in transform_rows(
-                self.source, self.plan, range(file, file + 1), window=job_window(self.job)
+                self.source, self.plans, range(file, file + 1), window=job_window(self.job)
             ):
                 yield batch
                 if left is not None:

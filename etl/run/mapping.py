@@ -109,13 +109,13 @@ def _sample(
     job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime
 ) -> tuple[pl.DataFrame, pl.DataFrame, str]:
     """Return row and id of the first rows of the load, as they were staged and as they would be now; and their file."""
-    source, plan = open_rows(job, started, with_source=False, fetched=folder / "fetched")
+    source, plans = open_rows(job, started, with_source=False, fetched=folder / "fetched")
     names = [file.path for file in ledger.files(load.number)]
     index = next((index for index, file in enumerate(source.files) if file.name in names), None)
     if index is None:
         raise InputError("Expected a file of the load, found none", "Put it back")
     name = source.files[index].name
-    batches = transform_rows(source, plan, iter([index]))
+    batches = transform_rows(source, plans, iter([index]))
     after = next(batches).transformed.events.select("row", "id")
     close = getattr(batches, "close", None)
     if close is not None:

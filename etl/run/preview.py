@@ -37,7 +37,7 @@ def preview_job(job: Job, options: PreviewOptions, *, started: datetime) -> Prev
 
     Raises `JobError` and `InputError` as a run does, and `InputError` where there is no such row.
     """
-    source, plan = open_rows(job, started, with_source=False)
+    source, plans = open_rows(job, started, with_source=False)
     columns = tuple(source.schema)
     origins = field_origins(job, columns)
     shown: list[PreviewedRow] = []
@@ -47,7 +47,7 @@ def preview_job(job: Job, options: PreviewOptions, *, started: datetime) -> Prev
         name = source.files[file].name
         for batch in source.batches(file):
             looked_at += batch.records
-            shown += _show(plan, name, columns, _wanted(batch, options, len(shown)), options)
+            shown += _show(plans.of(file), name, columns, _wanted(batch, options, len(shown)), options)
             if len(shown) >= (1 if options.row is not None else options.rows):
                 break
         if len(shown) >= options.rows:

@@ -111,12 +111,13 @@ def typed_frame(
             f"Expected {len(rows):,} of its rows, found {frame.height:,} - {source.files[index].name}",
             "Put back the file that was staged",
         )
-    for name in sorted({name for _, _, edited in rows for name in edited if name in source.schema}):
+    schema = source.schemas[index]
+    for name in sorted({name for _, _, edited in rows for name in edited if name in schema}):
         edits = [(row, values[name]) for row, values, edited in rows if name in edited]
         put = pl.DataFrame(
             [
                 pl.Series(ROW, [row for row, _ in edits], dtype=pl.UInt32),
-                _decode(name, source.schema[name], [value for _, value in edits], source.files[index].name),
+                _decode(name, schema[name], [value for _, value in edits], source.files[index].name),
                 pl.Series("\x1fedited", [True] * len(edits)),
             ]
         )

@@ -23,6 +23,7 @@ from etl.rows import Transformed, json_flag
 from etl.run.clock import NEVER, doubt_clock, writing_times
 from etl.run.corrections import note_corrections
 from etl.run.place import JobPlace
+from etl.run.plans import compile_plans
 from etl.run.records import format_of, has_json, text_frame, typed_frame
 from etl.run.rejected import TAKEN_SCHEMA, count_rejects
 from etl.run.staging import describe_load, find_delivered
@@ -162,13 +163,15 @@ def _transform_typed(
         return
     source = open_source(job, fetched)
     start = NEVER if doubt_clock(started, writing_times(source.files)) else started
-    plan = compile_plan(job, source.schema, json_flags={}, started=start)
+    plans = compile_plans(job, source, started=start)
     known = ledger.known_files()
     for file, some in _by_file(rows):
         index = _find_unchanged(source, known[file])
         yield (
             file,
-            plan.apply(typed_frame(source, index, [(row.key.row, row.values, row.edited) for row in some])),
+            plans.of(index).apply(
+                typed_frame(source, index, [(row.key.row, row.values, row.edited) for row in some])
+            ),
         )
 
 

@@ -15,11 +15,11 @@ from etl.errors import JobError
 from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
 from etl.read.source import Source, open_source
-from etl.rows import ROW, Batch, MalformedRecord, Transformed, json_flag
+from etl.rows import ROW, Batch, MalformedRecord, Transformed
 from etl.run.clock import NEVER, doubt_clock, writing_times
+from etl.run.plans import Plans, compile_plans
 from etl.run.watermark import NOWHERE, Reached
 from etl.run.window import EVERYTHING, Window, drop_first
-from etl.transform.compile import compile_plan
 from etl.transform.plan import Plan
 
 __all__ = ["TransformedBatch", "open_rows", "transform_rows"]
@@ -57,7 +57,7 @@ def open_rows(
     with_source: bool = True,
     is_dry: bool = False,
     fetched: Path | None = None,
-) -> tuple[Source, Plan]:
+) -> tuple[Source, Plans]:
     """Open the job's files and compile its mapping for them; raises `InputError` and `JobError`.
 
     Remote files are fetched into `fetched`, or beside the job file. Without `with_source` the events don't carry their original columns, which takes a good part of the time;
@@ -66,11 +66,8 @@ def open_rows(
     now = started.timestamp() if job.source.mode == "incremental" else None
     source = open_source(job, fetched, now=now)
     _check_watermark(job, source)
-    flags = {name: json_flag(name) for name in source.schema} if source.has_json_flags else {}
     start = NEVER if doubt_clock(started, writing_times(source.files)) else started
-    return source, compile_plan(
-        job, source.schema, json_flags=flags, started=start, with_source=with_source, is_dry=is_dry
-    )
+    return source, compile_plans(job, source, started=start, with_source=with_source, is_dry=is_dry)
 
 
 def _check_watermark(job: Job, source: Source) -> None:
@@ -85,7 +82,7 @@ def _check_watermark(job: Job, source: Source) -> None:
 
 def transform_rows(
     source: Source,
-    plan: Plan,
+    plans: Plans,
     files: Iterable[int],
     *,
     window: Window = EVERYTHING,
@@ -97,12 +94,12 @@ def transform_rows(
     """
     waiting: deque[_Waiting] = deque()
     # A dry run's batches are light, so that one more may wait while others are counted.
-    most_waiting = PLANS_AT_ONCE + plan.is_dry
+    most_waiting = PLANS_AT_ONCE + plans.is_dry
     with ThreadPoolExecutor(PLANS_AT_ONCE, "transform") as pool:
         for file in files:
             for whole in drop_first(source.batches(file), after.get(file, 0)):
-                for batch in [whole] if plan.is_dry else _split(whole):
-                    work = pool.submit(_apply, plan, batch.frame, window)
+                for batch in [whole] if plans.is_dry else _split(whole):
+                    work = pool.submit(_apply, plans.of(file), batch.frame, window)
                     waiting.append(_Waiting(file, batch.malformed, work))
                     if len(waiting) > most_waiting:
                         yield _take(waiting)

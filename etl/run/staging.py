@@ -19,6 +19,7 @@ from etl.run.corrections import note_corrections
 from etl.run.incremental import Take, find_new
 from etl.run.kept import kept_folder
 from etl.run.mapping import mapping_fingerprint
+from etl.run.plans import Plans
 from etl.run.retention import cleared_through
 from etl.run.rows import open_rows, transform_rows
 from etl.run.watermark import NOWHERE, Reached
@@ -26,7 +27,6 @@ from etl.run.window import ANY_TIME, Span, Window, job_window
 from etl.stage.kept import read_ids_at
 from etl.stage.load import LoadWriter, Staged
 from etl.staged import LoadKind, SourceFile, StagedLoad
-from etl.transform.plan import Plan
 
 __all__ = ["StagedNow", "describe_load", "find_delivered", "stage_new_rows"]
 
@@ -61,7 +61,7 @@ def stage_new_rows(
     """
     known = ledger.known_files()
     try:
-        source, plan = open_rows(job, started, fetched=folder / "fetched")
+        source, plans = open_rows(job, started, fetched=folder / "fetched")
     except NoWholeLine as nothing:
         find_new(job, (), known, waiting=nothing.waiting)  # raises where there was more before
         return StagedNow(None, len(nothing.waiting))
@@ -72,7 +72,7 @@ def stage_new_rows(
     before = _reached(job, ledger)
     window = job_window(job, NOWHERE if takes_all else before)
     number = ledger.next_load_number
-    written = _write_load(job, folder, ledger, number, source, plan, takes, window, show) if takes else None
+    written = _write_load(job, folder, ledger, number, source, plans, takes, window, show) if takes else None
     if written is None:
         return StagedNow(None, len(source.files) + len(source.waiting))
     # Before the load is there: what it left out must never be taken for read.
@@ -98,7 +98,7 @@ def _write_load(
     ledger: Ledger,
     number: int,
     source: Source,
-    plan: Plan,
+    plans: Plans,
     takes: list[Take],
     window: Window,
     show: Callable[[int, int], None],
@@ -117,7 +117,7 @@ def _write_load(
         delivered_ids=find_delivered(folder, ledger),
         on_correction=job.source.on_correction,
     ) as writer:
-        for batch in transform_rows(source, plan, order, window=window, after=after):
+        for batch in transform_rows(source, plans, order, window=window, after=after):
             writer.add(order[batch.file], batch.transformed, batch.malformed)
             done = batch.transformed
             rejected += done.rejects.height + len(batch.malformed)

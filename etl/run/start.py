@@ -25,7 +25,7 @@ from etl.read.files import SourcePath, resolve_files
 from etl.read.source import open_source
 from etl.read.streams import read_stream
 from etl.report.start import Decision, Start, Trial
-from etl.rows import Batch, column_named
+from etl.rows import Batch
 from etl.run.rows import open_rows
 from etl.run.sample import as_sample
 
@@ -183,7 +183,7 @@ def _list_decisions(chosen: JobGuess) -> tuple[Decision, ...]:
 def _read_sample(sketch: Job) -> pl.DataFrame:
     source = open_source(sketch)
     rows = [
-        as_sample(batch.frame.select(column_named(name) for name in source.schema))
+        as_sample(source.widen(batch.frame, file))
         for file in range(min(3, len(source.files)))
         for batch in _first(source.batches(file))
     ]
@@ -193,12 +193,12 @@ def _read_sample(sketch: Job) -> pl.DataFrame:
 def _try_out(job: Job, started: datetime) -> Trial:
     """Return what becomes of the first rows of each file."""
     try:
-        source, plan = open_rows(job, started, with_source=False)
+        source, plans = open_rows(job, started, with_source=False)
         read = rejected = events = 0
         reasons: dict[str, int] = {}
         for file in range(len(source.files)):
             for batch in _first(source.batches(file)):
-                done = plan.apply(batch.frame.head(SAMPLE_ROWS))
+                done = plans.of(file).apply(batch.frame.head(SAMPLE_ROWS))
                 malformed = [record for record in batch.malformed if record.row <= SAMPLE_ROWS]
                 read += min(batch.frame.height, SAMPLE_ROWS) + len(malformed)
                 events += done.events.height

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from etl.errors import JobError
 from etl.job.model import Job
@@ -35,11 +36,12 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The source's columns as a job's expressions see them."""
+    """The columns of one file as a job's expressions see them; `union` as all files have them together."""
 
     job: Job
     schema: dict[str, pl.DataType]
     json_flag: dict[str, str]
+    union: dict[str, pl.DataType]
 
     def find(self, name: str, key: str) -> Operand:
         """Return the column `name`, or what it names as a dotted path; a column of that very name comes first.
@@ -100,6 +102,8 @@ class Columns:
             if isinstance(dtype, pl.Struct):
                 fields = {field.name: field.dtype for field in dtype.fields}
                 if steps[0] not in fields:
+                    if _leads_on(self.union.get(column), name.removeprefix(f"{column}.").split(".")):
+                        return Operand(name, Value(_nothing(column), pl.String()))
                     raise self._explain_unknown(steps[0], list(fields), f"a field of `{walked}`", key)
                 expr, inner = expr.struct.field(steps[0]), fields[steps[0]]
             elif isinstance(dtype, pl.List | pl.Array) and steps[0].isascii() and steps[0].isdigit():
@@ -140,3 +144,20 @@ class Columns:
         return JobError(
             f"Expected a Polars SQL expression, found {show_sql(sql)}: {first[:200]} - {self.place(key)}", fix
         )
+
+
+def _leads_on(dtype: pl.DataType | DataTypeClass | None, steps: list[str]) -> bool:
+    """Whether a path leads to a value in another file's type of the column."""
+    for step in steps:
+        if isinstance(dtype, pl.Struct):
+            dtype = next((field.dtype for field in dtype.fields if field.name == step), None)
+        elif isinstance(dtype, pl.List | pl.Array) and step.isdigit():
+            dtype = dtype.inner
+        else:
+            return dtype == pl.String
+    return dtype is not None
+
+
+def _nothing(column: str) -> pl.Expr:
+    """Return null for each row of the frame that has the column."""
+    return pl.when(column_named(column).is_null() & column_named(column).is_not_null()).then(pl.lit(""))

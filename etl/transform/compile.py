@@ -38,6 +38,7 @@ def compile_plan(
     *,
     json_flags: dict[str, str],
     started: datetime,
+    union: dict[str, pl.DataType] | None = None,
     with_source: bool = True,
     is_dry: bool = False,
 ) -> Plan:
@@ -45,10 +46,11 @@ def compile_plan(
 
     `json_flags` names, for a column that may hold JSON (NDJSON), the Boolean column that says where it does. `started` is the
     run's start: where the job sets no limit, a time more than a day after it is out of range. Without `with_source` the events
-    lack their original columns, which only staging needs. Raises `JobError` for what the job asks wrongly of these columns.
+    lack their original columns, which only staging needs. `union` has the columns as all files of the source have them together:
+    a path that leads nowhere in `schema` but somewhere there is null. Raises `JobError` for what the job asks wrongly of these columns.
     """
     hook = load_hook(job, (*schema, *json_flags.values()))
-    columns = _columns_after(hook, job, schema, json_flags)
+    columns = _columns_after(hook, job, schema, json_flags, union or schema)
     time = compile_time(job.event.createdAt, columns)
     fields = _compile_fields(job.event, columns)
     keep = None
@@ -79,15 +81,19 @@ _LATEST_START: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 def _columns_after(
-    hook: Hook | None, job: Job, schema: dict[str, pl.DataType], flags: dict[str, str]
+    hook: Hook | None,
+    job: Job,
+    schema: dict[str, pl.DataType],
+    flags: dict[str, str],
+    union: dict[str, pl.DataType],
 ) -> Columns:
     """Return the columns that the mapping sees: the source's, or what the hook makes of them."""
     if hook is None:
-        return Columns(job, schema, flags)
+        return Columns(job, schema, flags, union)
     made = hook.output_schema({**schema, **dict.fromkeys(flags.values(), pl.Boolean())})
     own = {name: dtype for name, dtype in made.items() if not name.startswith("\x1f") and name != ROW}
     kept = {name: flag for name, flag in flags.items() if flag in made and own.get(name) == pl.String}
-    return Columns(job, own, kept)
+    return Columns(job, own, kept, own)
 
 
 def _compile_fields(event: EventSpec, columns: Columns) -> EventFields:

@@ -72,10 +72,10 @@ def write_log(folder: Path, column: str, value: str, bad: range, *, where: str =
 @pytest.mark.parametrize(("column", "value", "code"), FAULTS)
 def test_rows_that_fail_together_are_rejects_with_their_reason(tmp_path, column, value, code, bad, is_dry):
     job = load_job(write_log(tmp_path, column, value, bad))
-    source, plan = open_rows(job, NOW, with_source=not is_dry, is_dry=is_dry)
+    source, plans = open_rows(job, NOW, with_source=not is_dry, is_dry=is_dry)
     (batch,) = source.batches(0)
     assert max(batch.frame.n_chunks("all")) > 1
-    done, even = plan.apply(batch.frame), plan.apply(batch.frame.rechunk())
+    done, even = plans.of(0).apply(batch.frame), plans.of(0).apply(batch.frame.rechunk())
     assert set(done.rejects["code"]) == {code}
     assert done.rejects["row"].to_list() == [row + 1 for row in bad]
     assert done.rejects["reason"].null_count() == 0
@@ -87,9 +87,9 @@ def test_rows_that_fail_together_are_rejects_with_their_reason(tmp_path, column,
 @pytest.mark.parametrize(("column", "value", "code"), FAULTS)
 def test_rows_that_are_skipped_together_leave_the_others_as_they_are(tmp_path, column, value, code, where):
     job = load_job(write_log(tmp_path, column, value, range(ROWS // 3, ROWS), where=where))
-    source, plan = open_rows(job, NOW)
+    source, plans = open_rows(job, NOW)
     (batch,) = source.batches(0)
-    done, even = plan.apply(batch.frame), plan.apply(batch.frame.rechunk())
+    done, even = plans.of(0).apply(batch.frame), plans.of(0).apply(batch.frame.rechunk())
     assert done.skipped == ROWS // 2
     assert set(done.rejects["code"]) == {code}
     assert done.rejects.equals(even.rejects)
