@@ -8,8 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "etl"
 STAGES = {"job", "read", "transform", "stage", "ledger", "send", "report", "sandbox", "watch", "guess"}
-# The parsed job, where in its file a key is, and the columns it rests on are the words that every stage speaks.
-SHARED = {"etl.job.model", "etl.job.places", "etl.job.columns"}
+# The parsed job, where in its file a key is, the columns it rests on and its endpoint are the words that every stage speaks.
+SHARED = {"etl.job.model", "etl.job.places", "etl.job.columns", "etl.send.endpoint"}
 ROOMS = {
     "click": {"cli"},
     "httpx": {"send"},

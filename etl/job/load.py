@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
-from etl.job.explain import explain_errors, hide_secrets
+from etl.job.explain import explain_errors
 from etl.job.model import Job
 from etl.job.places import nearest_name, place_of
 from etl.limited import read_limited
+from etl.send.endpoint import parse_endpoint
 
 __all__ = ["load_job", "parse_job"]
 
@@ -149,13 +150,7 @@ def _check_timezone(job: Job) -> None:
 
 
 def _check_endpoint(job: Job) -> None:
-    endpoint = job.upload.endpoint
-    if not endpoint.startswith(("https://", "http://")):
-        place = place_of(job, "upload", "endpoint")
-        raise JobError(
-            f"Expected an https:// address, found `{hide_secrets(endpoint)}` - {place}",
-            "Leave `endpoint` out to send to the Inkeep Analytics API",
-        )
+    parse_endpoint(job.upload.endpoint, str(place_of(job, "upload", "endpoint")))
 
 
 def _similar_files(path: Path) -> str:

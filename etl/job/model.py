@@ -6,7 +6,7 @@ Every stage may read these; only `etl.job.load` makes them. Nothing here opens a
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -129,6 +129,10 @@ def _parse_hook(value: object) -> object:
     return value
 
 
+# What lies beside the jobs' folders: the embedded sandbox's store, the schema that `init` writes.
+_STATE_NAMES: Final = ("sandbox.db", "job.schema.json")
+
+
 class SourceSpec(_Table):
     """Which files hold the rows, and how to read them."""
 
@@ -148,6 +152,13 @@ class FilterSpec(_Table):
     """Which rows are wanted: those where the SQL is true. The others are skipped."""
 
     sql: str
+
+
+def _check_name(value: str) -> str:
+    """Return the job's name, which is that of its folder of state."""
+    if value.lower().startswith(_STATE_NAMES):
+        raise ValueError(f"a name that no file of the state folder has, found `{value}`")
+    return value
 
 
 class UploadSpec(_Table):
@@ -188,7 +199,7 @@ class Job(_Table):
 
     path: Path
     text: Annotated[str, Field(repr=False)]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), AfterValidator(_check_name)]
     source: SourceSpec
     filter: FilterSpec | None = None
     event: EventSpec

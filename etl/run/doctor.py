@@ -6,6 +6,7 @@ Rule: changes nothing, stages nothing, logs no event; one thing that is wrong ke
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -66,9 +67,11 @@ def examine(
             yield Symptom.of("job", error)
     if job is not None:
         yield check_source(job)
-        mark = mark_for(job, sandbox=patient.sandbox, endpoint=patient.endpoint)
-        place = JobPlace.of(job, patient.state_dir, mark)
-        yield from check_state(job, place, state_root(job, patient.state_dir))
+        # Of an endpoint that can't be, what is said of the destination says it; it has no state.
+        with suppress(EndpointError):
+            mark = mark_for(job, sandbox=patient.sandbox, endpoint=patient.endpoint)
+            place = JobPlace.of(job, patient.state_dir, mark)
+            yield from check_state(job, place, state_root(job, patient.state_dir))
         yield from _check_notify(job, environ)
     yield from _check_clock(job, wall_clock)
     yield from _check_destination(patient, job, environ, wall_clock)

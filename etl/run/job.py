@@ -41,6 +41,7 @@ from etl.run.staging import stage_new_rows
 from etl.run.status import StatusFile
 from etl.run.told import begin_telling, note_told
 from etl.run.watching import JobWatch, history_of, metrics_of
+from etl.send.transport import check_endpoint
 from etl.watch.metrics import JobMetrics
 from etl.watch.sinks import Sink
 
@@ -103,6 +104,7 @@ def run_job(
                 try:
                     check_open_files()
                     _check_key(destination)
+                    check_endpoint(destination.endpoint)
                     with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
                         if not options.accept_state:
                             marks.check(ledger)

@@ -70,11 +70,12 @@ def mark_for(job: Job, *, sandbox: bool, endpoint: str | None) -> str:
         return SANDBOX_MARK
     if endpoint is None or endpoint == job.upload.endpoint:
         return ""
-    parse_endpoint(endpoint)
+    parse_endpoint(endpoint, "--endpoint")
     return mark_of(endpoint)
 
 
 def mark_of(endpoint: str) -> str:
     """Return the mark of an endpoint that isn't the job's own, as in `127.0.0.1-8787`."""
     parts = urlsplit(endpoint)
-    return "-".join(part for part in (parts.hostname or "endpoint", str(parts.port or "")) if part)
+    mark = "-".join(part for part in (parts.hostname or "endpoint", str(parts.port or "")) if part)
+    return f"{mark}-host" if mark == SANDBOX_MARK else mark

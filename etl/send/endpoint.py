@@ -11,6 +11,7 @@ from etl.errors import EndpointError
 
 __all__ = ["Endpoint", "parse_endpoint"]
 
+_KNOWN_SCHEMES = frozenset({"file", "ftp", "ftps", "gs", "s3", "tcp", "ws", "wss"})
 _EXAMPLE = "https://api.analytics.inkeep.com"
 
 
@@ -21,25 +22,32 @@ class Endpoint(NamedTuple):
     is_loopback: bool
 
 
-def parse_endpoint(text: str) -> Endpoint:
-    """Return where the events API of the base URL `text` takes events.
+def parse_endpoint(text: str, place: str = "[upload] endpoint") -> Endpoint:
+    """Return where the events API of the base URL `text`, which stands at `place`, takes events.
 
     Raises `EndpointError` for a URL that is no base URL, or that would carry the key in clear text.
     """
     stripped = text.strip()
+    if "@" in stripped:
+        # Also where it isn't before the host: a password with a slash in it looks like a path.
+        raise EndpointError(
+            f"Expected an endpoint without credentials, found an `@`, as after a user or a password - {place}",
+            "Take them out of the URL; the key comes from the environment or --key-file",
+        )
+    if not stripped.isascii() or not stripped.isprintable() or " " in stripped or "\\" in stripped:
+        raise _bad_url("characters that a URL can't hold (a host beyond ASCII is written xn--…)", place)
     try:
         parts = urlsplit(stripped)
         port = parts.port
     except ValueError:
-        raise _bad_url("a URL that can't be read") from None
-    if not stripped.isascii() or not stripped.isprintable() or " " in stripped or "\\" in stripped:
-        raise _bad_url("characters that a URL can't hold")
-    _check_shape(parts)
+        raise _bad_url("a URL that can't be read", place) from None
+    if (found := _misshapen(parts)) is not None:
+        raise _bad_url(found, place)
     host = parts.hostname or ""
     is_loopback = _is_loopback(host)
     if parts.scheme == "http" and not is_loopback:
         raise EndpointError(
-            f"Expected an https endpoint, found http to `{host}` - upload.endpoint",
+            f"Expected an https endpoint, found http to `{host}` - {place}",
             "Use https://: the key would cross the network in clear text (http is for this machine only)",
         )
     authority = f"[{host}]" if ":" in host else host
@@ -51,19 +59,16 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(f"{parts.scheme}://{authority}{path}", is_loopback)
 
 
-def _check_shape(parts: SplitResult) -> None:
+def _misshapen(parts: SplitResult) -> str | None:
+    """Return what keeps the URL from being a base URL, None where nothing does."""
     if parts.scheme not in {"http", "https"}:
-        raise _bad_url(f"the scheme `{parts.scheme}`" if parts.scheme else "no scheme")
-    if parts.username is not None or parts.password is not None:
-        raise EndpointError(
-            f"Expected an endpoint without credentials, found a user or password before `@{parts.hostname}`"
-            " - upload.endpoint",
-            "Take them out of the URL; the key comes from the environment or --key-file",
-        )
+        # What stands before the colon may be a key that was pasted here.
+        return f"the scheme `{parts.scheme}`" if parts.scheme in _KNOWN_SCHEMES else "no scheme"
     if not parts.hostname:
-        raise _bad_url("no host")
-    if parts.query or parts.fragment:
-        raise _bad_url("something after `?` or `#`")
+        return "no host"
+    if parts.port == 0:
+        return "the port 0"
+    return "something after `?` or `#`" if parts.query or parts.fragment else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -75,8 +80,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _bad_url(found: str) -> EndpointError:
+def _bad_url(found: str, place: str) -> EndpointError:
     return EndpointError(
-        f"Expected a base URL like `{_EXAMPLE}`, found {found} - upload.endpoint",
+        f"Expected a base URL like `{_EXAMPLE}`, found {found} - {place}",
         "Write the scheme and the host, and a path where there is one, and nothing else",
     )

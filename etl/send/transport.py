@@ -5,18 +5,16 @@ Rule: the key lives in one request header and nowhere else. It is in no represen
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, Protocol
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies
 
 from etl.errors import EndpointError, KeyProblem
 from etl.send.answer import Answer
-from etl.send.endpoint import parse_endpoint
+from etl.send.endpoint import Endpoint, parse_endpoint
+from etl.send.proxies import check_proxy, proxy_passwords
 from etl.send.redact import Redactor
 
-__all__ = ["Transport", "TransportKind", "open_transport", "request_headers"]
+__all__ = ["Transport", "TransportKind", "check_endpoint", "open_transport", "request_headers"]
 
 TransportKind = Literal["auto", "pyreqwest", "httpx"]
 
@@ -55,11 +53,9 @@ def open_transport(
     the key, nor a proxy's password, nor `other_secrets`.
     Raises `EndpointError` for an endpoint that must not get the key, `KeyProblem` for a key that no header can carry.
     """
-    place = parse_endpoint(endpoint)
+    place = check_endpoint(endpoint)
     headers = request_headers(key)
-    redactor = Redactor(key, *other_secrets, *_proxy_passwords())
-    if not place.is_loopback:
-        check_certificate_settings()
+    redactor = Redactor(key, *other_secrets, *proxy_passwords())
     if kind != "httpx":
         try:
             from etl.send.pyreqwest_transport import PyreqwestTransport
@@ -71,6 +67,15 @@ def open_transport(
     from etl.send.httpx_transport import HttpxTransport
 
     return HttpxTransport(place, headers, redactor, timeout_seconds, max_connections)
+
+
+def check_endpoint(endpoint: str) -> Endpoint:
+    """Return where events go; raises `EndpointError` where they must not, or the environment's way there can't be taken."""
+    place = parse_endpoint(endpoint)
+    if not place.is_loopback:
+        check_certificate_settings()
+        check_proxy(place.url)
+    return place
 
 
 def request_headers(key: str) -> dict[str, str]:
@@ -91,16 +96,6 @@ def request_headers(key: str) -> dict[str, str]:
         "accept-encoding": "identity",
         "user-agent": "inkeep-backfill",
     }
-
-
-def _proxy_passwords() -> list[str]:
-    """Return the passwords in the addresses of the environment's proxies."""
-    found = set()
-    for address in getproxies().values():
-        with suppress(ValueError):
-            password = urlsplit(address).password or ""
-            found |= {password, unquote(password)} - {""}
-    return sorted(found)
 
 
 def check_certificate_settings() -> None:

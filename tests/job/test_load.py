@@ -84,7 +84,7 @@ PROBLEMS = [
     (GOOD + "[upload]\nconcurrency = 0", 'a whole number from 1 to 1024, or "auto", found `0`', "concurrency = 32"),
     (GOOD + '[upload]\ntimeout = "soon"', 'a duration like "30s"', 'timeout = "30s"'),
     (GOOD + '[upload]\nconflict = "ok"', 'one of "rejected", "delivered"', "Set conflict ="),
-    (GOOD + '[upload]\nendpoint = "ftp://x"', "Expected an https:// address, found `ftp://x`", "Leave `endpoint` out"),
+    (GOOD + '[upload]\nendpoint = "ftp://x"', "found the scheme `ftp` - [upload] endpoint", "Write the scheme and the host"),
     (GOOD + '[limits]\nmax_rejects = "200%"', 'a share like "1%" or a count like 500', "max_rejects = 500"),
     (GOOD + '[limits]\nnot_before = "yesterday"', "a date like 2015-01-01", "not_before = 2015-01-01"),
     (GOOD + "[limits]\nnot_before = 2020-01-01\nnot_after = 2019-01-01", "`not_after` later than `not_before`", "[limits]"),
