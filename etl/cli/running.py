@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -100,6 +101,8 @@ def run_one(
     from etl.report.progress import choose_progress
     from etl.run.job import run_job
 
+    if log_form is None:  # the log on standard error tells it as well
+        options = replace(options, tell_problem=lambda problem: say([problem], error=True))
     # Nobody looks at a bar that is no terminal's; for a file there is --log-format.
     is_quiet = quiet or log_form is not None or not sys.stderr.isatty()
     try:

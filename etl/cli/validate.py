@@ -159,12 +159,18 @@ def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Output
             say([""])
         _print(validation, path)
     if outputs.annotate == "github":
-        from etl.report.findings_ci import github_annotations
+        from etl.report.findings_ci import Place, github_annotations
 
-        for validation in found:
-            say(github_annotations(validation))
+        root = _find_root(Path.cwd().resolve())
+        for path, validation in zip(jobs, found, strict=True):
+            say(github_annotations(validation, Place(root, path.resolve())))
     if outputs.html is not None and found[0].forecast is not None:
         say([f"The report: {outputs.html}"])
+
+
+def _find_root(folder: Path) -> Path:
+    """Return the folder that annotations name files from: the repository's own, else the one the command runs in."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)
 
 
 def _print(validation: "Validation", path: Path) -> None:

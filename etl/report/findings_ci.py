@@ -1,27 +1,49 @@
 """Writes findings the way CI systems show them: GitHub's annotations, JUnit's XML. Values in, text out."""
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from etl.plain import plain_line, plain_text
 from etl.report.findings import Finding, Validation
 
-__all__ = ["github_annotations", "junit_xml"]
+__all__ = ["Place", "github_annotations", "junit_xml"]
 
 
-def github_annotations(validation: Validation) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a CI system looks for files: the folder `root` that its names are relative to, and the `job` file, both resolved."""
+
+    root: Path
+    job: Path
+
+    def name(self, file: str, folder: Path) -> str:
+        """Return the name from the root of `file`, which is relative to `folder`; empty for what lies elsewhere."""
+        path = Path(os.path.normpath(folder / file))
+        return (
+            path.relative_to(self.root).as_posix()
+            if "://" not in file and path.is_relative_to(self.root)
+            else ""
+        )
+
+
+def github_annotations(validation: Validation, place: Place) -> Iterator[str]:
     """Yield a workflow command for each finding, at the line of the job file or of the first example."""
     outcome = validation.outcome
+    job = place.name(str(place.job), place.root)
     if validation.forecast is None:
-        yield _annotate("error", "", None, outcome.job, f"{outcome.message}\n{outcome.fix}")
+        yield _annotate("error", job, None, outcome.job, f"{outcome.message}\n{outcome.fix}")
         return
     for finding in validation.findings:
         first = finding.examples[0] if finding.examples else None
-        file, line = finding.job_file, finding.job_line
-        if file is None and first is not None:
-            file, line = first.file, first.line
+        file, line = (job, finding.job_line) if finding.job_file is not None else ("", None)
+        if finding.job_file is None and first is not None:
+            # The names of source files are relative to the job's folder.
+            file, line = place.name(first.file, place.job.parent), first.line
         level = {"error": "error", "warning": "warning", "note": "notice"}[finding.level]
-        yield _annotate(level, file or "", line, f"{outcome.job}: {finding.code}", _tell(finding))
+        yield _annotate(level, file, line, f"{outcome.job}: {finding.code}", _tell(finding))
 
 
 def junit_xml(validations: Sequence[Validation]) -> str:

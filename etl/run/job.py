@@ -59,7 +59,8 @@ class RunOptions:
     `accept_state`: go on though more was delivered than the ledger knows. `retry`: stage rejects again, instead of what is
     new. `command` is what a second run is told that this one does.
     `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared with the other jobs of
-    a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything is sent.
+    a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything is sent,
+    `tell_problem` what couldn't be told to a webhook or a heartbeat.
     """
 
     state_dir: Path | None = None
@@ -74,6 +75,7 @@ class RunOptions:
     sinks: tuple[Sink, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     note_metrics: Callable[[JobMetrics], object] | None = None
+    tell_problem: Callable[[str], object] | None = None
     say: Callable[[str], object] | None = None
 
 
@@ -135,6 +137,9 @@ def run_job(
             if options.note_metrics is not None:
                 options.note_metrics(JobMetrics(outcome, began_at, wall_clock()))
         watch.end(outcome, staged_at=staged_at)
+        if options.tell_problem is not None:
+            for problem in watch.problems:
+                options.tell_problem(problem)
     if failure is not None:
         raise failure
     return outcome

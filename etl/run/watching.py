@@ -27,7 +27,10 @@ _SETTLED: Final = (0, 3)
 
 
 class JobWatch:
-    """Listens to one run. A context manager that closes the log; `sinks` get its lines beside the log in `folder`."""
+    """Listens to one run. A context manager that closes the log; `sinks` get its lines beside the log in `folder`.
+
+    `problems` are what couldn't be told, in sentences; they change nothing of what the run came to.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class JobWatch:
         self._history = History()
         self.watcher: Watcher = self._log
         self.run: int | None = None
+        self.problems: list[str] = []
 
     @property
     def log_path(self) -> str:
@@ -64,18 +68,23 @@ class JobWatch:
         """Say that run `run` begins; `history` is what the ledger knew before."""
         self._history, self.run = history, run
         self._log.run_started(run, endpoint)
-        telemetry = open_telemetry(self._job, self._environ, self._log.warn)
+        telemetry = open_telemetry(self._job, self._environ, self._warn)
         if telemetry is not None:
             telemetry.run_started(run, endpoint)
             self.watcher = Watchers(self._log, telemetry)
-        notify_start(self._spec, self._environ, self._log.warn)
+        notify_start(self._spec, self._environ, self._warn)
 
     def end(self, outcome: Outcome, *, staged_at: float | None = None) -> None:
         """Say how the run ended; `staged_at` is when it staged new rows, if it did."""
         self.watcher.rejected(outcome.rejects)
         self.watcher.finished(outcome)
         history = self._history if staged_at is None else History(staged_at, self._history.last_run_at)
-        notify_end(self._spec, outcome, history, self._environ, self._log.warn, now=self._wall_clock())
+        notify_end(self._spec, outcome, history, self._environ, self._warn, now=self._wall_clock())
+
+    def _warn(self, event: str, reason: str) -> None:
+        """Log what couldn't be told, and keep it for whoever started the run."""
+        self._log.warn(event, reason)
+        self.problems.append(f"Expected to tell how the run went, found: {reason}")
 
 
 def history_of(ledger: Ledger) -> History:

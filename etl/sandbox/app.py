@@ -6,6 +6,8 @@ this module carries it out. Raw ASGI, since a request object for each event woul
 
 import asyncio
 import itertools
+import sqlite3
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -102,6 +104,7 @@ class _EventsApi:
         page_rows: int,
     ) -> None:
         self.gauge = Gauge()
+        self._has_told = False
         self._store = store
         self._faults = faults
         self._clock = clock
@@ -123,7 +126,10 @@ class _EventsApi:
                 self._store.note(arrived)
                 return
             else:
-                outcome = await self._take(scope, body, arrived)
+                try:
+                    outcome = await self._take(scope, body, arrived)
+                except sqlite3.Error as error:
+                    outcome = self._cannot_store(scope, error)
             if outcome.wait_seconds:
                 await asyncio.sleep(outcome.wait_seconds)
             await _send_outcome(outcome, scope, receive, send)
@@ -150,6 +156,16 @@ class _EventsApi:
             error.headers or {}
         )
         return Response(answer.body, error.status_code, headers)
+
+    def _cannot_store(self, scope: Scope, error: sqlite3.Error) -> _Outcome:
+        """Answer that the store failed, and say so once to whoever started the sandbox."""
+        if not self._has_told:
+            self._has_told = True
+            print(
+                f"Expected the sandbox to store what it takes, found: {error}; free some space there",
+                file=sys.stderr,
+            )
+        return _Outcome(self._problem(scope, 503, f"The sandbox can't store: {error}"))
 
     async def _take(self, scope: Scope, body: bytes, arrived: Attempt) -> _Outcome:
         event = _parse(body)

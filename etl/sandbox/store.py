@@ -8,6 +8,7 @@ so that a long read holds up no event. A read sees every write asked for before 
 
 import asyncio
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -109,6 +110,11 @@ class Store:
             _claim(self._connection)
             self._reader = _connect(path)
         except (OSError, sqlite3.Error) as error:
+            if _is_full(error):
+                raise StateError(
+                    f"Expected room to write, found the disk full - {path}",
+                    "Free some space there; nothing that was stored is lost",
+                ) from None
             raise StateError(
                 f"Expected a sandbox's store or no file yet, found `{error}` - {path}",
                 "Name another file with `--store`, or leave it out for a temporary one",
@@ -189,15 +195,21 @@ class Store:
         return is_new
 
 
+def _is_full(error: Exception) -> bool:
+    codes = (getattr(error, "errno", None), getattr(error, "sqlite_errorcode", None))
+    return errno.ENOSPC in codes[:1] or sqlite3.SQLITE_FULL in codes[1:]
+
+
 @contextlib.contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk may have rolled it back already
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

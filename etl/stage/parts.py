@@ -4,6 +4,7 @@ Columns of an event part: `file` (position in the load), `row`, `id`, `body`, `c
 columns as JSON), and of a load that took over what another left unsettled `settled`. Of a reject part: `file` and the columns of `etl.rows.REJECT_SCHEMA`.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -47,6 +48,8 @@ GROUP_BYTES: Final = 8 << 20
 # The fate that a row of the part has in a load before it, which settled it; null where it is to be sent from here.
 SETTLED: Final = "settled"
 OUTGOING_AT_ONCE: Final = 1_024
+# What NumPy says of an array that the disk took less than all of.
+_SHORT_WRITE: Final = re.compile(r"\d+ requested and \d+ written")
 _SYSTEM_ERROR: Final = re.compile(r"(?:os error|errno) (\d+)")
 
 
@@ -181,6 +184,8 @@ def explain_disk(error: Exception, path: Path) -> StateError:
     if isinstance(error, OSError) and error.errno is not None:
         return explain_os_error(error, path)
     reason = next(iter(str(error).splitlines()), "")[:200] or "unreadable"
+    if _SHORT_WRITE.search(reason):
+        return explain_os_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), path)
     # Polars and Arrow put the system's own error into a text.
     if found := _SYSTEM_ERROR.search(reason):
         number = int(found[1])

@@ -121,3 +121,59 @@ def test_what_a_run_publishes_is_shown_also_where_the_clock_was_set_back(
         file.publish_reading(20, 2)
         told = status(job)
     assert told.startswith("docs: running, staging, 10.0% of 20 rows settled, pid ")
+
+
+def test_several_jobs_are_told_at_once_and_the_worst_counts(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    folders = [tmp_path / name for name in ("a", "b")]
+    jobs = []
+    for folder in folders:
+        folder.mkdir()
+        jobs.append(write_job(folder, 2))
+        run_here(jobs[-1], sandbox)
+    said = call("status", "--sandbox", *jobs)
+    assert said.code == 0
+    assert said.out.count("docs: complete, 100% of 2 rows settled\n") == 2
+    told = json.loads(call("status", "--sandbox", "--json", *jobs).out)
+    assert ([one["state"] for one in told["jobs"]], told["exit_code"]) == (["complete", "complete"], 0)
+    (place_of(jobs[0]).folder / "ledger.db").write_bytes(b"not a ledger")
+    said = call("status", "--sandbox", *jobs)
+    assert said.code == 7
+    assert said.out.startswith("docs: complete, 100% of 2 rows settled\n")
+    assert said.err.startswith("Expected a sound ledger, found it damaged")
+    told = json.loads(call("status", "--sandbox", "--json", *jobs).out)
+    assert ([one["state"] for one in told["jobs"]], told["exit_code"]) == (["unknown", "complete"], 7)
+
+
+def test_watch_waits_for_a_run_that_is_just_starting_and_says_so(tmp_path: Path) -> None:
+    job = write_job(tmp_path, 400)
+    watching = start("status", "--sandbox", "--watch", job)
+    assert finish(start("run", "--quiet", "--sandbox", "--rate", "200/s", job)).code == 0
+    said = finish(watching)
+    assert said.code == 0
+    assert said.err == "no run holds the job; waiting up to 10 s for one that is just starting\n"
+    assert "docs: running, " in said.out
+    assert "docs: complete, 100% of 400 rows settled\n" in said.out
+
+
+def test_a_webhook_that_fails_is_told_on_standard_error_and_changes_no_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOOK", raising=False)
+    job = write_job(tmp_path, [row_of(1), row_of(2, at="n/a")], top='[notify]\nwebhook_env = "HOOK"')
+    said = call("run", "--quiet", "--sandbox", job)
+    assert said.code == 3
+    assert said.err == "Expected to tell how the run went, found: webhook (HOOK): is not set\n"
+    assert "docs: complete, with rejects\n" in said.out
+
+
+def test_a_sandbox_whose_disk_is_full_says_so_in_one_sentence(tmp_path: Path) -> None:
+    job = write_job(tmp_path, 1500)
+    said = finish(start("run", "--quiet", "--sandbox", job, wrapper=(*LIMITED, "100000")))
+    assert said.code in (5, 7), said
+    assert "Traceback" not in said.err
+    assert said.err.count("Expected the sandbox to store what it takes, found: ") <= 1
+    assert run_again(job) == 0
+
+
+def run_again(job: Path) -> int:
+    return call("run", "--quiet", "--sandbox", job).code

@@ -290,3 +290,4 @@ def test_a_full_disk_is_told_from_the_text_of_a_library_too() -> None:
     told = explain_disk(pl.exceptions.ComputeError("No space left on device (os error 28)"), Path("p"))
     assert told.problem == "Expected room to write, found the disk full - p"
     assert "safe" in told.fix
+    assert explain_disk(OSError("1000 requested and 0 written"), Path("p")).problem == told.problem
