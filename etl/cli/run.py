@@ -63,6 +63,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--metrics-file", type=_FILE, metavar="FILE", help="Write metrics for Prometheus' textfile collector."
 )
+@click.option(
+    "--take-skipped",
+    is_flag=True,
+    help="Also read known files again, for rows that an earlier [filter] skipped and the one of now lets in.",
+)
 @accept_state_option
 @log_option
 @place_options
@@ -73,6 +78,7 @@ def run(
     rate_text: str | None,
     limit: int | None,
     accept_new_mapping: bool,
+    take_skipped: bool,
     accept_state: bool,
     key_file: Path | None,
     html: Path | None,
@@ -122,6 +128,7 @@ def run(
         limit,
         accept_new_mapping=accept_new_mapping,
         accept_state=accept_state,
+        take_skipped=take_skipped,
         sinks=choose_sinks(log_form),
         note_metrics=metrics.append,
         say=None if quiet else lambda note: say([note], error=True),

@@ -24,7 +24,7 @@ from etl.report.progress import Progress
 from etl.run.clock import CLOCK_FIX, doubt_clock, writing_times
 from etl.run.dry_bodies import BodyLooks
 from etl.run.dry_causes import CauseTally
-from etl.run.dry_corrections import can_compare, find_corrections
+from etl.run.dry_corrections import can_compare, find_corrections, find_skipped
 from etl.run.dry_delivered import find_changed_ids
 from etl.run.dry_events import EventTally, facts_of
 from etl.run.dry_fixes import describe_cause
@@ -180,6 +180,8 @@ class _Survey:
             )
         ):
             findings.append(corrections)
+        if skipped := find_skipped(self.job, self.options.state_dir, self.started):
+            findings.append(skipped)
         return Validation(
             outcome=self._outcome(elapsed_seconds),
             files=self.names,

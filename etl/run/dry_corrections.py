@@ -1,5 +1,6 @@
 """Compares the contents of a dry run with what was delivered: finds rows that come again under their id with another."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +11,11 @@ from etl.ledger.place import find_ledger_file
 from etl.ledger.store import Ledger
 from etl.report.findings import Example, Finding, Level
 from etl.run.dry_ids import IdAudit
+from etl.run.filters import change_lines, find_change
 from etl.run.place import JobPlace
 from etl.run.staging import find_delivered
 
-__all__ = ["can_compare", "find_corrections"]
+__all__ = ["can_compare", "find_corrections", "find_skipped"]
 
 MOST_EXAMPLES: Final = 3
 COMES_OF_IT: Final[dict[str, tuple[Level, str]]] = {
@@ -32,6 +34,24 @@ def can_compare(job: Job, state_dir: Path | None) -> bool:
         return find_ledger_file(JobPlace.of(job, state_dir, "").folder) is not None
     except BackfillError:
         return False
+
+
+def find_skipped(job: Job, state_dir: Path | None, started: datetime) -> Finding | None:
+    """Return what a changed filter would let in of rows that a run skipped; None where that is nothing, or can't be told."""
+    folder = JobPlace.of(job, state_dir, "").folder
+    try:
+        if find_ledger_file(folder) is None:
+            return None
+        with Ledger.open(folder, job=job.name, endpoint=job.upload.endpoint) as ledger:
+            change = find_change(
+                job, folder, ledger, started, find_delivered(folder, ledger), most_bytes=None
+            )
+    except BackfillError:
+        return None
+    if change is None:
+        return None
+    what, fix = change_lines(change)
+    return Finding("warning", "filter_changed", what, change.rows or 0, 0.0, fix)
 
 
 def find_corrections(

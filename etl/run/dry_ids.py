@@ -73,6 +73,17 @@ class IdAudit:
             self._read(part).filter(pl.Series(repeats)) for part, repeats in enumerate(flags) if repeats.any()
         )
 
+    def count_new(self, delivered_ids: Sequence[Callable[[], pl.DataFrame]]) -> int:
+        """Return how many of the events, each id once, were not delivered."""
+        finder = DuplicateFinder(
+            self._folder / "delivered", lambda part: self._read(part).select("id"), delivered_ids
+        )
+        with closing(finder):
+            for part in range(self._parts):
+                finder.add(self._read(part).select("id"))
+            flags, _ = finder.find()
+        return sum(int((~repeats).sum()) for repeats in flags)
+
     def differing_from(self, delivered_ids: Sequence[Callable[[], pl.DataFrame]]) -> pl.DataFrame:
         """Return `file` and `row` of the events whose content isn't that of what was delivered under their id."""
         finder = DuplicateFinder(

@@ -24,6 +24,7 @@ from etl.run.audience import Audience
 from etl.run.clock import CLOCK_FIX
 from etl.run.closing import begin_sending, can_discard, complete_load, discard_stale_load, finish_retiring
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
+from etl.run.filters import change_lines, find_change
 from etl.run.interrupt import Interrupted, interruptible
 from etl.run.last_word import compose_word, take_up_word
 from etl.run.limits import check_open_files
@@ -37,7 +38,7 @@ from etl.run.restaging import settle_open_load
 from etl.run.retention import clear_old_loads
 from etl.run.retry import RetryRequest, StagedRetry, stage_retry
 from etl.run.sending import Sending, send_load
-from etl.run.staging import stage_new_rows
+from etl.run.staging import find_delivered, stage_new_rows
 from etl.run.status import StatusFile
 from etl.run.told import begin_telling, note_told
 from etl.run.watching import JobWatch, history_of, metrics_of
@@ -56,7 +57,7 @@ NO_LIMIT = MaxRejects(None, 1.0)
 class RunOptions:
     """How to run: where the state is, and what overrides the job file.
 
-    `accept_state`: go on though more was delivered than the ledger knows. `retry`: stage rejects again, instead of what is
+    `take_skipped`: also take rows that an earlier filter skipped. `accept_state`: go on though more was delivered than the ledger knows. `retry`: stage rejects again, instead of what is
     new. `command` is what a second run is told that this one does.
     `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared with the other jobs of
     a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything is sent,
@@ -68,6 +69,7 @@ class RunOptions:
     limit: int | None = None
     accept_new_mapping: bool = False
     accept_state: bool = False
+    take_skipped: bool = False
     retry: RetryRequest | None = None
     command: str = "backfill run"
     stop: threading.Event | None = None
@@ -220,6 +222,9 @@ class _Run:
         if self._may_go_on():
             self._stage()
             self._finish_open_loads()
+        if self.options.take_skipped and self._may_go_on() and self.ledger.open_load() is None:
+            self._stage(take_skipped=True)
+            self._finish_open_loads()
 
     def _take_up_untold(self) -> None:
         self.untold = begin_telling(self.ledger)
@@ -260,12 +265,14 @@ class _Run:
             for note in notes:
                 self.options.say(f"{self.job.name}: {note}")
 
-    def _stage(self) -> None:
+    def _stage(self, *, take_skipped: bool = False) -> None:
         self.status.publish_phase("staging")
         started_at = self.clock()
         try:
             load = (
-                self._stage_rows() if self.options.retry is None else self._stage_rejects(self.options.retry)
+                self._stage_rows(take_skipped=take_skipped)
+                if self.options.retry is None
+                else self._stage_rejects(self.options.retry)
             )
         finally:
             self.stage_seconds += self.clock() - started_at
@@ -273,7 +280,9 @@ class _Run:
             files, books = len(self.ledger.files(load)), self.ledger.books(load)
             self.watch.watcher.staged(load, books, files=files, seconds=self.stage_seconds)
 
-    def _stage_rows(self) -> int | None:
+    def _stage_rows(self, *, take_skipped: bool) -> int | None:
+        if not self.options.take_skipped:
+            self._tell_filter()
         view = ReadingView(self.progress, self.status, self.options.stop)
         staged = stage_new_rows(
             self.job,
@@ -282,6 +291,7 @@ class _Run:
             view.read,
             started=self.started,
             wall_clock=self.wall_clock,
+            take_skipped=take_skipped,
         )
         if staged.clock_doubt is not None:
             self.notes += [staged.clock_doubt, CLOCK_FIX]
@@ -290,6 +300,12 @@ class _Run:
         else:
             self.staged_at = self.wall_clock()
         return staged.load
+
+    def _tell_filter(self) -> None:
+        folder, ledger = self.place.folder, self.ledger
+        change = find_change(self.job, folder, ledger, self.started, find_delivered(folder, ledger))
+        if change is not None:
+            self.notes += change_lines(change)
 
     def _stage_rejects(self, request: RetryRequest) -> int | None:
         staged = stage_retry(

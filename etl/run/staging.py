@@ -1,6 +1,7 @@
 """Stages what is new: from the job's files into a load that the ledger knows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,13 @@ from etl.read.growing import NoWholeLine
 from etl.read.source import Source
 from etl.run.clock import doubt_clock, writing_times
 from etl.run.corrections import note_corrections
+from etl.run.filters import note_filter, of_skipped
 from etl.run.incremental import Take, find_new
 from etl.run.kept import kept_folder
 from etl.run.mapping import mapping_fingerprint
 from etl.run.plans import Plans
 from etl.run.retention import cleared_through
-from etl.run.rows import open_rows, transform_rows
+from etl.run.rows import TransformedBatch, open_rows, transform_rows
 from etl.run.watermark import NOWHERE, Reached
 from etl.run.window import ANY_TIME, Span, Window, job_window
 from etl.stage.kept import read_ids_at
@@ -51,8 +53,9 @@ def stage_new_rows(
     *,
     started: datetime,
     wall_clock: Callable[[], float],
+    take_skipped: bool = False,
 ) -> StagedNow:
-    """Stage the rows that no load has yet.
+    """Stage the rows that no load has yet; or where `take_skipped`, of files that are staged, rows that an earlier filter skipped.
 
     `show` is told how many rows are read so far, and how many of them are rejects.
 
@@ -60,23 +63,32 @@ def stage_new_rows(
     doesn't fit them, `StateError` where the disk won't have the parts.
     """
     known = ledger.known_files()
+    reads = of_skipped(job, ledger) if take_skipped else job
+    if reads is None:
+        return StagedNow(None, len(known))
     try:
-        source, plans = open_rows(job, started, fetched=folder / "fetched")
+        source, plans = open_rows(reads, started, fetched=folder / "fetched")
     except NoWholeLine as nothing:
         find_new(job, (), known, waiting=nothing.waiting)  # raises where there was more before
         return StagedNow(None, len(nothing.waiting))
     seen = _span_seen(ledger) if known else ANY_TIME
     span = Span(job.source.since, job.source.until)
-    takes_all = not span.within(seen)
+    widens = not span.within(seen)
+    takes_all = take_skipped or widens
     takes = find_new(job, source.files, known, waiting=source.waiting, takes_all=takes_all)
+    if take_skipped:
+        # What is new of a file must not count as skipped: the next run takes it first.
+        takes = [take for take in takes if _is_staged(take, source, known)]
     before = _reached(job, ledger)
     window = job_window(job, NOWHERE if takes_all else before)
     number = ledger.next_load_number
-    written = _write_load(job, folder, ledger, number, source, plans, takes, window, show) if takes else None
+    batches = _batches(source, plans, takes, window, skips_malformed=take_skipped)
+    written = _write_load(job, folder, ledger, number, source, batches, takes, show) if takes else None
     if written is None:
         return StagedNow(None, len(source.files) + len(source.waiting))
     # Before the load is there: what it left out must never be taken for read.
-    ledger.set_meta(f"{SPAN}:{number}", (span if takes_all else span.narrowed_by(seen)).to_text())
+    ledger.set_meta(f"{SPAN}:{number}", (span if widens else span.narrowed_by(seen)).to_text())
+    note_filter(ledger, number, job)
     note_corrections(ledger, number, written.staged.corrections, [file.path for file in written.files])
     ledger.record_load(describe_load(number, "files", job, written.staged, written.files, wall_clock()))
     # Killed before this, the next run reads more than it needs, and finds duplicates.
@@ -84,6 +96,11 @@ def stage_new_rows(
         reached = before.up_to(written.reached.no_later_than(started))
         ledger.set_meta(f"{WATERMARK}:{number}", reached.to_text(job.source.watermark))
     return StagedNow(number, len(takes), doubt_clock(started, writing_times(source.files)))
+
+
+def _is_staged(take: Take, source: Source, known: Mapping[str, SourceFile]) -> bool:
+    before = known.get(source.files[take.index].name)
+    return before is not None and take.seen is not None and take.seen.sha256 == before.sha256
 
 
 class _Written(NamedTuple):
@@ -98,17 +115,15 @@ def _write_load(
     ledger: Ledger,
     number: int,
     source: Source,
-    plans: Plans,
+    batches: Iterable[TransformedBatch],
     takes: list[Take],
-    window: Window,
     show: Callable[[int, int], None],
 ) -> _Written | None:
-    """Write what becomes of the rows of `takes`; None where what was appended is no whole record yet."""
+    """Write `batches`, what becomes of the rows of `takes`; None where what was appended is no whole record yet."""
     prints = [
         take.seen or fingerprint(source.files[take.index], source.files[take.index].end) for take in takes
     ]
     order = {take.index: position for position, take in enumerate(takes)}
-    after = {take.index: take.after_row for take in takes}
     read, rejected, reached = 0, 0, NOWHERE
     with LoadWriter(
         folder,
@@ -117,7 +132,7 @@ def _write_load(
         delivered_ids=find_delivered(folder, ledger),
         on_correction=job.source.on_correction,
     ) as writer:
-        for batch in transform_rows(source, plans, order, window=window, after=after):
+        for batch in batches:
             writer.add(order[batch.file], batch.transformed, batch.malformed)
             done = batch.transformed
             rejected += done.rejects.height + len(batch.malformed)
@@ -131,6 +146,19 @@ def _write_load(
         if not writer.has_read and job.source.mode == "incremental":
             return None
         return _Written(writer.finish(), files, reached)
+
+
+def _batches(
+    source: Source, plans: Plans, takes: list[Take], window: Window, *, skips_malformed: bool
+) -> Iterator[TransformedBatch]:
+    """Yield what becomes of the rows of `takes`; where `skips_malformed`, records that are rejects of an earlier load are skipped."""
+    after = {take.index: take.after_row for take in takes}
+    for batch in transform_rows(source, plans, after, window=window, after=after):
+        if skips_malformed and batch.malformed:
+            skipped = batch.transformed.skipped + len(batch.malformed)
+            yield replace(batch, transformed=replace(batch.transformed, skipped=skipped), malformed=())
+        else:
+            yield batch
 
 
 def _reached(job: Job, ledger: Ledger) -> Reached:
