@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import orjson
 
+from etl.exact_json import RepeatedKey, load_exactly
 from etl.reject import RejectCode
 
 __all__ = ["MOST_DEPTH", "Unusable", "parse_object", "write_json"]
 
 # Deeper nesting than any event needs; parsers of JSON give up between 128 and 1,024 levels.
 MOST_DEPTH: Final = 100
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
 _STRING: Final = re.compile(rb'"(?:(?>[^"\\]++|\\.))*+"', re.DOTALL)
 
@@ -33,13 +33,11 @@ def parse_object(line: bytes) -> dict[str, Any]:
     """Return the JSON object of a line; raises `Unusable`."""
     _check_depth(line)
     try:
-        value = orjson.loads(line)
-        if _LONG_NUMBER.search(line) is not None:
-            # orjson reads integers beyond 64 bits as floats, which would lose digits; it has refused by now what
-            # Python's own parser lets through: NaN, lone surrogates, numbers beyond any float.
-            value = json.loads(line)
+        value = load_exactly(line)
     except orjson.JSONDecodeError as error:
         raise _explain(line, error) from None
+    except RepeatedKey as error:
+        raise Unusable(RejectCode.MALFORMED_RECORD, str(error)) from None
     if not isinstance(value, dict):
         raise Unusable(RejectCode.MALFORMED_RECORD, f"expected a JSON object, found {_kind(value)}")
     for key in value:

@@ -124,7 +124,7 @@ def _cast_text(text: pl.Expr, cast: str | None) -> tuple[pl.Expr, pl.DataType]:
     if cast == "int":
         return text.str.strip_chars().cast(pl.Int128, strict=False), pl.Int128()
     if cast == "float":
-        return text.str.strip_chars().cast(pl.Float64, strict=False), pl.Float64()
+        return _cast_float(text.str.strip_chars()), pl.Float64()
     if cast == "bool":
         folded = text.str.strip_chars().str.to_lowercase()
         is_true, is_false = folded.is_in(TRUE_TEXTS), folded.is_in(FALSE_TEXTS)
@@ -132,6 +132,14 @@ def _cast_text(text: pl.Expr, cast: str | None) -> tuple[pl.Expr, pl.DataType]:
             pl.lit(value=False)
         ), pl.Boolean()
     return text, pl.String()
+
+
+def _cast_float(text: pl.Expr) -> pl.Expr:
+    """Return the number of a text; null where a double would round the digits before its point."""
+    number = text.cast(pl.Float64, strict=False)
+    whole = text.str.extract(r"^([+-]?[0-9]{16,})(?:\.[0-9]*)?$").cast(pl.Int128, strict=False)
+    is_rounded = (whole != number.cast(pl.Int128, strict=False)).fill_null(value=False)
+    return pl.when(~is_rounded).then(number)
 
 
 def _text_and_flag(value: str | float | bool) -> tuple[str, bool]:

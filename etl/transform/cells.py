@@ -4,20 +4,18 @@ No Polars expression keeps any JSON as it is, row by row, so cells are parsed on
 """
 
 import json
-import re
 from typing import Any, Final
 
 import orjson
 import polars as pl
 
 from etl.event import MOST_EXACT_INTEGER
+from etl.exact_json import load_exactly
 
 __all__ = ["CELL", "protect_long_numbers", "read_cells"]
 
 # What `read_cells` gives: the text, whether it is JSON rather than a string, and whether the cell couldn't be read.
 CELL: Final = pl.Struct({"text": pl.String, "is_json": pl.Boolean, "is_broken": pl.Boolean})
-# orjson reads integers beyond 64 bits as floats, which would lose digits.
-_BEYOND_64_BITS: Final = re.compile(r"[0-9]{19}")
 _LONG: Final = r"[0-9]{16}"
 
 
@@ -74,10 +72,7 @@ def _step(value: Any, name: str) -> Any:
 
 
 def _load(text: str) -> Any:
-    value = orjson.loads(
-        text
-    )  # refuses what Python's own parser lets through: NaN, lone surrogates, deep nesting
-    return json.loads(text) if _BEYOND_64_BITS.search(text) else value
+    return load_exactly(text.encode())
 
 
 def _dump(value: Any) -> str:
