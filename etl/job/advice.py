@@ -60,6 +60,7 @@ FIXES: Final = {
     "endpoint": "Leave `endpoint` out to send to the Inkeep Analytics API",
     "rate": 'Set how many events a second: rate = "20/s", or rate = "max"',
     "concurrency": 'Set concurrency = 32, or concurrency = "auto"',
+    "max_wait": 'Set how long the server may ask to wait: max_wait = "1h"',
     "timeout": 'Set how long one request may take: timeout = "30s"',
     "max_rejects": 'Set a share or a count: max_rejects = "1%" or max_rejects = 500',
     "open_rejects": 'Set open_rejects = "warn" or "fail"',

@@ -55,9 +55,9 @@ def parse_seconds(value: object) -> float:
     """Return the seconds of a duration like "30s"."""
     if isinstance(value, float):
         return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min)\s*", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)\s*", value) if isinstance(value, str) else None
     if match and float(match[1]) > 0:
-        return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "min": 60}[match[2]]
+        return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600}[match[2]]
     raise ValueError('a duration like "30s", "500ms" or "2m"')
 
 

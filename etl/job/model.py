@@ -168,6 +168,7 @@ class UploadSpec(_Table):
     rate: Annotated[Rate, BeforeValidator(parse_rate)] = Rate(20.0)
     concurrency: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
     timeout: Annotated[float, BeforeValidator(parse_seconds)] = 30.0
+    max_wait: Annotated[float, BeforeValidator(parse_seconds)] = 3600.0
     conflict: Literal["rejected", "delivered"] = "rejected"
 
 

@@ -36,6 +36,7 @@ def job_schema() -> dict[str, Any]:
     defs = schema["$defs"]
     defs["MaxRejects"], defs["Rate"] = _COUNT_OR_SHARE, _RATE
     defs["UploadSpec"]["properties"]["timeout"] = _DURATION
+    defs["UploadSpec"]["properties"]["max_wait"] = _DURATION
     for name in _SHORTHANDS:
         defs[name] = {"anyOf": [{"type": "string", "description": "A column's name."}, defs[name]]}
     defs["PropertiesSpec"] = _properties_schema()

@@ -31,6 +31,9 @@ class Audience:
         self.status.publish_sending(
             load, counts.before, counts.delivered, counts.refused, counts.codes(now), view, now
         )
+        if now.state == "paused":
+            asked_by = now.asked.partition(":")[0]
+            self.watcher.waiting(load, seconds=now.wait_seconds, asked_by=asked_by)
         self.watcher.progressed(load, counts.books(), per_second=view.per_second)
 
 
@@ -94,7 +97,7 @@ class _RateMeter:
 
 def _note(now: SendProgress) -> str:
     if now.state == "paused":
-        return f"the server asks to wait {now.wait_seconds:.0f} s"
+        return f"the server asks to wait {now.wait_seconds:,.0f} s{f': {now.asked}' if now.asked else ''}"
     if now.state == "probing":
         return f"the server is not answering; trying again in {now.wait_seconds:.0f} s"
     return "finishing what is in flight" if now.state == "stopping" else ""

@@ -157,6 +157,7 @@ def _choose_settings(
         rate_per_second=rate.per_second,
         concurrency=None if upload.concurrency == "auto" else upload.concurrency,
         conflict=upload.conflict,
+        max_wait_seconds=upload.max_wait,
         limit=limit,
         # With the settling after it, all of a drain ends within five seconds.
         drain_seconds=4.5,

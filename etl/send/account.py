@@ -21,7 +21,7 @@ class SendProgress:
     """Where a send stands now. The sender writes it, anyone may read it at any time.
 
     `refused_codes` counts what was refused by reject code, from the moment it goes to the ledger. `limit` is how many
-    requests may be in flight; `wait_seconds` is how long a pause or the next probe is away; `rate_per_second` is the
+    requests may be in flight; `wait_seconds` is how long a pause or the next probe is away, `asked` the header that a pause is for; `rate_per_second` is the
     rate kept, None for as fast as it goes.
     """
 
@@ -35,6 +35,7 @@ class SendProgress:
     state: SendState = "sending"
     wait_seconds: float = 0.0
     rate_per_second: float | None = None
+    asked: str = ""
     refused_codes: Counter[str] = field(default_factory=Counter)
 
 

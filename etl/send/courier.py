@@ -15,7 +15,7 @@ from etl.send.account import SendProgress, StopCause
 from etl.send.answer import Answer, TransportFailure
 from etl.send.doubt import MAX_EVENT_UNPROVEN, NO_DOUBT, after_unproven
 from etl.send.gate import Gate
-from etl.send.hints import NO_HINTS, read_hints
+from etl.send.hints import NO_HINTS, Hints, read_hints
 from etl.send.meter import Meter
 from etl.send.room import LARGE_BODY_BYTES, Room
 from etl.send.settings import SendSettings, Settle
@@ -232,8 +232,7 @@ class Courier:
         self._is_answered = self._is_answered or answer is not None
         self._hints_seen = self._hints_seen or hints.has_limits
         gate.note_hints(hints, now)
-        if hints.wait_seconds is not None and hints.wait_seconds > self._settings.max_wait_seconds:
-            self._end("outage", f"the server asks to wait {hints.wait_seconds:,.0f} s - POST {self._url}")
+        self._heed_limits(hints)
         if verdict.outcome in (Outcome.DELIVERED, Outcome.REJECTED):
             meter.latencies.append(now - sent_at)
             gate.note_success(sent_at)
@@ -252,6 +251,19 @@ class Courier:
             self._note_unproven(verdict)
         if breaker.has_given_up(gate.breaker, now, self._patience_seconds):
             self._give_up(verdict)
+
+    def _heed_limits(self, hints: Hints) -> None:
+        """End the send where the server wants it to stand still for longer than it may."""
+        most_seconds, wait, rate = self._settings.max_wait_seconds, hints.wait_seconds, hints.rate_per_second
+        asked = ""
+        if wait is not None and wait > most_seconds:
+            asked = f"asks to wait {wait:,.0f} s (`{hints.wait_text}`)"
+        elif rate is not None and rate * most_seconds < 1:
+            asked = f"allows one event in {1 / rate:,.0f} s (`{hints.rate_text}`)"
+        if asked:
+            self._end(
+                "outage", f"the server {asked}, longer than max_wait, {most_seconds:g} s - POST {self._url}"
+            )
 
     def _note_unproven(self, verdict: Verdict) -> None:
         statuses = self._meter.statuses

@@ -22,6 +22,7 @@ _SHORTEST_NAP_SECONDS = 0.001
 _LONGEST_NAP_SECONDS = 0.25
 _PROBE_OUT_NAP_SECONDS = 0.02
 _SHORTEST_PAUSE_SECONDS = 0.05
+_WORTH_TELLING_SECONDS = 2.0
 
 
 class Gate:
@@ -45,6 +46,7 @@ class Gate:
         self._started_at = clock()
         self._set_rate = rate_per_second
         self._told_rate: float | None = None
+        self._told_rate_text = self._wait_text = ""
         self._learned = pacing.NOTHING_LEARNT
         self._limiter = (
             None
@@ -151,9 +153,11 @@ class Gate:
     def note_hints(self, hints: Hints, now: float) -> None:
         """Heed what the server says of its limits, whatever the answer was."""
         if hints.rate_per_second is not None and hints.rate_per_second != self._told_rate:
-            self._told_rate = hints.rate_per_second
+            self._told_rate, self._told_rate_text = hints.rate_per_second, hints.rate_text
             self._apply_rate(now)
         if hints.wait_seconds:
+            if now + hints.wait_seconds > self._held_until:
+                self._wait_text = hints.wait_text
             self._pause(hints.wait_seconds, now)
 
     def _pause(self, wait_seconds: float, now: float) -> None:
@@ -207,11 +211,17 @@ class Gate:
         )
 
     def _show_state(self, now: float) -> None:
-        progress = self._progress
+        progress, limiter = self._progress, self._limiter
         to_probe = breaker.seconds_to_probe(self.breaker, now)
+        to_next = 0.0 if limiter is None else pacing.seconds_to_next(limiter, now)
+        progress.asked = ""
         if self._held_until > now:
             progress.state, progress.wait_seconds = "paused", self._held_until - now
+            progress.asked = self._wait_text
         elif self.breaker.state is not breaker.BreakerState.CLOSED:
             progress.state, progress.wait_seconds = "probing", to_probe or 0.0
+        elif to_next > _WORTH_TELLING_SECONDS and self._told_rate == self._rate:
+            progress.state, progress.wait_seconds = "paused", to_next
+            progress.asked = self._told_rate_text
         else:
             progress.state, progress.wait_seconds = "sending", 0.0

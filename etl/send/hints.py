@@ -29,15 +29,19 @@ class Headers(Protocol):
 class Hints(NamedTuple):
     """How long the server asks to wait from now, and the rate that it says it allows; None where it doesn't say.
 
-    `has_limits` tells that it speaks of limits at all, so that its next answers are worth reading.
+    `has_limits` tells that it speaks of limits at all, so that its next answers are worth reading. `wait_text` and `rate_text`
+    quote the header that says so.
     """
 
     wait_seconds: float | None
     rate_per_second: float | None
     has_limits: bool
+    wait_text: str = ""
+    rate_text: str = ""
 
 
 NO_HINTS: Final = Hints(None, None, False)
+_POLICY_HEADERS: Final = ("RateLimit-Policy", "RateLimit-Limit")
 _LIMIT_HEADERS: Final = (
     "ratelimit",
     "ratelimit-policy",
@@ -50,18 +54,25 @@ _LIMIT_HEADERS: Final = (
 def read_hints(headers: Headers, now_epoch_seconds: float) -> Hints:
     """Return what an answer's headers say about waiting and rates. A wait is never shorter than any that is asked."""
     waits = [
-        wait
-        for wait in (
-            _retry_wait(headers, now_epoch_seconds),
-            _structured_wait(headers),
-            _plain_wait(headers, "ratelimit", now_epoch_seconds),
-            _plain_wait(headers, "x-ratelimit", now_epoch_seconds),
+        (wait, name)
+        for name, wait in (
+            ("Retry-After", _retry_wait(headers, now_epoch_seconds)),
+            ("RateLimit", _structured_wait(headers)),
+            ("RateLimit-Reset", _plain_wait(headers, "ratelimit", now_epoch_seconds)),
+            ("X-RateLimit-Reset", _plain_wait(headers, "x-ratelimit", now_epoch_seconds)),
         )
         if wait is not None
     ]
-    policy = headers.get("ratelimit-policy") or headers.get("ratelimit-limit")
-    rate = _policy_rate(policy) if policy else None
-    return Hints(max(waits, default=None), rate, any(headers.get(name) for name in _LIMIT_HEADERS))
+    wait, waits_by = max(waits, default=(None, ""))
+    rate_by = next((name for name in _POLICY_HEADERS if headers.get(name.lower())), "")
+    rate = _policy_rate(headers.get(rate_by.lower()) or "") if rate_by else None
+    return Hints(
+        wait,
+        rate,
+        any(headers.get(name) for name in _LIMIT_HEADERS),
+        f"{waits_by}: {headers.get(waits_by.lower())}" if waits_by else "",
+        f"{rate_by}: {headers.get(rate_by.lower())}" if rate is not None else "",
+    )
 
 
 def parse_retry_after(text: str | None, date: str | None, now_epoch_seconds: float) -> float | None:

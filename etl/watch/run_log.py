@@ -21,6 +21,8 @@ __all__ = ["RunLog"]
 
 # A run of days must not fill the disk with lines that say the same.
 PROGRESS_SECONDS: Final = 60.0
+# A shorter wait is over before anybody reads of it.
+WAIT_SECONDS: Final = 5.0
 
 
 class RunLog:
@@ -45,7 +47,7 @@ class RunLog:
         self._wall_clock, self._clock = wall_clock, clock
         self._line = LogLine(0.0, "info", "", job)
         self._file: LogFile | None = None
-        self._next_progress_at = 0.0
+        self._next_progress_at = self._waits_until = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +98,18 @@ class RunLog:
         if self._clock() >= self._next_progress_at:
             self._next_progress_at = self._clock() + PROGRESS_SECONDS
             self._say("progress", load=load, rows=_rows(books), events_per_s=round(per_second, 1))
+
+    def waiting(self, load: int, *, seconds: float, asked_by: str) -> None:
+        """Log a wait that is worth a line, once."""
+        if seconds >= WAIT_SECONDS and self._clock() >= self._waits_until:
+            self._waits_until = self._clock() + seconds
+            self._say(
+                "waiting",
+                level="warning",
+                load=load,
+                seconds=round(seconds),
+                asked_by=asked_by or "no header",
+            )
 
     def settled(self, load: int, books: Books, *, seconds: float, statuses: Mapping[int, int]) -> None:
         """Log what came of sending a load."""

@@ -113,6 +113,9 @@ class Telemetry:
                 self._events.add(grown, {**self._labels, "outcome": outcome})
         self._before = books
 
+    def waiting(self, load: int, *, seconds: float, asked_by: str) -> None:
+        """Nothing: the rate says it."""
+
     def settled(self, load: int, books: Books, *, seconds: float, statuses: Mapping[int, int]) -> None:  # noqa: ARG002
         """Close the span of a sending."""
         self.progressed(load, books, per_second=0.0)

@@ -33,6 +33,9 @@ class Watcher(Protocol):
     def progressed(self, load: int, books: Books, *, per_second: float) -> None:
         """Hear that sending goes on; called as often as is convenient, listeners thin it out."""
 
+    def waiting(self, load: int, *, seconds: float, asked_by: str) -> None:
+        """Hear that sending waits for so long, as the header named `asked_by` wants; called again while it does."""
+
     def settled(self, load: int, books: Books, *, seconds: float, statuses: Mapping[int, int]) -> None:
         """Hear that sending of `load` ended, all settled or not; `statuses` counts answers, under 0 the missing."""
 
@@ -76,6 +79,11 @@ class Watchers:
         """Pass it on."""
         for watcher in self._watchers:
             watcher.progressed(load, books, per_second=per_second)
+
+    def waiting(self, load: int, *, seconds: float, asked_by: str) -> None:
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.waiting(load, seconds=seconds, asked_by=asked_by)
 
     def settled(self, load: int, books: Books, *, seconds: float, statuses: Mapping[int, int]) -> None:
         """Pass it on."""
