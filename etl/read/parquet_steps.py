@@ -137,11 +137,12 @@ def _has_large_dictionary(file: pq.ParquetFile, name: str) -> bool:
         pa.types.is_string(dtype.value_type) or pa.types.is_large_string(dtype.value_type)
     ):
         return False
+    # Not the dictionary's own page: a writer ends it at a megabyte, and Arrow then makes one of all that follows.
     sizes = [
-        chunk.data_page_offset - chunk.dictionary_page_offset
+        chunk.total_uncompressed_size
         for group in map(file.metadata.row_group, range(file.num_row_groups))
         for chunk in map(group.column, range(group.num_columns))
-        if chunk.path_in_schema == name and chunk.has_dictionary_page
+        if chunk.path_in_schema == name
     ]
     return max(sizes, default=0) > LARGE_DICTIONARY_BYTES
 
