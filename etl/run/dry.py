@@ -31,6 +31,7 @@ from etl.run.dry_fixes import describe_cause
 from etl.run.dry_ids import IdAudit
 from etl.run.dry_rejects import RejectKeeper
 from etl.run.dry_warnings import find_warnings
+from etl.run.hopeless import stopped_early
 from etl.run.origins import field_origins
 from etl.run.place import JobPlace
 from etl.run.rows import TransformedBatch, open_rows, transform_rows
@@ -72,6 +73,8 @@ def validate_job(
             for batch in survey.batches():
                 survey.add(batch)
                 progress.read(survey.books.read, survey.books.rejected)
+                if survey.is_hopeless:
+                    break
             return survey.conclude(clock() - began, datetime.fromtimestamp(wall_clock(), UTC))
 
 
@@ -142,6 +145,15 @@ class _Survey:
             read=_rows_of(batch), rejected=rejected, skipped=done.skipped, pending=done.events.height
         )
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether to read no further."""
+        return self._stopped_early() is not None
+
+    def _stopped_early(self) -> str | None:
+        books = self.books
+        return stopped_early(books.read, books.rejected, self.job.limits.max_rejects, self.job.path)
+
     def _count_waiting(self) -> None:
         """Count the facts of some batches together: Polars takes as long to begin as to count one of them."""
         if self.waiting:
@@ -205,6 +217,9 @@ class _Survey:
                 f"[limits] max_rejects, {self.job.path}"
             )
             fix = "Mend the job or the files as the findings say, or raise max_rejects"
+        if stopped := self._stopped_early():
+            message = stopped
+            fix = 'Mend the job or the files as the findings say. To read every row all the same: max_rejects = "100%"'
         return Outcome(
             job=self.job.name,
             state="aborted" if message else "complete",

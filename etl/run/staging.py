@@ -18,6 +18,7 @@ from etl.read.source import Source
 from etl.run.clock import doubt_clock, writing_times
 from etl.run.corrections import note_corrections
 from etl.run.filters import note_filter, of_skipped
+from etl.run.hopeless import check_hope
 from etl.run.incremental import Take, find_new
 from etl.run.kept import kept_folder
 from etl.run.mapping import mapping_fingerprint
@@ -139,6 +140,7 @@ def _write_load(
             read += done.events.height + done.rejects.height + done.skipped + len(batch.malformed)
             reached = reached.up_to(batch.reached)
             show(read, rejected)
+            check_hope(read, rejected, job.limits.max_rejects, job.path)
         files = tuple(
             _conclude_file(source, take, seen, writer.rows_of_file(position))
             for position, (take, seen) in enumerate(zip(takes, prints, strict=True))
