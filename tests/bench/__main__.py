@@ -16,12 +16,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
 from etl.send.pacing import burst_of
 from tests.bench import rivals
 from tests.bench.data import write_csv, write_job, write_parquet
+from tests.bench.shapes import SHAPES
 from tests.bench.sink import Sink, run_sink
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
@@ -232,6 +234,28 @@ def bench_memory(folder: Path, rows: int, sink: Sink) -> Iterator[Line]:
     )
 
 
+def bench_shapes(folder: Path, sink: Sink) -> Iterator[Line]:
+    """Whether memory stays what it is where rows are large, many to a line, or few values stand for many."""
+    for shape in SHAPES:
+        peaks: dict[str, list[float]] = {"validate": [], "run": []}
+        for rows in (shape.rows, shape.rows * 4):
+            job = shape.write(folder, rows, sink.url)
+            peaks["validate"].append(run("validate", "--json", job).peak_mb)
+            peaks["run"].append(stage_rows(folder, job).peak_mb)
+        for command, (small, big) in peaks.items():
+            label = f"peak memory of {command}, {shape.name}, {shape.rows * 4:,} rows"
+            shown = f"{big:,.0f} MB ({small:,.0f} MB at {shape.rows:,})"
+            yield line(label, big, 600, shown, "≤ 600 MB", at_most=True)
+            yield line(
+                "  against a quarter of them",
+                big / small,
+                1.1,
+                f"{big / small:.2f} ×",
+                "within 10 %",
+                at_most=True,
+            )
+
+
 def bench_help() -> Iterator[Line]:
     """How long `backfill --help` takes."""
     seconds = sorted(run("--help").seconds for _ in range(5))[2]
@@ -241,7 +265,8 @@ def bench_help() -> Iterator[Line]:
 def stage_rows(folder: Path, job: Path) -> Finished:
     """Stage afresh and send one event."""
     shutil.rmtree(folder / "state", ignore_errors=True)
-    return run("run", "--json", "--limit", 1, "--state-dir", folder / "state", job)
+    # The folder was another one before, which the destination is known to have taken events from.
+    return run("run", "--json", "--accept-state", "--limit", 1, "--state-dir", folder / "state", job)
 
 
 def upload(
@@ -303,7 +328,11 @@ def main() -> None:
                 "transform": lambda: bench_transform(folder, options.rows, sink),
                 "upload": lambda: bench_upload(folder, sink),
                 "rates": lambda: bench_rates(folder, sink),
-                "memory": lambda: bench_memory(folder, options.big, sink) if options.big else iter(()),
+                "memory": lambda: (
+                    chain(bench_memory(folder, options.big, sink), bench_shapes(folder, sink))
+                    if options.big
+                    else iter(())
+                ),
                 "help": bench_help,
             }
             chosen = [options.only] if options.only else list(sections)
