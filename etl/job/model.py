@@ -33,6 +33,7 @@ __all__ = [
     "Job",
     "Limits",
     "MaxRejects",
+    "NdjsonSpec",
     "NoticeCause",
     "NotifySpec",
     "PropertiesSpec",
@@ -118,6 +119,24 @@ class CsvDialect(_Table):
         return self
 
 
+class NdjsonSpec(_Table):
+    """Which keys of an NDJSON file's objects are columns: all of them, or `keys`, and the others as one object called `rest`."""
+
+    keys: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    rest: Annotated[str, Field(min_length=1)] | None = None
+    max_keys: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+
+    @model_validator(mode="after")
+    def _takes_every_key(self) -> Self:
+        if (self.keys is None) != (self.rest is None):
+            raise ValueError(
+                "`keys` and `rest` together, because what isn't a column of its own must be somewhere"
+            )
+        if self.keys is not None and self.rest in self.keys:
+            raise ValueError(f"a name for `rest` that isn't one of `keys`, found `{self.rest}`")
+        return self
+
+
 def _parse_hook(value: object) -> object:
     """Return the hook: a file of the job's own folder and a function in it, for nothing else is ever run."""
     wanted = 'a Python file beside the job file and a function in it, like "mapping.py:clean"'
@@ -145,6 +164,7 @@ class SourceSpec(_Table):
     until: Annotated[AwareDatetime, BeforeValidator(parse_moment)] | None = None
     watermark: str | None = None
     csv: CsvDialect = CsvDialect()
+    ndjson: NdjsonSpec = NdjsonSpec()
     transform: Annotated[str, BeforeValidator(_parse_hook)] | None = None
 
 

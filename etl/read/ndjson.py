@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from etl.errors import InputError
+from etl.job.model import NdjsonSpec
 from etl.read.files import SourcePath
 from etl.read.json_lines import Unusable, parse_object, write_json
 from etl.read.raw_text import show_raw
@@ -21,8 +22,7 @@ from etl.rows import ROW, Batch, MalformedRecord, json_flag
 
 __all__ = ["NdjsonReader"]
 
-# Every key is a column of every row.
-MOST_KEYS: Final = 2_000
+_ALL_KEYS: Final = NdjsonSpec()
 MOST_LINE_BYTES: Final = 16 << 20
 # Rows times columns of one frame: what bounds memory where every row has keys of its own.
 _MOST_CELLS: Final = 2_000_000
@@ -33,23 +33,28 @@ _LINE: Final = re.compile(rb"[^ \t\r\n][^\n]*+")
 class NdjsonReader:
     """One NDJSON file: its columns, found by reading it once, then its batches."""
 
-    def __init__(self, source: SourcePath, *, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(
+        self, source: SourcePath, spec: NdjsonSpec = _ALL_KEYS, *, chunk_bytes: int = CHUNK_BYTES
+    ) -> None:
         """Find the columns of `source`: a key may turn up first in the last line.
 
-        Raises `InputError` where it can't be read to its end, or has more keys than a table has columns.
+        Raises `InputError` where it can't be read to its end, or has more keys than may be columns.
         """
         self._source = source
+        self._rest = spec.rest
+        self._own = None if spec.keys is None else frozenset(spec.keys)
         self._chunk_bytes = chunk_bytes
         names: dict[str, None] = {}
         for _, _, text in self._lines():
             try:
-                names.update(dict.fromkeys(parse_object(text)))
+                names.update(dict.fromkeys(self._set_rest_apart(parse_object(text))))
             except Unusable:
                 continue
-            if len(names) > MOST_KEYS:
+            if len(names) > spec.max_keys:
                 raise InputError(
-                    f"Expected at most {MOST_KEYS:,} different keys, found more - {source.name}",
-                    'Put values that stand as keys under one key, as in {"counts": {…}}',
+                    f"Expected at most {spec.max_keys:,} different keys, each a column of every row, found more - {source.name}",
+                    "Name the keys that are columns, all others become one object: "
+                    '[source.ndjson] keys = ["id", "at"], rest = "other"; or raise max_keys there',
                 )
         self.schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String())
 
@@ -69,7 +74,7 @@ class NdjsonReader:
                 if is_long:
                     reason = f"a line longer than {MOST_LINE_BYTES >> 20} MB"
                     raise Unusable(RejectCode.MALFORMED_RECORD, reason)
-                objects.append(parse_object(text))
+                objects.append(self._set_rest_apart(parse_object(text)))
                 rows.append(row)
             except Unusable as fault:
                 malformed.append(MalformedRecord(row, line, fault.code, fault.reason, show_raw(text)))
@@ -78,6 +83,15 @@ class NdjsonReader:
                 objects, rows, malformed, size = [], [], [], 0
         if objects or malformed:
             yield Batch(self._to_frame(objects, rows), tuple(malformed))
+
+    def _set_rest_apart(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return the record with the keys that are no columns as one object, sorted: their order in the file is of no matter."""
+        own = self._own
+        if own is None or self._rest is None:
+            return record
+        rest = {key: record[key] for key in sorted(record) if key not in own}
+        kept = {key: value for key, value in record.items() if key in own}
+        return {**kept, self._rest: rest or None}
 
     def _to_frame(self, objects: list[dict[str, Any]], rows: list[int]) -> pl.DataFrame:
         columns = [pl.Series(ROW, rows, dtype=pl.UInt32)]

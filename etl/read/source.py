@@ -149,7 +149,9 @@ def _open_reader(file: SourcePath, job: Job) -> Reader:
             uses=lambda names: used_columns(job, names),
             is_open=job.source.transform is not None,
         )
-    return NdjsonReader(file) if file.format == "ndjson" else CsvReader(file, job.source.csv)
+    return (
+        NdjsonReader(file, job.source.ndjson) if file.format == "ndjson" else CsvReader(file, job.source.csv)
+    )
 
 
 def _own_schema(file: SourcePath, reader: Reader) -> dict[str, pl.DataType]:
