@@ -25,6 +25,7 @@ from etl.sandbox.process import SandboxProcess
 from tests.faults.soak_parquet import try_every_type
 from tests.faults.soak_scarcity import try_address_space, try_threads
 from tests.faults.soak_sql import try_expressions
+from tests.faults.soak_state import try_damage
 from tests.faults.trial import MOST_RESENT, Trial
 from tests.run.workbench import finish
 
@@ -321,6 +322,7 @@ def main() -> int:
             ("memory", lambda: told("little address space: works, or is told", *try_address_space())),
             ("threads", lambda: told("few threads: works, or is told", *try_threads())),
             ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),
+            ("state", lambda: told("each file of the state, damaged", *try_damage(Path(folder)))),
             ("parquet", soak.parquet_types),
         ]
         for name, run in trials:
