@@ -13,10 +13,9 @@ import orjson
 
 __all__ = ["RepeatedKey", "load_exactly"]
 
-# orjson reads integers beyond 64 bits as floats.
-_LONG_INTEGER: Final = re.compile(rb"[0-9]{19}")
-# A number with a point or an exponent that has more digits than any double is sure to hold.
-_LONG_FLOAT: Final = re.compile(rb"[0-9](?=[0-9.]{15})[0-9]*(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
+# A number with more digits than orjson is sure to keep: a double holds 15, its integers have 64 bits.
+_LONG_NUMBER: Final = re.compile(rb"[0-9][0-9.]{15,}(?:[eE][-+]?[0-9]+)?")
+_MOST_DIGITS_OF_INTEGERS: Final = 18
 _EXACT: Final = Context(prec=2_000)
 
 
@@ -33,11 +32,7 @@ def load_exactly(text: bytes) -> Any:
     A number whose digits would be rounded is the text of its digits.
     """
     value = orjson.loads(text)  # refuses what Python's own parser lets through: NaN, lone surrogates
-    if (
-        _LONG_INTEGER.search(text) is None
-        and not _may_repeat_keys(text, value)
-        and not _may_round(text, value)
-    ):
+    if not _may_repeat_keys(text, value) and not _may_round(text, value):
         return value
     return json.loads(text, object_pairs_hook=_unique, parse_float=_exact)
 
@@ -54,11 +49,15 @@ def _may_repeat_keys(text: bytes, value: Any) -> bool:
 
 
 def _may_round(text: bytes, value: Any) -> bool:
-    numbers = [number for number in _LONG_FLOAT.findall(text) if not number.isdigit()]
-    if not numbers:
+    if not (numbers := _LONG_NUMBER.findall(text)):
+        return False
+    if any(len(number) > _MOST_DIGITS_OF_INTEGERS for number in numbers if number.isdigit()):
+        return True
+    floats = [number for number in numbers if not number.isdigit()]
+    if not floats:
         return False
     written = orjson.dumps(value)
-    return any(number not in written for number in numbers)
+    return any(number not in written for number in floats)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
