@@ -26,7 +26,7 @@ from etl.run.rows import open_rows, transform_rows
 from etl.run.taking import TakenRow
 from etl.staged import SourceFile
 
-__all__ = ["Again", "transform_again"]
+__all__ = ["Again", "transform_again", "transform_unchanged"]
 
 _START_OVER: Final = "Or start the job over: backfill reset JOB; it then sends every event again"
 
@@ -55,6 +55,18 @@ def transform_again(
             yield from _from_file(source, plans, index, position, file)
         else:
             yield from kept.transform(position, file)
+
+
+def transform_unchanged(
+    job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, started: datetime
+) -> Iterator[Again]:
+    """Yield what becomes of the rows of `load` now, by its files alone; raises `InputError` where one is gone or changed."""
+    source, plans = open_rows(job, started, with_source=False, fetched=folder / "fetched")
+    for position, file in enumerate(ledger.files(load.number)):
+        index = _find_unchanged(source, file)
+        if index is None:
+            raise InputError(f"the file that was delivered is gone or changed - {file.path}", "Put it back")
+        yield from _from_file(source, plans, index, position, file)
 
 
 def _open(

@@ -9,7 +9,7 @@ from etl.job.places import place_of
 from etl.ledger.place import find_ledger_file
 from etl.ledger.store import Ledger
 from etl.report.findings import Finding
-from etl.run.mapping import check_mapping
+from etl.run.guard import check_mapping
 from etl.run.place import JobPlace
 
 __all__ = ["find_changed_ids"]

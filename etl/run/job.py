@@ -25,10 +25,11 @@ from etl.run.clock import CLOCK_FIX
 from etl.run.closing import begin_sending, can_discard, complete_load, discard_stale_load, finish_retiring
 from etl.run.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.run.filters import change_lines, find_change
+from etl.run.guard import check_mapping
 from etl.run.interrupt import Interrupted, interruptible
 from etl.run.last_word import compose_word, take_up_word
 from etl.run.limits import check_open_files
-from etl.run.mapping import accept_mapping, check_mapping, is_mapped_alike
+from etl.run.mapping import accept_mapping, is_accepted, is_mapped_alike
 from etl.run.marks import Marks
 from etl.run.pace import SharedPace
 from etl.run.place import Destination, JobPlace
@@ -255,6 +256,7 @@ class _Run:
                 self._tell(f"The mapping changed: {first}", *more)
         elif self.options.retry is None and not accepts:
             check_mapping(self.job, self.place.folder, self.ledger, self.started)
+            accepts = not is_accepted(self.job, self.ledger)
         if accepts:
             accept_mapping(self.job, self.ledger)
 

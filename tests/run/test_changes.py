@@ -4,6 +4,9 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
+from etl.run.taking import RetryRequest
 from etl.sandbox.process import SandboxProcess
 from tests.run.workbench import call, place_of, row_of, run_here, write_job, write_rows
 
@@ -16,9 +19,9 @@ def test_a_changed_mapping_is_refused_with_the_ids_that_would_change_until_the_f
     write_job(tmp_path, 10, id_spec='{ columns = ["id", "query"] }')
     refused = run_here(job, sandbox)
     assert (refused.exit_code, refused.state, refused.attempts) == (2, "aborted", 0)
-    assert (
-        "Of the first 10 rows of log.csv that were staged, 10 would get another id: row 1 has "
-        in refused.message
+    assert refused.message.splitlines()[1].startswith(
+        "Of 10 events that were delivered and can't be recalled, 10 would get another id and 0 the same id with another content, as in "
+        "log.csv row 1: "
     )
     assert "--accept-new-mapping" in refused.fix
     accepted = run_here(job, sandbox, accept_new_mapping=True)
@@ -26,11 +29,58 @@ def test_a_changed_mapping_is_refused_with_the_ids_that_would_change_until_the_f
     assert run_here(job, sandbox).exit_code == 0
 
 
-def test_a_mapping_that_keeps_the_ids_is_said_to(tmp_path: Path, sandbox: SandboxProcess) -> None:
+def test_a_mapping_that_changes_nothing_of_what_was_delivered_needs_no_flag(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
     job = write_job(tmp_path, 10)
     run_here(job, sandbox)
     write_job(tmp_path, 10, more=', zoom = "search_result_clicked"')
-    assert "none would get another id" in run_here(job, sandbox).message
+    assert (run_here(job, sandbox).exit_code, run_here(job, sandbox).exit_code) == (0, 0)
+
+
+def test_a_mapping_that_keeps_the_ids_and_changes_the_content_is_refused(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    job = write_job(tmp_path, 10)
+    run_here(job, sandbox)
+    job.write_text(job.read_text(encoding="utf-8").replace('cast = "int"', 'cast = "string"'))
+    refused = run_here(job, sandbox)
+    assert refused.exit_code == 2
+    assert "0 would get another id and 10 the same id with another content, as in log.csv row 1: " in (
+        refused.message
+    )
+
+
+@pytest.mark.parametrize("id_spec", ['{ columns = ["id"] }', '{ duplicates = "collapse" }'])
+def test_after_a_retry_under_a_mended_map_the_next_run_goes_on(
+    tmp_path: Path, sandbox: SandboxProcess, id_spec: str
+) -> None:
+    rows = [row_of(1), row_of(2, action="zoom"), row_of(3)]
+    job = write_job(tmp_path, rows, id_spec=id_spec)
+    assert run_here(job, sandbox).exit_code == 3
+    write_job(tmp_path, rows, id_spec=id_spec, more=', zoom = "search_result_clicked"')
+    retried = run_here(job, sandbox, retry=RetryRequest(code="unmapped_value"))
+    assert (retried.exit_code, retried.sent_now) == (0, 1)
+    again = run_here(job, sandbox)
+    assert (again.exit_code, again.attempts, again.message) == (0, 0, "")
+
+
+def test_where_the_delivered_files_are_gone_it_is_refused_because_nothing_can_be_told(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    job = write_job(tmp_path, 10, source='mode = "incremental"\non_change = "ignore"')
+    run_here(job, sandbox)
+    write_job(
+        tmp_path,
+        [row_of(99)],
+        source='mode = "incremental"\non_change = "ignore"',
+        more=', z = "search_result_clicked"',
+    )
+    refused = run_here(job, sandbox)
+    assert refused.exit_code == 2
+    assert refused.message.splitlines()[1] == (
+        "Which events would differ can't be told: the file that was delivered is gone or changed - log.csv"
+    )
 
 
 def test_a_file_that_changed_after_it_was_staged_is_an_input_error_and_nothing_is_sent(
