@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from etl.errors import JobError
 from etl.sandbox.app import CUT_KEY, build_app
 from etl.sandbox.faults import NO_FAULTS, Faults
+from etl.sandbox.host import OnlyLoopback
 from etl.sandbox.query import DEFAULT_PAGE_ROWS
 from etl.sandbox.store import Repeats, Store
 
@@ -88,7 +89,7 @@ async def _serve(
     listener: socket.socket, path: Path, settings: Settings, ready: Callable[[Callable[[], None]], None]
 ) -> None:
     store = Store(path, _repeats(settings.faults))
-    app = _Cuttable(build_app(store, settings.faults, page_rows=settings.page_rows))
+    app = _Cuttable(OnlyLoopback(build_app(store, settings.faults, page_rows=settings.page_rows)))
     config = uvicorn.Config(
         app,
         ws="none",

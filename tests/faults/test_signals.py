@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.run.interrupt import SIGNALS
-from tests.faults.trial import Trial, trial
+from tests.faults.trial import MOST_RESENT, Trial, trial
 from tests.run.workbench import call, finish
 
 
@@ -29,9 +29,9 @@ def test_killed_at_random_moments_it_loses_nothing_and_stores_nothing_twice(tmp_
             time.sleep(rng.uniform(0.3, 1.6))
             process.kill()
             kills += finish(process).code == -signal.SIGKILL
-        tally = one.finish_and_check(most_resent=2 * 1256)
+        tally = one.finish_and_check(most_resent=2 * MOST_RESENT)
         assert kills
-        assert tally.resent <= kills * 1256
+        assert tally.resent <= kills * MOST_RESENT
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etl.ledger.settler import BATCH_EVENTS
 from etl.ledger.store import Ledger
 from etl.sandbox.process import SandboxProcess
+from etl.send.concurrency import MAX_IN_FLIGHT
 from tests.run.workbench import Said, finish, row_of, start, write_job, write_rows
 
-# What may be sent twice after one crash: what was in flight, and two commits of 500.
-MOST_RESENT = 256 + 2 * 500
+# What may be sent twice after one crash: what was in flight, and the answers of two commits: 2,024.
+MOST_RESENT = MAX_IN_FLIGHT + 2 * BATCH_EVENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from etl.ledger.settler import BATCH_EVENTS
 from etl.sandbox.process import SandboxProcess
+from etl.send.concurrency import MAX_IN_FLIGHT
 from tests.run.workbench import SHARED_DATA, call, finish, start
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://api.analytics.inkeep.com/events")
-MOST_RESENT = 256 + 2 * 500
+MOST_RESENT = MAX_IN_FLIGHT + 2 * BATCH_EVENTS
 
 pytestmark = pytest.mark.skipif(
     not SHARED_DATA.is_dir(), reason=f"the real logs are not there: {SHARED_DATA}"
