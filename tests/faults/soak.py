@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from etl.sandbox.process import SandboxProcess
+from tests.faults.soak_closing import try_closing, try_full_disk
 from tests.faults.soak_parquet import try_every_type
 from tests.faults.soak_scarcity import try_address_space, try_threads
 from tests.faults.soak_sql import try_expressions
@@ -168,6 +169,23 @@ class Soak:
                 line.problem = f"not possible here: {error}"[:120]
                 break
         return line
+
+    def killed_while_closing(self) -> Line:
+        """Kill a run at each call that changes the disk: the next one tells what the load came to."""
+        fault = "kill at each step, closing too"
+        return (
+            told(fault, *try_closing(self.root))
+            if not missing_strace()
+            else told(fault, 0, 0, missing_strace())
+        )
+
+    def full_at_each_phase(self) -> Line:
+        """Run on disks that are full at one phase or another: told by name, and resumed."""
+        fault = "disk full at each phase, told as that"
+        try:
+            return told(fault, *try_full_disk(self.root, tmpfs))
+        except (OSError, subprocess.CalledProcessError) as error:
+            return told(fault, 0, 0, f"not possible here: {error}"[:120])
 
     def two_runs(self) -> Line:
         """Start two runs at once: one does the work, the other exits 8."""
@@ -318,6 +336,9 @@ def main() -> int:
             ("two", soak.two_runs),
             ("sigint", lambda: soak.signalled(signal.SIGINT)),
             ("sigterm", lambda: soak.signalled(signal.SIGTERM)),
+            ("sighup", lambda: soak.signalled(signal.SIGHUP)),
+            ("closing", soak.killed_while_closing),
+            ("phases", soak.full_at_each_phase),
             ("answers", soak.lost_answers),
             ("memory", lambda: told("little address space: works, or is told", *try_address_space())),
             ("threads", lambda: told("few threads: works, or is told", *try_threads())),
