@@ -117,16 +117,18 @@ class _Survey:
 
     def batches(self) -> Iterator[TransformedBatch]:
         """Yield what becomes of the rows, of a sample of each file where one is asked for."""
-        for file in range(len(self.source.files)):
+        files, window = range(len(self.source.files)), job_window(self.job)
+        if self.options.sample is None:
+            # All in one go: of thousands of small files, two are worked on at once.
+            yield from transform_rows(self.source, self.plans, files, window=window)
+            return
+        for file in files:
             left = self.options.sample
-            for batch in transform_rows(
-                self.source, self.plans, range(file, file + 1), window=job_window(self.job)
-            ):
+            for batch in transform_rows(self.source, self.plans, range(file, file + 1), window=window):
                 yield batch
-                if left is not None:
-                    left -= _rows_of(batch)
-                    if left <= 0:
-                        break
+                left -= _rows_of(batch)
+                if left <= 0:
+                    break
 
     def add(self, batch: TransformedBatch) -> None:
         """Count one batch in."""
