@@ -9,7 +9,7 @@ import pytest
 from etl.job.load import load_job
 from etl.run.rows import open_rows
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ROWS = 2_000
 JOB = """\
 name = "chunks"
