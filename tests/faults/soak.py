@@ -27,6 +27,7 @@ from tests.faults.soak_parquet import try_every_type
 from tests.faults.soak_scarcity import try_address_space, try_threads
 from tests.faults.soak_sql import try_expressions
 from tests.faults.soak_state import try_damage
+from tests.faults.soak_streams import try_broken_streams, try_encodings, try_state_of_another
 from tests.faults.trial import MOST_RESENT, Trial
 from tests.run.workbench import finish
 
@@ -345,6 +346,9 @@ def main() -> int:
             ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),
             ("state", lambda: told("each file of the state, damaged", *try_damage(Path(folder)))),
             ("parquet", soak.parquet_types),
+            ("streams", lambda: told("streams closed, full, left: status stands", *try_broken_streams())),
+            ("encodings", lambda: told("encodings that lack our characters", *try_encodings())),
+            ("another", lambda: told("state of another user: 7, and told", *try_state_of_another())),
         ]
         for name, run in trials:
             if wanted.only in name:
