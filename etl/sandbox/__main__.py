@@ -17,7 +17,6 @@ from pathlib import Path
 from etl.errors import BackfillError
 from etl.sandbox.keys import API_KEY, WEB_KEY
 from etl.sandbox.options import FAULT_OPTIONS, parse_faults
-from etl.sandbox.query import DEFAULT_PAGE_ROWS
 
 _LAST_SECONDS = 5.0
 
@@ -28,7 +27,7 @@ def main(arguments: list[str]) -> int:
     from etl.sandbox.server import Settings, listen, serve, url_of
 
     try:
-        settings = Settings(parse_faults(given), given["store"], given["page_rows"])
+        settings = Settings(parse_faults(given), given["store"])
         listener = listen(given["host"], given["port"])
         serve(listener, settings, partial(_announce, url_of(listener)))
     except BackfillError as error:
@@ -42,7 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--store", type=Path)
-    parser.add_argument("--page-rows", type=int, default=DEFAULT_PAGE_ROWS)
     for option in FAULT_OPTIONS:
         action = argparse.BooleanOptionalAction if option.metavar is None else "store"
         parser.add_argument(f"--{option.name}", action=action)

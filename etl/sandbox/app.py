@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from etl.sandbox.answers import Answer, Headers, answer_stored, json_answer, lie_about, problem, stored_event
+from etl.sandbox.answers import Answer, Headers, answer_stored, lie_about, problem, stored_event
 from etl.sandbox.contract import find_violation
 from etl.sandbox.faults import (
     Fault,
@@ -36,9 +36,10 @@ from etl.sandbox.faults import (
     rate_headers,
 )
 from etl.sandbox.inspection import Gauge, inspection_routes
-from etl.sandbox.keys import Access, find_access
+from etl.sandbox.keeping import alter, fate_of
+from etl.sandbox.keys import find_access
 from etl.sandbox.moments import microseconds_of, utc_text
-from etl.sandbox.query import DEFAULT_PAGE_ROWS, QueryProblem, run_query
+from etl.sandbox.query_api import QueryApi
 from etl.sandbox.requests import MAX_BODY_BYTES, BodyTooLarge, ClientGone, read_body
 from etl.sandbox.store import Arrival, Attempt, Store
 
@@ -57,13 +58,12 @@ def build_app(
     clock: Callable[[], float] = time.monotonic,
     *,
     wall_clock: Callable[[], float] = time.time,
-    page_rows: int = DEFAULT_PAGE_ROWS,
 ) -> Starlette:
-    """Return the events API over `store`; a query answers with at most `page_rows` rows.
+    """Return the events API over `store`.
 
     Faults that cut connections need a server that puts a function under `CUT_KEY` in the scope: `etl.sandbox.server`.
     """
-    api = _EventsApi(store, faults, clock, wall_clock, page_rows)
+    api = _EventsApi(store, faults, clock, wall_clock)
     routes = [
         Route("/events", _Raw(api.log_event), methods=["POST"]),
         Route("/query/events", _Raw(api.query_events), methods=["POST"]),
@@ -101,7 +101,6 @@ class _EventsApi:
         faults: Faults,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
-        page_rows: int,
     ) -> None:
         self.gauge = Gauge()
         self._has_told = False
@@ -109,8 +108,9 @@ class _EventsApi:
         self._faults = faults
         self._clock = clock
         self._wall_clock = wall_clock
-        self._page_rows = page_rows
         self._state = FaultState()
+        self._queries = QueryApi(store, faults, clock, wall_clock)
+        self._met_fate: set[str] = set()
         self._rng = Random(faults.seed)
         self._request_numbers = itertools.count(1)
 
@@ -204,16 +204,20 @@ class _EventsApi:
             return self._refuse(scope, attempt, 422, _DETAILS[Fault.REJECTED], headers)
         created_at = event.get("createdAt") or utc_text(int(attempt.at * 1e6))
         stored = stored_event(body, event, event_id, created_at)
-        attempt = attempt._replace(id=event_id, fault=fault, status=200)
+        fate = self._meet_fate(event_id) if fault is None else None
+        attempt = attempt._replace(id=event_id, fault=fault or fate, status=200)
         honest = answer_stored(stored, headers)
-        if fault in _LIES_UNSTORED:
+        if fault in _LIES_UNSTORED or fate is Fault.FORGOTTEN:
             self._store.note(attempt)
-            return _Outcome(lie_about(fault, honest, event_id))
+            return _Outcome(honest if fault is None else lie_about(fault, honest, event_id))
+        if fate is Fault.ALTERED:
+            event = alter(event, event_id, created_at)
+            created_at, body = event.get("createdAt") or created_at, orjson.dumps(event)
         created_us = microseconds_of(created_at)
         assert created_us is not None
         attempt = attempt._replace(stored=True, status=_NO_ANSWER if fault is Fault.ANSWER_LOST else 200)
-        kind = (event["type"], event["entityType"])
-        arrival = Arrival(event_id, *kind, created_us, created_at, attempt.at, body.decode())
+        kind, copies = (event["type"], event["entityType"]), 2 if fate is Fault.DOUBLED else 1
+        arrival = Arrival(event_id, *kind, created_us, created_at, attempt.at, body.decode(), copies)
         if not await self._store.put(arrival, attempt):
             detail = "An event with this id is stored already"
             return _Outcome(self._problem(scope, 409, detail, headers))
@@ -221,22 +225,21 @@ class _EventsApi:
             return _Outcome(None)
         return _Outcome(honest if fault is None else lie_about(fault, honest, event_id))
 
+    def _meet_fate(self, event_id: str) -> Fault | None:
+        """Return what becomes of the event, the first time that it comes."""
+        fate = fate_of(self._faults, event_id)
+        if fate is None or event_id in self._met_fate:
+            return None
+        self._met_fate.add(event_id)
+        return fate
+
     async def _query(self, scope: Scope, body: bytes) -> Answer:
-        access = find_access(scope["headers"])
         if is_down(self._faults, self._state, self._clock()):
             return self._problem(scope, 503, _DETAILS[Fault.DOWN])
-        if access is None or is_key_refused(self._faults, self._state):
-            return self._problem(scope, 401, "Missing or unknown API key")
-        if access is not Access.READ_WRITE:
-            return self._problem(scope, 403, "This key may log events, not query them")
-        query = _parse(body)
-        if isinstance(query, _NotJson):
-            return self._problem(scope, 400, query.reason)
-        try:
-            result = await self._store.read(partial(run_query, query=query, page_rows=self._page_rows))
-        except QueryProblem as error:
-            return self._problem(scope, 400, str(error))
-        return json_answer(200, result)
+        access = find_access(scope["headers"])
+        if is_key_refused(self._faults, self._state):
+            access = None
+        return await self._queries.answer(access, body, partial(self._problem, scope))
 
     def _refuse_body(self, scope: Scope, arrived: Attempt, is_drained: bool) -> _Outcome:
         headers = [] if is_drained else [_CLOSE]

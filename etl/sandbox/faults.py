@@ -1,4 +1,4 @@
-"""Which fault, if any, meets an attempt to log an event: pure decisions from settings, state, randomness and time.
+"""Which fault, if any, meets an attempt to log an event, or a query: pure decisions from settings, state, randomness and time.
 
 Never sleeps, reads a clock or touches a connection. `decide` is asked once an attempt, after its key was
 found good. An attempt that it lets through counts as accepted; the thresholds ("after N") count those.
@@ -47,6 +47,9 @@ class Fault(StrEnum):
     LIE_OTHER_ID = "lie-other-id"
     LIE_EMPTY = "lie-empty"
     LIE_TRUNCATED = "lie-truncated"
+    FORGOTTEN = "forgotten"
+    ALTERED = "altered"
+    DOUBLED = "doubled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,14 @@ class Faults:
     down_seconds: float = math.inf
     dedupe: bool = True
     conflict: bool = False
+    forget_share: float = 0.0
+    alter_share: float = 0.0
+    double_share: float = 0.0
+    visible_after_seconds: float = 0.0
+    page_rows: int = 1000
+    stringify: bool = False
+    query_rate_per_second: float | None = None
+    refuse_queries: bool = False
     seed: int = 0
 
     @property

@@ -51,6 +51,16 @@ FAULT_OPTIONS: Final = (
         "dedupe", None, "An id that comes again replaces the first (default), or is stored twice.", True
     ),
     FaultOption("conflict", None, "An id that comes again is refused with 409."),
+    FaultOption(
+        "forget", "SHARE", "Answer 200 to this share of the ids and store nothing; sent again, they are kept."
+    ),
+    FaultOption("alter", "SHARE", "Store this share of the ids otherwise than they came."),
+    FaultOption("double", "SHARE", "Store this share of the ids twice."),
+    FaultOption("visible-after", "SECONDS", "Show an event to queries only so long after it came."),
+    FaultOption("page-rows", "N", "At most so many results in a query's answer (default 1000)."),
+    FaultOption("stringify", None, "Show the values inside properties and userProperties as strings."),
+    FaultOption("query-rate-limit", "N/s", "Answer queries with 429 above this rate."),
+    FaultOption("refuse-queries", None, "Answer every query with 403, whatever the key."),
     FaultOption("seed", "N", "Seed of everything random (default 0)."),
 )
 
@@ -71,6 +81,11 @@ def parse_faults(given: Mapping[str, Any]) -> Faults:
         raise JobError(
             "Expected one of `--no-dedupe` and `--conflict`, found both",
             "Leave one out: an id that comes again is either stored twice or refused",
+        )
+    if sum(settings.get(f"{name}_share", 0.0) for name in ("forget", "alter", "double")) > 1:
+        raise JobError(
+            "Expected `--forget`, `--alter` and `--double` to come to 100% at most, found more",
+            "Lower one of them: each event meets one of the three",
         )
     return Faults(**settings)
 
@@ -104,11 +119,11 @@ def _choice(option: str, text: str, choices: tuple[str, ...]) -> str:
     return text
 
 
-def _parse_rate(option: str, text: str) -> dict[str, Any]:
+def _rate(option: str, text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)/(s|sec|min|m|h|hour)", text, re.ASCII)
     if not match or float(match[1]) == 0:
         raise _refused(option, "a rate like `200/s` or `600/min`", text)
-    return {"rate_per_second": float(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2][0]]}
+    return float(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2][0]]
 
 
 def _parse_latency(option: str, text: str) -> dict[str, Any]:
@@ -138,7 +153,7 @@ def _parse_down(option: str, text: str) -> dict[str, Any]:
 
 
 _PARSERS: Final[dict[str, Callable[[str, str], dict[str, Any]]]] = {
-    "rate_limit": _parse_rate,
+    "rate_limit": lambda option, text: {"rate_per_second": _rate(option, text)},
     "retry_after": lambda option, text: {"retry_after": _choice(option, text, get_args(RetryAfterKind))},
     "latency_ms": _parse_latency,
     "fail": _parse_fail,
@@ -149,5 +164,11 @@ _PARSERS: Final[dict[str, Callable[[str, str], dict[str, Any]]]] = {
     "reject": lambda option, text: {"reject_share": _share(option, text)},
     "refuse_key_after": lambda option, text: {"refuse_key_after": _count(option, text)},
     "down_after": _parse_down,
+    "forget": lambda option, text: {"forget_share": _share(option, text)},
+    "alter": lambda option, text: {"alter_share": _share(option, text)},
+    "double": lambda option, text: {"double_share": _share(option, text)},
+    "visible_after": lambda option, text: {"visible_after_seconds": _number(option, text)},
+    "page_rows": lambda option, text: {"page_rows": _count(option, text)},
+    "query_rate_limit": lambda option, text: {"query_rate_per_second": _rate(option, text)},
     "seed": lambda option, text: {"seed": _count(option, text)},
 }

@@ -4,17 +4,17 @@ The contract leaves open how time buckets group. Here, beside an aggregation eve
 group of its own accord, and `groupBy` takes the names of buckets (`createdAt_day`) as it takes fields.
 """
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 import orjson
 
+from etl.sandbox.keeping import shown_as_strings
 from etl.sandbox.moments import TimeUnit, microseconds_of
 
-__all__ = ["DEFAULT_PAGE_ROWS", "QueryProblem", "compile_query", "run_query"]
-
-DEFAULT_PAGE_ROWS: Final = 1000
+__all__ = ["QueryProblem", "Shown", "compile_query", "run_query"]
 
 _FIELDS: Final = {
     "id": "id",
@@ -56,22 +56,37 @@ class _Column(NamedTuple):
     is_shown: bool = True
 
 
-def run_query(connection: sqlite3.Connection, query: object, page_rows: int) -> dict[str, Any]:
+class Shown(NamedTuple):
+    """What a query is shown: at most `page_rows` results, only what came by `came_by` (seconds since the epoch, None: all of it).
+
+    `as_strings`: the values inside `properties` and `userProperties` as strings.
+    """
+
+    page_rows: int
+    came_by: float | None = None
+    as_strings: bool = False
+
+
+def run_query(connection: sqlite3.Connection, query: object, shown: Shown) -> dict[str, Any]:
     """Return the contract's answer to `query`, for orjson; raises `QueryProblem` where it can't be read."""
-    compiled = compile_query(query)
+    compiled = compile_query(query, shown.came_by)
     # The SQL is made of the tables above; everything a query brings is a parameter.
     count_sql = f"SELECT count(*) FROM ({compiled.sql})"  # noqa: S608
     (total,) = connection.execute(count_sql, compiled.parameters).fetchone()
-    rows = connection.execute(f"{compiled.sql} LIMIT {page_rows:d}", compiled.parameters).fetchall()
+    rows = connection.execute(f"{compiled.sql} LIMIT {shown.page_rows:d}", compiled.parameters).fetchall()
     result = [
-        {key: _decode(key, value) for key, value in zip(compiled.keys, row, strict=False)} for row in rows
+        {
+            key: _decode(key, value, as_strings=shown.as_strings)
+            for key, value in zip(compiled.keys, row, strict=False)
+        }
+        for row in rows
     ]
-    data = {"result": result, "total": total, "pageSize": page_rows, "count": len(result)}
+    data = {"result": result, "total": total, "pageSize": shown.page_rows, "count": len(result)}
     return {"status": "ok", "data": data}
 
 
-def compile_query(query: object) -> CompiledQuery:
-    """Return `query` as SQL; raises `QueryProblem` where it can't be read."""
+def compile_query(query: object, came_by: float | None = None) -> CompiledQuery:
+    """Return `query` as SQL, over what came by `came_by`; raises `QueryProblem` where it can't be read."""
     parts = _object(query, "the query", {"select", "groupBy", "where", "orderBy", "notes"})
     selected = [_select(item) for item in _list(parts.get("select"), "select")]
     groups = [_group(item) for item in _list(parts.get("groupBy"), "groupBy")]
@@ -84,8 +99,11 @@ def compile_query(query: object) -> CompiledQuery:
         raise QueryProblem("select: nothing is left to answer with")
     parameters: list[object] = []
     sql = "SELECT " + ", ".join(column.sql for column in shown) + " FROM events"  # noqa: S608 - see run_query
+    conditions = ["received_at <= ?"] if came_by is not None else []
+    parameters += [came_by] if came_by is not None else []
     if parts.get("where") is not None:
-        sql += " WHERE " + _where(parts["where"], parameters)
+        conditions.append(_where(parts["where"], parameters))
+    sql += " WHERE " + " AND ".join(conditions) if conditions else ""
     group_keys = [column.sql for column in named.values() if column.is_group] if is_grouped else []
     if group_keys:
         sql += " GROUP BY " + ", ".join(group_keys)
@@ -98,13 +116,20 @@ def compile_query(query: object) -> CompiledQuery:
 
 def _select(item: object) -> _Column:
     match item:
-        case {"type": "field", "field": str(field), **rest} if not rest:
-            return _Column(field, _field(field), is_group=True)
+        case {"type": "field", "field": str(field), **rest} if rest.keys() <= {"path"}:
+            return _field_column(field, rest.get("path"))
         case {"type": "time", "timeUnit": str(unit), **rest} if rest.keys() <= {"field"}:
             return _bucket(str(rest.get("field", "createdAt")), unit)
         case {"type": "aggregation", "aggregation": str(name), **rest} if rest.keys() <= {"field"}:
             return _aggregation(name, rest.get("field"))
     raise QueryProblem(f"select: {_short(item)} is no field, aggregation or time")
+
+
+def _field_column(field: object, path: object) -> _Column:
+    """Return a field as a column, or what is at `path` inside one of JSON: its key is then the names with points between."""
+    if path is None:
+        return _Column(str(field), _field(field), is_group=True)
+    return _Column(".".join((str(field), *_path(path))), _member(field, path), is_group=True)
 
 
 def _bucket(field: str, unit: str) -> _Column:
@@ -127,10 +152,10 @@ def _aggregation(name: str, field: object) -> _Column:
 
 
 def _group(item: object) -> _Column:
-    entry = _object(item, "groupBy", {"field", "includeInSelect"})
+    entry = _object(item, "groupBy", {"field", "path", "includeInSelect"})
     field = entry.get("field")
     base, _, unit = field.rpartition("_") if isinstance(field, str) else ("", "", "")
-    column = _bucket(base, unit) if base else _Column(str(field), _field(field), is_group=True)
+    column = _bucket(base, unit) if base else _field_column(field, entry.get("path"))
     return column._replace(is_shown=entry.get("includeInSelect", True) is not False)
 
 
@@ -164,6 +189,9 @@ def _condition(condition: object, parameters: list[object]) -> str:
     entry = _object(condition, "where.condition", {"field", "operator", "value"})
     field, operator, value = entry.get("field"), entry.get("operator"), entry.get("value")
     sql = "created_us" if field == "createdAt" else _field(field)
+    if isinstance(value, dict) and "path" in value:
+        inside = _object(value, "where.condition.value", {"path", "value"})
+        sql, value = _member(field, inside["path"]), inside.get("value")
     if operator in ("isNull", "isNotNull"):
         return f"{sql} IS {'NOT ' if operator == 'isNotNull' else ''}NULL"
     if operator in ("in", "notIn"):
@@ -193,6 +221,24 @@ def _field(field: object) -> str:
     raise QueryProblem(f"{_short(field)} is not one of the fields {', '.join(_FIELDS)}")
 
 
+def _member(field: object, path: object) -> str:
+    """Return the SQL of what is at `path` inside a JSON field, as text or number."""
+    if field not in _JSON_FIELDS:
+        raise QueryProblem(f"path: {_short(field)} is not one of {', '.join(sorted(_JSON_FIELDS))}")
+    members = "".join(f'."{name}"' for name in (str(field), *_path(path)))
+    return f"body ->> '${members}'"
+
+
+def _path(path: object) -> list[str]:
+    names = _list(path, "path")
+    # The names become part of the SQL, so that only plain ones are taken.
+    if not names or not all(
+        isinstance(name, str) and re.fullmatch(r"[\w .@-]{1,100}", name) for name in names
+    ):
+        raise QueryProblem(f"path: expected a list of plain names, found {_short(path)}")
+    return names
+
+
 def _object(value: object, where: str, known: set[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or not value.keys() <= known:
         raise QueryProblem(
@@ -209,8 +255,10 @@ def _list(value: object, where: str) -> list[Any]:
     return value
 
 
-def _decode(key: str, value: object) -> object:
-    return orjson.Fragment(value) if key in _JSON_FIELDS and isinstance(value, str) else value
+def _decode(key: str, value: object, *, as_strings: bool) -> object:
+    if key not in _JSON_FIELDS or not isinstance(value, str):
+        return value
+    return shown_as_strings(orjson.loads(value)) if as_strings else orjson.Fragment(value)
 
 
 def _short(value: object) -> str:

@@ -25,7 +25,6 @@ from etl.errors import JobError
 from etl.sandbox.app import CUT_KEY, build_app
 from etl.sandbox.faults import NO_FAULTS, Faults
 from etl.sandbox.host import OnlyLoopback
-from etl.sandbox.query import DEFAULT_PAGE_ROWS
 from etl.sandbox.store import Repeats, Store
 
 __all__ = ["Settings", "listen", "serve", "url_of"]
@@ -38,11 +37,10 @@ _DRAIN_SECONDS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one sandbox is told: its faults, its store (None: a temporary one), the rows of one query's answer."""
+    """What one sandbox is told: its faults, and its store (None: a temporary one)."""
 
     faults: Faults = NO_FAULTS
     store: Path | None = None
-    page_rows: int = DEFAULT_PAGE_ROWS
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -89,7 +87,7 @@ async def _serve(
     listener: socket.socket, path: Path, settings: Settings, ready: Callable[[Callable[[], None]], None]
 ) -> None:
     store = Store(path, _repeats(settings.faults))
-    app = _Cuttable(OnlyLoopback(build_app(store, settings.faults, page_rows=settings.page_rows)))
+    app = _Cuttable(OnlyLoopback(build_app(store, settings.faults)))
     config = uvicorn.Config(
         app,
         ws="none",

@@ -65,7 +65,7 @@ _NOTE: Final = "INSERT INTO attempts (id, status, fault, stored, monotonic, at) 
 
 
 class Arrival(NamedTuple):
-    """One event to store."""
+    """One event to store, or `copies` of it beside one another."""
 
     id: str
     type: str
@@ -74,6 +74,7 @@ class Arrival(NamedTuple):
     created_at: str
     received_at: float
     body: str
+    copies: int = 1
 
 
 class Attempt(NamedTuple):
@@ -183,13 +184,15 @@ class Store:
             if self._refuses_repeats:
                 return [self._write_unless_repeat(write) for write in batch]
             arrivals = [write.arrival for write in batch if write.arrival is not None]
-            self._connection.executemany(self._put, arrivals)
+            self._connection.executemany(self._put, [arrival[:-1] for arrival in arrivals])
+            again = [arrival[:-1] for arrival in arrivals for _ in range(arrival.copies - 1)]
+            self._connection.executemany(_PUT["keep-both"], again)
             self._connection.executemany(_NOTE, [write.attempt for write in batch])
             return [True] * len(batch)
 
     def _write_unless_repeat(self, write: _Write) -> bool:
         attempt, is_new = write.attempt, True
-        if write.arrival is not None and not self._connection.execute(self._put, write.arrival).rowcount:
+        if write.arrival is not None and not self._connection.execute(self._put, write.arrival[:-1]).rowcount:
             attempt, is_new = attempt._replace(status=409, stored=False), False
         self._connection.execute(_NOTE, attempt)
         return is_new

@@ -176,3 +176,19 @@ def test_only_a_key_that_may_read_can_query(url: str) -> None:
     assert query(url, {}, key=WEB_KEY).status == 403
     assert query(url, {}, key="nobody").status == 401
     assert query(url, b"{").status == 400
+
+
+def test_a_path_reaches_inside_properties(url: str) -> None:
+    page = {"type": "field", "field": "properties", "path": ["page"]}
+    at_page = condition("properties", "eq", {"path": ["page"], "value": "/x"})
+    assert rows(url, select=[ID, page], where=at_page) == [{"id": "c", "properties.page": "/x"}]
+    assert rows(url, select=[COUNT], groupBy=[{"field": "properties", "path": ["page"]}]) == [
+        {"properties.page": None, "count": 3},
+        {"properties.page": "/x", "count": 1},
+    ]
+
+
+@pytest.mark.parametrize("path", [[], "page", [1], ["a'b"], ['a"b'], ["a" * 101]])
+def test_a_path_that_is_none_is_a_bad_request(url: str, path: object) -> None:
+    assert query(url, {"select": [{"type": "field", "field": "properties", "path": path}]}).status == 400
+    assert query(url, {"select": [{"type": "field", "field": "id", "path": ["a"]}]}).status == 400
