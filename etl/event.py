@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 __all__ = [
     "ENTITY_FIELDS",
@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "MessageEvent",
     "SearchEvent",
+    "StoredEvent",
     "content_id",
     "parse_event",
     "render_timestamp",
@@ -128,6 +129,36 @@ class SearchEvent(_CommonFields):
 
 
 Event = MessageEvent | ConversationEvent | SearchEvent
+
+
+def _parse_object(value: Any) -> Any:
+    """Return a JSON object that came as its text."""
+    return orjson.loads(value) if isinstance(value, str) else value
+
+
+StoredObject = Annotated[dict[str, Any], BeforeValidator(_parse_object)]
+
+
+class StoredEvent(BaseModel):
+    """An event as the destination shows it: what it may have filled in or turned into text is taken as it comes.
+
+    `eventType` is what a query calls the entity type (an inference: the contract doesn't say).
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: Id
+    type: str | None = None
+    eventType: str | None = None  # noqa: N815 - the wire's own names
+    createdAt: AwareDatetime | None = None  # noqa: N815
+    messageId: str | None = None  # noqa: N815
+    conversationId: str | None = None  # noqa: N815
+    searchQuery: str | None = None  # noqa: N815
+    projectId: str | None = None  # noqa: N815
+    integrationId: str | None = None  # noqa: N815
+    properties: StoredObject | None = None
+    userProperties: StoredObject | None = None  # noqa: N815
+
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="entityType")])
 

@@ -1,0 +1,109 @@
+"""Compares an event as it was sent with what the destination shows of it. Pure.
+
+A server may write an event otherwise and still have kept it: with its keys in another order, 1.0 as 1, a time with other
+digits or another offset, and the values inside `properties` and `userProperties` as text (the API's published client types
+them so). What differs only in this is the same. What the server filled in beside what was sent is told, and no difference.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from etl.event import ENTITY_FIELDS, StoredEvent
+
+__all__ = ["Comparison", "Difference", "compare_event"]
+
+_TEXTS: Final = ("type", *ENTITY_FIELDS.values(), "projectId", "integrationId")
+_OBJECTS: Final = ("properties", "userProperties")
+_NOTHING: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first thing that isn't as it was sent: where (as in `properties.page`), what was sent, what is there."""
+
+    field: str
+    expected: Any
+    found: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison came to: the first difference, None where there is none; and the keys that the server added."""
+
+    difference: Difference | None
+    added: tuple[str, ...] = ()
+
+
+def compare_event(sent: Mapping[str, Any], stored: StoredEvent) -> Comparison:
+    """Return how `stored` differs from the event whose body, parsed, is `sent`."""
+    added: list[str] = []
+    first = next(_differences(sent, stored, added), None)
+    return Comparison(first, tuple(added))
+
+
+def _differences(sent: Mapping[str, Any], stored: StoredEvent, added: list[str]) -> Iterator[Difference]:
+    if stored.createdAt is None or stored.createdAt != datetime.fromisoformat(sent["createdAt"]):
+        found = stored.createdAt and stored.createdAt.isoformat()
+        yield Difference("createdAt", sent["createdAt"], found)
+    for field in _TEXTS:
+        expected, text = sent.get(field), getattr(stored, field)
+        if expected is None and text is not None:
+            added.append(field)
+        elif expected != text:
+            yield Difference(field, expected, text)
+    # That a query's `eventType` is the entity type is an inference: another word of the server's own is no difference.
+    if stored.eventType in ENTITY_FIELDS and stored.eventType != sent["entityType"]:
+        yield Difference("entityType", sent["entityType"], stored.eventType)
+    for field in _OBJECTS:
+        expected, shown = sent.get(field) or {}, getattr(stored, field) or {}
+        yield from _members(field, expected, shown, added, may_be_text=True)
+
+
+def _members(
+    where: str, sent: Mapping[str, Any], found: Mapping[str, Any], added: list[str], *, may_be_text: bool
+) -> Iterator[Difference]:
+    for name, expected in sent.items():
+        yield from _values(
+            f"{where}.{name}", expected, found.get(name, _NOTHING), added, may_be_text=may_be_text
+        )
+    added += [f"{where}.{name}" for name, value in found.items() if name not in sent and value is not None]
+
+
+def _values(
+    where: str, sent: Any, found: Any, added: list[str], *, may_be_text: bool
+) -> Iterator[Difference]:
+    """Compare one value. `may_be_text`: it may have come back as the text of its JSON."""
+    if found is _NOTHING or found is None:
+        if sent is not None:
+            yield Difference(where, sent, None)
+    elif may_be_text and isinstance(found, str) and not isinstance(sent, str):
+        yield from _text(where, sent, found, added)
+    elif isinstance(sent, dict) and isinstance(found, dict):
+        yield from _members(where, sent, found, added, may_be_text=False)
+    elif isinstance(sent, list) and isinstance(found, list) and len(sent) == len(found):
+        for number, (one, other) in enumerate(zip(sent, found, strict=True)):
+            yield from _values(f"{where}[{number}]", one, other, added, may_be_text=False)
+    elif not _is_same_scalar(sent, found):
+        yield Difference(where, sent, found)
+
+
+def _text(where: str, sent: Any, found: str, added: list[str]) -> Iterator[Difference]:
+    try:
+        value = orjson.loads(found)
+    except orjson.JSONDecodeError:
+        yield Difference(where, sent, found)
+        return
+    if next(_values(where, sent, value, added, may_be_text=False), None) is not None:
+        yield Difference(where, sent, found)
+
+
+def _is_same_scalar(sent: Any, found: Any) -> bool:
+    if isinstance(sent, bool) or isinstance(found, bool):
+        return sent is found
+    if isinstance(sent, int | float) and isinstance(found, int | float):
+        return sent == found
+    return type(sent) is type(found) and bool(sent == found)
