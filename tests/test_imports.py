@@ -57,7 +57,7 @@ def forbidden_reason(room: str, imported: str) -> str | None:
         return None
     if room == "core":
         return "a core module imports only core modules"
-    if room == "run":
+    if room in ("run", "proof"):
         return "the run knows nothing of the command line" if target == "cli" else None
     if target in STAGES and any(imported == name or imported.startswith(f"{name}.") for name in SHARED):
         return None

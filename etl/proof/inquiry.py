@@ -92,6 +92,7 @@ class Inquiry:
         outage_seconds: float = 300.0,
     ) -> None:
         self._fresh = iter(ids)
+        self._is_exhausted = False
         self._patience = patience_seconds
         self._outage_seconds = outage_seconds
         self._again: deque[Question] = deque()
@@ -116,6 +117,11 @@ class Inquiry:
             self.queries += 1
             return replace(question, asked_at=now)
         return None
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether there may be another question, now or later."""
+        return self.stopped is None and bool(self._again or self._absent or not self._is_exhausted)
 
     def wait_seconds(self, now: float) -> float | None:
         """Return after how long `ask` may have a question; None where only an answer in flight can bring one, or none will."""
@@ -153,6 +159,7 @@ class Inquiry:
         if len(self._first_absent) >= MOST_WAITING:
             return None
         fresh = tuple(islice(self._fresh, self.most_ids))
+        self._is_exhausted = not fresh
         return Question(fresh) if fresh else None
 
     def _take_due(self, now: float) -> tuple[str, ...]:
