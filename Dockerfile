@@ -7,11 +7,11 @@
 FROM python:3.13.9-slim-trixie AS build
 
 WORKDIR /build
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY requirements-extras.lock pyproject.toml README.md LICENSE ./
 COPY etl ./etl
 # The lock pins every dependency by hash; the package itself is built from the tree, without reaching for anything.
 RUN python -m venv /opt/backfill \
-    && /opt/backfill/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock \
+    && /opt/backfill/bin/pip install --no-cache-dir --require-hashes --requirement requirements-extras.lock \
     && /opt/backfill/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13.9-slim-trixie

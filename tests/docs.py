@@ -68,7 +68,7 @@ def copy_samples(folder: Path) -> None:
     for name in ("jobs", "sample_data"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".backfill", "__pycache__"))
     (folder / "tests").mkdir()
-    for name in ("Makefile", "tests/requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "tests/requirements.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(ROOT / ".venv")
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOCK = Path(__file__).parents[2] / "requirements.lock"
+LOCK = Path(__file__).parents[2] / "requirements-extras.lock"
 OSV_URL = os.environ.get("OSV_URL", "https://api.osv.dev/v1/query")
 AWAY = re.compile(
     r"requests\.exceptions\.(ProxyError|ConnectionError|ConnectTimeout|ReadTimeout|SSLError)|ConnectionError:"
