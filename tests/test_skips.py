@@ -21,7 +21,10 @@ def test_by_a_mark():
 
 @pytest.mark.parametrize(
     ("reason", "ending"),
-    [("no Chromium on this machine (Debian package `chromium`)", "2 skipped"), ("not today", "1 failed, 1 error")],
+    [
+        ("no Chromium on this machine (Debian package `chromium`)", "2 skipped"),
+        ("not today", "1 failed, 1 error"),
+    ],
 )
 def test_only_the_reasons_that_are_written_down_hold(tmp_path: Path, reason: str, ending: str) -> None:
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
