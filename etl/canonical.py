@@ -1,7 +1,7 @@
 """One form of an event for all the ways in which a destination may write it, and its digest. Pure.
 
 The form is JSON by RFC 8785 of the event without its id: instants in UTC with six digits, and inside `properties` and
-`userProperties` every value as text (texts as they are, others as their own RFC 8785 JSON). So the order of keys, 1.0 for 1,
+`userProperties` every value as text (texts as they are, objects, arrays and texts that are JSON of such as RFC 8785 JSON). So the order of keys, 1.0 for 1,
 another offset, and values that come back as strings change nothing. `projectId` and `integrationId` are in it where they
 were sent: a destination may fill them in.
 
@@ -87,10 +87,18 @@ def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return _nested_text(value) if value[:1] in ("{", "[") else value
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else rfc8785.dumps(_without_nulls(value)).decode()
+
+
+def _nested_text(text: str) -> str:
+    """Return a text that is the JSON of an object or an array as any other writing of it gives it; another as it is."""
+    try:
+        return rfc8785.dumps(_without_nulls(orjson.loads(text))).decode()
+    except (ValueError, RecursionError):  # what rfc8785 can't write is a ValueError, too
+        return text
 
 
 def _without_nulls(value: Any) -> Any:

@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import orjson
@@ -81,16 +80,16 @@ def test_a_project_counts_where_it_was_sent() -> None:
 def test_any_properties_have_the_same_digest_through_json_and_as_strings(
     properties: dict[str, Any], as_strings: bool
 ) -> None:
-    sent = SENT | {"properties": properties}
-    # A destination that writes nested values as text writes their nulls, too: then the events themselves are compared.
-    if as_strings and "null" in json.dumps(properties):
-        return
+    # What is sent as the text of a number isn't told from the number; 1.0 that comes back as "1.0" is told from 1.
     shown = shown_as_strings(properties) if as_strings else dict(reversed(properties.items()))
-    if as_strings and any(isinstance(value, float | dict | list) for value in properties.values()):
+    if as_strings and any(
+        isinstance(value, float) and not value.is_integer() for value in properties.values()
+    ):
         shown = {
-            name: value if isinstance(value, str) else rfc8785.dumps(value).decode()
+            name: rfc8785.dumps(value).decode() if isinstance(value, float) else shown[name]
             for name, value in properties.items()
         }
+    sent = SENT | {"properties": properties}
     assert stored(properties=shown) == digest_body(orjson.dumps(sent))
 
 

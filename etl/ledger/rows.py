@@ -13,21 +13,35 @@ from typing import Any
 from etl.ledger.failure import Damage
 
 __all__ = [
+<<<<<<< HEAD
     "DISMISSALS",
     "DISMISSED",
     "ENDINGS",
+=======
+    "DIFFERENCES",
+>>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
     "FILES",
     "KEPT",
     "LOADS",
     "META",
     "PARTS",
+<<<<<<< HEAD
     "REFUSALS",
     "RUNS",
+=======
+    "PROVED",
+    "REFUSALS",
+    "RUNS",
+    "VERIFICATIONS",
+>>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
     "Cell",
     "Row",
     "Table",
     "seal_of",
+<<<<<<< HEAD
     "storable",
+=======
+>>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
 ]
 
 Cell = str | bytes | int | float | None
@@ -123,6 +137,16 @@ REFUSALS = Table(
         *("attempts", "first_at", "last_at"),
     ),
     3,
+)
+PROVED = Table("proved", ("load", "part", "confirmed", "found_there"), 2)
+DIFFERENCES = Table("differences", ("load", "part", "idx", "kind", "field", "expected", "found", "reason"), 3)
+VERIFICATIONS = Table(
+    "verifications",
+    (
+        *("number", "load", "began_at", "ended_at", "sample", "queries", "lag_s"),
+        *("asked", "confirmed", "missing", "doubled", "altered", "unknown"),
+    ),
+    1,
 )
 RUNS = Table(
     "runs",

@@ -77,12 +77,38 @@ def _add_kept_files(connection: sqlite3.Connection) -> None:
     META.insert(connection, [(LISTED_FROM, str(number))])
 
 
+<<<<<<< HEAD
 def _add_endings_and_dismissals(connection: sqlite3.Connection) -> None:
     for statement in _VERSION_3:
         connection.execute(statement)
 
 
 MIGRATIONS: tuple[Migration, ...] = (_create_version_1, _add_kept_files, _add_endings_and_dismissals)
+=======
+_PROOF = (
+    """CREATE TABLE proved (
+        load INTEGER NOT NULL REFERENCES loads, part INTEGER NOT NULL, confirmed BLOB NOT NULL,
+        found_there BLOB NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY (load, part)) WITHOUT ROWID""",
+    """CREATE TABLE differences (
+        load INTEGER NOT NULL REFERENCES loads, part INTEGER NOT NULL, idx INTEGER NOT NULL, kind TEXT NOT NULL,
+        field TEXT NOT NULL, expected TEXT NOT NULL, found TEXT NOT NULL, reason TEXT NOT NULL, seal INTEGER NOT NULL,
+        PRIMARY KEY (load, part, idx)) WITHOUT ROWID""",
+    """CREATE TABLE verifications (
+        number INTEGER PRIMARY KEY, load INTEGER NOT NULL REFERENCES loads, began_at REAL NOT NULL, ended_at REAL,
+        sample INTEGER, queries INTEGER NOT NULL, lag_s REAL NOT NULL, asked INTEGER NOT NULL,
+        confirmed INTEGER NOT NULL, missing INTEGER NOT NULL, doubled INTEGER NOT NULL, altered INTEGER NOT NULL,
+        unknown INTEGER NOT NULL, seal INTEGER NOT NULL)""",
+)
+
+
+def _add_proof(connection: sqlite3.Connection) -> None:
+    """Keep what the destination says when it is asked for the events."""
+    for statement in _PROOF:
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create_version_1, _add_kept_files, _add_proof)
+>>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

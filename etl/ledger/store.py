@@ -47,6 +47,7 @@ from etl.ledger.bitmap import unset_indices
 from etl.ledger.dismissals import Dismissals
 from etl.ledger.entries import check_staged
 from etl.ledger.place import create_ledger_file, find_ledger_file, open_session
+from etl.ledger.proofs import Proofs
 from etl.ledger.schema import LISTED_FROM
 from etl.ledger.session import Session
 from etl.ledger.values import LoadEntry, PartEntry, RunEntry
@@ -99,6 +100,11 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def proofs(self) -> Proofs:
+        """What the destination says of the events."""
+        return Proofs(self._session)
 
     # What the job is
 

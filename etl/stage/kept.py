@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.canonical import digest_body
 from etl.stage.parts import (
     SETTLED,
     damaged_part,
@@ -103,8 +104,10 @@ def retire_part(
     nothing.
     """
     path = events_path(kept.folder, part)
-    columns = ["file", "row", "id", "created_at", "type", *([SETTLED] if takes_over else [])]
-    files = [write_part(kept.read(path, columns, if_there=["content"]), ids_path(kept.folder, part))]
+    columns = ["file", "row", "id", "created_at", "type", "body", *([SETTLED] if takes_over else [])]
+    ids = kept.read(path, columns, if_there=["content"])
+    digests = pl.Series("digest", map(digest_body, ids["body"]), pl.Binary)
+    files = [write_part(ids.drop("body").with_columns(digests), ids_path(kept.folder, part))]
     if refused:
         events = kept.read(path, ["file", "row", "id", "source", "body"]).with_row_index("index")
         files.append(write_part(events[refused], refused_path(kept.folder, part)))

@@ -29,13 +29,15 @@ from etl.stage.parts import (
     write_part,
 )
 
+BODY = '{"id":"%s","type":"t","entityType":"message","messageId":"m","createdAt":"2024-01-31T09:30:00.000Z"}'
+
 
 def events(ids: list[str], first_row: int = 1) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "row": pl.Series(range(first_row, first_row + len(ids)), dtype=pl.UInt32),
             "id": ids,
-            "body": [f'{{"id":"{one}"}}' for one in ids],
+            "body": [BODY % one for one in ids],
             "created_at": pl.Series([0] * len(ids), dtype=pl.Datetime("us", "UTC")),
             "type": "t",
             "entity_type": "search",
@@ -69,7 +71,10 @@ def test_a_load_is_in_its_place_with_its_counts_and_its_duplicates(tmp_path: Pat
     outgoing = open_outgoing(
         events_path(folder, 0), 0, [1, 4], size_bytes=part.size_bytes, sha256=part.sha256
     )
-    assert list(chain.from_iterable(outgoing)) == [(0, 1, "b", b'{"id":"b"}'), (0, 4, "c", b'{"id":"c"}')]
+    assert list(chain.from_iterable(outgoing)) == [
+        (0, 1, "b", (BODY % "b").encode()),
+        (0, 4, "c", (BODY % "c").encode()),
+    ]
     assert sorted(path.name for path in folder.iterdir()) == [
         "events-00000.parquet",
         "rejects-00000.parquet",

@@ -1,0 +1,162 @@
+"""What the destination said of a job's events when it was asked for them, in the ledger: durable as everything there.
+
+A verification is begun, noted batch by batch, and ended. Killed in between it has no end, and the next one goes on with it:
+what it confirmed is a bitmap a part, what it found to differ a row an event.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from etl.ledger.bitmap import empty_bitmap, set_bits
+from etl.ledger.rows import DIFFERENCES, PROVED, VERIFICATIONS, Cell, Row
+from etl.ledger.session import Session
+from etl.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
+
+__all__ = ["Proofs"]
+
+_AT_ONCE = 1_000
+
+
+class Proofs:
+    """The verifications of a job. Every method raises StateError once the disk has failed."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def begin(self, load: int, *, began_at: float, sample: int | None) -> Verification:
+        """Return the verification of `load` that has no end yet, where it asks for the same; else a new one, which starts afresh."""
+        with self._session.writing() as connection:
+            newest = _newest(connection, load)
+            if newest is not None and newest.ended_at is None and newest.sample == sample:
+                return newest
+            for row in list(PROVED.select(connection, "WHERE load = ?", (load,))):
+                PROVED.update(connection, (*row[:2], bytes(len(row[2])), row[3]))
+            connection.execute("DELETE FROM differences WHERE load = ?", (load,))
+            number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM verifications").fetchone()[
+                0
+            ]
+            begun = Verification(number, load, began_at, sample=sample)
+            VERIFICATIONS.insert(connection, [_row_of(begun)])
+            return begun
+
+    def note(
+        self,
+        verification: Verification,
+        confirmed: Mapping[int, Sequence[int]],
+        differences: Iterable[EventDifference],
+        events: Mapping[int, int],
+    ) -> None:
+        """Record what a verification has found since the last time: indices by part; `events` is how many each part has.
+
+        `verification` is how far it has come with that.
+        """
+        load = verification.load
+        with self._session.writing() as connection:
+            for part, indices in confirmed.items():
+                _set_bits(connection, load, part, events[part], confirmed=indices)
+            for one in differences:
+                key = (load, one.part, one.index)
+                connection.execute("DELETE FROM differences WHERE load = ? AND part = ? AND idx = ?", key)
+                row = (*key, one.kind.value, one.field, one.expected, one.found, one.reason)
+                DIFFERENCES.insert(connection, [[_storable(cell) for cell in row]])
+            VERIFICATIONS.update(connection, _row_of(verification))
+
+    def note_repaired(
+        self, verification: Verification, repaired: Iterable[EventDifference], events: Mapping[int, int]
+    ) -> None:
+        """Record that events which were missing are there now; `verification` has the counts after it."""
+        load = verification.load
+        with self._session.writing() as connection:
+            for one in repaired:
+                key = (load, one.part, one.index)
+                connection.execute("DELETE FROM differences WHERE load = ? AND part = ? AND idx = ?", key)
+                _set_bits(connection, load, one.part, events[one.part], confirmed=[one.index])
+            VERIFICATIONS.update(connection, _row_of(verification))
+
+    def note_found(self, load: int, part: int, indices: Sequence[int], events: int) -> None:
+        """Record that delivered events were found at the destination, instead of being answered to."""
+        with self._session.writing() as connection:
+            _set_bits(connection, load, part, events, found_there=indices)
+
+    def confirmed(self, load: int) -> dict[int, bytes]:
+        """Return the bitmaps of the events that the newest verification of `load` confirmed, by part."""
+        return {row[1]: row[2] for row in self._proved(load)}
+
+    def found_there(self, load: int) -> dict[int, bytes]:
+        """Return the bitmaps of the events that were found at the destination, by part."""
+        return {row[1]: row[3] for row in self._proved(load)}
+
+    def differences(self, load: int) -> Iterator[EventDifference]:
+        """Yield what the newest verification of `load` found to differ, by part and index; holds a page at a time."""
+        after = (-1, -1)
+        while True:
+            with self._session.reading() as connection:
+                where = "WHERE load = ? AND (part, idx) > (?, ?) ORDER BY part, idx LIMIT ?"
+                page = list(DIFFERENCES.select(connection, where, (load, *after, _AT_ONCE)))
+            yield from map(_difference_of, page)
+            if not page:
+                return
+            after = (page[-1][1], page[-1][2])
+
+    def newest(self, load: int) -> Verification | None:
+        """Return the newest verification of `load`, ended or not."""
+        with self._session.reading() as connection:
+            return _newest(connection, load)
+
+    def _proved(self, load: int) -> list[Row]:
+        with self._session.reading() as connection:
+            return list(PROVED.select(connection, "WHERE load = ?", (load,)))
+
+
+def _newest(connection: sqlite3.Connection, load: int) -> Verification | None:
+    rows = VERIFICATIONS.select(connection, "WHERE load = ? ORDER BY number DESC LIMIT 1", (load,))
+    row = next(rows, None)
+    if row is None:
+        return None
+    number, load, began_at, ended_at, sample, queries, lag_seconds, *counts = row
+    return Verification(
+        number, load, began_at, ended_at, sample, queries, lag_seconds, VerificationCounts(*counts)
+    )
+
+
+def _row_of(entry: Verification) -> list[Cell]:
+    counts = entry.counts
+    ended_at = None if entry.ended_at is None else float(entry.ended_at)
+    return [
+        *(entry.number, entry.load, float(entry.began_at), ended_at, entry.sample, entry.queries),
+        *(float(entry.lag_seconds), counts.asked, counts.confirmed, counts.missing, counts.doubled),
+        *(counts.altered, counts.unknown),
+    ]
+
+
+def _difference_of(row: Row) -> EventDifference:
+    return replace(
+        EventDifference(row[1], row[2], DifferenceKind(row[3])),
+        field=row[4],
+        expected=row[5],
+        found=row[6],
+        reason=row[7],
+    )
+
+
+def _set_bits(
+    connection: sqlite3.Connection,
+    load: int,
+    part: int,
+    events: int,
+    *,
+    confirmed: Sequence[int] = (),
+    found_there: Sequence[int] = (),
+) -> None:
+    row = next(PROVED.select(connection, "WHERE load = ? AND part = ?", (load, part)), None)
+    before = row[2:] if row else (empty_bitmap(events), empty_bitmap(events))
+    bits = (load, part, set_bits(before[0], confirmed), set_bits(before[1], found_there))
+    if row:
+        PROVED.update(connection, bits)
+    else:
+        PROVED.insert(connection, [bits])
+
+
+def _storable(cell: Cell) -> Cell:
+    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell

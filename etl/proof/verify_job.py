@@ -1,0 +1,256 @@
+"""Verifies a job: every load of it, one after the other, against the destination that they were sent to."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from etl.errors import KeyProblem
+from etl.job.model import Job
+from etl.ledger.lock import JobLock
+from etl.ledger.store import Ledger
+from etl.proof.again import bodies_again
+from etl.proof.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
+from etl.proof.differences import difference_frames, write_differences
+from etl.proof.inquiry import MOST_IDS, Finding, Inquiry
+from etl.proof.page import Problem, ProblemKind
+from etl.proof.repair import repair_load
+from etl.proof.verify import Verified, verify_load
+from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
+from etl.run.kept import kept_folder
+from etl.run.place import Destination, JobPlace
+from etl.run.retention import cleared_through
+from etl.send.transport import Transport, open_transport
+from etl.verification import JobVerification, VerificationCounts
+
+__all__ = ["ShowVerification", "VerifyOptions", "verify_job"]
+
+TIMEOUT_SECONDS: Final = 60.0
+LOCK_PATIENCE_SECONDS: Final = 0.5
+# The number of ids in one query that the destination was seen to take, kept for the next time.
+MOST_IDS_KEY: Final = "ids_a_query"
+
+
+# Is told how far a verification is: what was found, and of how many events in all.
+ShowVerification = Callable[[VerificationCounts, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """How to verify: queries a second, how long to wait for events that don't show, a sample's size and seed.
+
+    `repair`: what is missing is sent again.
+    """
+
+    rate_per_second: float = QUERIES_PER_SECOND
+    patience_seconds: float = 120.0
+    sample: int | None = None
+    seed: int = 0
+    repair: bool = False
+
+
+def verify_job(
+    job: Job,
+    place: JobPlace,
+    destination: Destination,
+    options: VerifyOptions,
+    show: ShowVerification,
+    *,
+    output: Path | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    wall_clock: Callable[[], float] = time.time,
+) -> JobVerification:
+    """Ask for every event that the ledger of `job` calls delivered, or go on with a verification that was cut short.
+
+    `output` is a file for the differences. Raises `JobLocked` where a run holds the job, `StateError` where its state can't be read, `KeyProblem` without a key.
+    """
+    if destination.key is None:
+        raise KeyProblem(
+            "Expected an API key that can read, found none",
+            "Set INKEEPANALYTICS_API_INTEGRATION_KEY, or give --key-file",
+        )
+    began = clock()
+    if not place.folder.is_dir():
+        return JobVerification(job.name)
+    command = f"backfill verify {job.path}"
+    with JobLock(place.folder, command=command, wait_seconds=LOCK_PATIENCE_SECONDS):
+        ledger = Ledger.open_existing(place.folder)
+        if ledger is None:
+            return JobVerification(job.name)
+        with ledger:
+            work = _Work(job, place, destination, options, ledger, show, wall_clock)
+            stopped, number = _run(work)
+            if output is not None:
+                write_differences(difference_frames(place.folder, ledger, work.loads), output)
+            return _sum_up(work, stopped, number, clock() - began)
+
+
+@dataclass
+class _Work:
+    job: Job
+    place: JobPlace
+    destination: Destination
+    options: VerifyOptions
+    ledger: Ledger
+    show: ShowVerification
+    wall_clock: Callable[[], float]
+    resent: int = 0
+    repaired: int = 0
+    lost: int = 0
+
+    def __post_init__(self) -> None:
+        cleared = cleared_through(self.ledger)
+        self.loads = [
+            load.number
+            for load in self.ledger.loads()
+            if load.number > cleared and self.ledger.books(load.number).delivered
+        ]
+
+    async def run(self) -> Problem | None:
+        """Verify load after load; return what stopped it before its end, if something did."""
+        assert self.destination.key is not None
+        endpoint = query_endpoint(self.destination.endpoint)
+        # Not the fast transport: a process that ends after a failed connect may abort in its threads.
+        transport = open_transport(endpoint, self.destination.key, TIMEOUT_SECONDS, MOST_IN_FLIGHT, "httpx")
+        try:
+            for load in self._begin():
+                done = await self._verify(load, transport)
+                if done.stopped is not None:
+                    return done.stopped
+            for load in self.loads if self.options.repair else ():
+                if (stopped := await self._repair(load, transport)) is not None:
+                    return stopped
+            return None
+        finally:
+            await transport.close()
+
+    async def _repair(self, load: int, transport: Transport) -> Problem | None:
+        verification = self.ledger.proofs.newest(load)
+        if verification is None or not verification.counts.missing:
+            return None
+        done = await repair_load(
+            self.job,
+            self.destination,
+            self.place.folder,
+            self.ledger,
+            kept_folder(self.place.folder, self.ledger, load),
+            verification,
+            partial(ask_all, transport=transport, rate_per_second=self.options.rate_per_second),
+            patience_seconds=self.options.patience_seconds,
+        )
+        self.resent += done.sent
+        self.repaired += done.there
+        self.lost += len(done.lost)
+        return Problem(ProblemKind.PASSING, done.stop_reason) if done.stop_reason else None
+
+    def _begin(self) -> list[int]:
+        """Return the loads that a verification which was cut short has left; where none was, all of them."""
+        newest = {load: self.ledger.proofs.newest(load) for load in self.loads}
+        left = [load for load, last in newest.items() if last is not None and last.ended_at is None]
+        if not left:
+            left = self.loads
+            for load in left:
+                self.ledger.proofs.begin(load, began_at=self.wall_clock(), sample=self._sample_of(load))
+        return left
+
+    def _sample_of(self, load: int) -> int | None:
+        """Return the share of the sample that falls to `load`, by how many events were delivered of each."""
+        if self.options.sample is None:
+            return None
+        delivered = {number: self.ledger.books(number).delivered for number in self.loads}
+        wanted = min(self.options.sample, sum(delivered.values()))
+        shares = {number: wanted * count // sum(delivered.values()) for number, count in delivered.items()}
+        shares[self.loads[-1]] += wanted - sum(shares.values())
+        return min(shares[load], delivered[load])
+
+    async def _verify(self, load: int, transport: Transport) -> Verified:
+        known = self.ledger.meta(MOST_IDS_KEY)
+        inquiries: list[Inquiry] = []
+
+        def ask(inquiry: Inquiry) -> AsyncIterator[Finding]:
+            inquiries.append(inquiry)
+            return ask_all(inquiry, transport, rate_per_second=self.options.rate_per_second)
+
+        sample = self._sample_of(load)
+        done = await verify_load(
+            self.ledger,
+            kept_folder(self.place.folder, self.ledger, load),
+            load,
+            ask,
+            patience_seconds=self.options.patience_seconds,
+            most_ids=min(MOST_IDS, int(known)) if known else MOST_IDS,
+            sample=None if sample is None else (sample, self.options.seed),
+            read_again=partial(bodies_again, self.job, self.place.folder, self.ledger, load),
+            show=lambda verification, total: self.show(verification.counts, total),
+            wall_clock=self.wall_clock,
+        )
+        if inquiries[0].most_ids < MOST_IDS and str(inquiries[0].most_ids) != known:
+            self.ledger.set_meta(MOST_IDS_KEY, str(inquiries[0].most_ids))
+        return done
+
+
+def _run(work: _Work) -> tuple[Problem | None, int | None]:
+    """Return what stopped the work, and the number of the signal that did."""
+    heard: list[int] = []
+
+    def hear(number: int, task: "asyncio.Task[Problem | None]") -> None:
+        if heard:
+            exit_at_once(number)
+        heard.append(number)
+        task.cancel()
+
+    async def watched() -> Problem | None:
+        task = asyncio.ensure_future(work.run())
+        if handles_signals():
+            for number in SIGNALS:
+                asyncio.get_running_loop().add_signal_handler(number, partial(hear, number, task))
+        return await task
+
+    try:
+        return asyncio.run(watched()), None
+    except asyncio.CancelledError:
+        return None, heard[0] if heard else signal.SIGINT
+
+
+def _sum_up(work: _Work, stopped: Problem | None, number: int | None, seconds: float) -> JobVerification:
+    newest = [last for load in work.loads if (last := work.ledger.proofs.newest(load)) is not None]
+    counts = sum((last.counts for last in newest), VerificationCounts())
+    code, message, fix = _conclude(counts, stopped, number)
+    done = JobVerification(work.job.name, counts, tuple(newest), seconds, code, message, fix)
+    return replace(done, resent=work.resent, repaired=work.repaired, lost=work.lost)
+
+
+def _conclude(
+    counts: VerificationCounts, stopped: Problem | None, number: int | None
+) -> tuple[int, str, str]:
+    if number is not None:
+        return (
+            128 + number,
+            "Stopped as asked; what was verified is kept",
+            "Run the same command again to go on",
+        )
+    if stopped is not None and stopped.kind is ProblemKind.KEY_CANNOT_READ:
+        return (
+            6,
+            f"Expected a key that can read, found one that can't ({stopped.reason}): of the events nothing can be told",
+            "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY); web, Slack, Discord, Copilot and MCP keys only write",
+        )
+    if stopped is not None:
+        return (
+            5,
+            f"Expected an answer to every query, found: {stopped.reason}; of the events that are left nothing can be told",
+            "Check the endpoint with backfill doctor, then run the same command again to go on",
+        )
+    if counts.differences:
+        return 9, f"{counts.differences:,} of {counts.asked:,} events are not there as they were sent", ""
+    if counts.unknown:
+        return (
+            5,
+            f"Of {counts.unknown:,} of {counts.asked:,} events it can't be told whether they are there as they were sent",
+            "Run the same command again, later",
+        )
+    return 0, "", ""

@@ -1,0 +1,182 @@
+"""What the sandbox says that it did is what `backfill verify` finds: no event more, no event less."""
+
+import csv
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from etl.sandbox.process import SandboxProcess
+from tests.run.workbench import Said, call, finish, start, write_job
+
+FAST = ("--patience", "0", "--rate", "max")
+WORDS = {"forgotten": "missing", "doubled": "doubled", "altered": "altered"}
+
+
+@contextmanager
+def delivered(
+    folder: Path, *faults: str, rows: int = 300, top: str = ""
+) -> Iterator[tuple[Path, SandboxProcess]]:
+    """A job whose rows are all delivered to a sandbox with `faults`, and the sandbox."""
+    job = write_job(folder, rows, top=top)
+    with SandboxProcess(*faults) as sandbox:
+        os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"] = sandbox.api_key
+        try:
+            ran = call("run", "--quiet", "--endpoint", sandbox.url, job)
+            assert ran.code == 0, ran.err
+            yield job, sandbox
+        finally:
+            del os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"]
+
+
+def verify(job: Path, sandbox: SandboxProcess, *options: str | Path) -> Said:
+    return call("verify", "--endpoint", sandbox.url, *FAST, *options, job)
+
+
+def did(sandbox: SandboxProcess) -> dict[str, str]:
+    """What the sandbox says that it did to which event, in the words of verifying."""
+    return {line["id"]: WORDS[line["fault"]] for line in sandbox.attempts() if line["fault"] in WORDS}
+
+
+def told(path: Path) -> dict[str, str]:
+    with path.open(newline="") as file:
+        return {row["id"]: row["finding"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("stringify", [False, True])
+@pytest.mark.parametrize("keep", ["", "keep = true"])
+def test_exactly_the_events_that_the_sandbox_spoilt_are_named(
+    tmp_path: Path, stringify: bool, keep: str
+) -> None:
+    faults = ["--forget", "3%", "--alter", "3%", "--double", "3%", "--page-rows", "70"]
+    more = ["--stringify"] if stringify else []
+    with delivered(tmp_path, *faults, *more, top=keep) as (job, sandbox):
+        found = verify(job, sandbox, "-o", tmp_path / "differences.csv")
+        spoilt = did(sandbox)
+        assert found.code == 9, found.err
+        assert told(tmp_path / "differences.csv") == spoilt
+        assert set(spoilt.values()) == {"missing", "doubled", "altered"}
+        counts = {word: list(spoilt.values()).count(word) for word in WORDS.values()}
+        said = json.loads(verify(job, sandbox, "--json").out)
+        assert {word: said[word] for word in counts} == counts
+        assert (said["asked"], said["confirmed"], said["unknown"]) == (300, 300 - len(spoilt), 0)
+
+
+def test_what_is_as_it_was_sent_is_confirmed_and_said_so(tmp_path: Path) -> None:
+    with delivered(tmp_path) as (job, sandbox):
+        found = verify(job, sandbox)
+        assert (found.code, found.err) == (0, "")
+        assert found.out.splitlines()[:6] == [
+            "docs: verified 300 of its delivered events by asking for each by id",
+            "  confirmed  300  there once, and as sent",
+            "  missing      0",
+            "  doubled      0",
+            "  altered      0",
+            "  unknown      0",
+        ]
+
+
+def test_the_altered_field_is_named_with_what_was_sent_and_what_is_there(tmp_path: Path) -> None:
+    with delivered(tmp_path, "--alter", "100%", rows=40) as (job, sandbox):
+        assert verify(job, sandbox, "-o", tmp_path / "d.jsonl").code == 9
+        lines = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+        at = {line["field"]: line for line in lines}
+        assert at.keys() == {"createdAt", "type", "properties.count"}
+        assert (at["properties.count"]["expected"], at["properties.count"]["found"]) == (
+            "1",
+            '"altered by the sandbox"',
+        )
+        assert at["type"]["found"] == '"search_query_submitted_altered"'
+        assert {line["file"] for line in lines} == {"log.csv"}
+        assert sorted(line["row"] for line in lines) == list(range(1, 41))
+
+
+def test_where_the_source_is_gone_an_altered_event_is_unknown_and_never_confirmed(tmp_path: Path) -> None:
+    with delivered(tmp_path, "--alter", "100%", rows=10) as (job, sandbox):
+        (tmp_path / "log.csv").unlink()
+        found = verify(job, sandbox, "--json")
+        said = json.loads(found.out)
+        assert (found.code, said["unknown"], said["confirmed"]) == (5, 10, 0)
+        assert (
+            said["message"] == "Of 10 of 10 events it can't be told whether they are there as they were sent"
+        )
+
+
+def test_repair_sends_what_is_missing_again_with_the_same_ids_and_content(tmp_path: Path) -> None:
+    with delivered(tmp_path, "--forget", "10%") as (job, sandbox):
+        lost = did(sandbox)
+        found = verify(job, sandbox, "--repair")
+        assert (found.code, found.err) == (0, "")
+        assert (
+            f"  sent {len(lost)} missing events again, with the same ids: {len(lost)} are there now"
+            in found.out.splitlines()
+        )
+        stored = {line["id"] for line in sandbox.events()}
+        assert lost.keys() <= stored
+        assert len(stored) == 300
+        assert sum(1 for _ in sandbox.attempts()) == 300 + len(lost)
+        assert verify(job, sandbox).code == 0
+
+
+def test_what_cannot_be_had_any_more_is_not_sent_and_is_told(tmp_path: Path) -> None:
+    with delivered(tmp_path, "--forget", "10%") as (job, sandbox):
+        lost = did(sandbox)
+        (tmp_path / "log.csv").unlink()
+        found = verify(job, sandbox, "--repair")
+        assert found.code == 9
+        assert (
+            f"  {len(lost)} missing events can't be sent again: neither their parts nor their source give them as they were sent"
+            in found.out.splitlines()
+        )
+        assert sum(1 for _ in sandbox.attempts()) == 300
+
+
+def test_a_key_that_only_writes_says_nothing_of_the_events(tmp_path: Path) -> None:
+    with delivered(tmp_path, "--refuse-queries") as (job, sandbox):
+        found = verify(job, sandbox)
+        assert found.code == 6
+        assert found.err.splitlines()[-2:] == [
+            "Expected a key that can read, found one that can't (the key can't read: status 403): of the events nothing can be told",
+            "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY); web, Slack, Discord, Copilot and MCP keys only write",
+        ]
+        said = json.loads(verify(job, sandbox, "--json").out)
+        assert (said["missing"], said["confirmed"], said["asked"]) == (0, 0, 0)
+
+
+def test_a_sample_says_what_it_proves(tmp_path: Path) -> None:
+    with delivered(tmp_path) as (job, sandbox):
+        found = verify(job, sandbox, "--sample", "100")
+        assert found.code == 0
+        assert found.out.splitlines()[0] == (
+            "docs: verified 100 of a sample of its delivered events by asking for each by id"
+        )
+        assert "  of 100, none missing: fewer than 3 % are, with 95 % confidence" in found.out
+
+
+def test_a_job_that_never_ran_has_nothing_to_verify(tmp_path: Path) -> None:
+    job = write_job(tmp_path, 3)
+    os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"] = "k"
+    try:
+        found = call("verify", "--endpoint", "http://127.0.0.1:9", job)
+    finally:
+        del os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"]
+    assert (found.code, found.out) == (0, "docs: no event was delivered yet, so there is nothing to verify\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_killed_half_way_it_goes_on_where_it_was(tmp_path: Path, number: signal.Signals) -> None:
+    with delivered(tmp_path, "--forget", "1%", "--page-rows", "40", rows=1_200) as (job, sandbox):
+        slowly = ("--patience", "0", "--rate", "10/s")
+        running = start("verify", "--endpoint", sandbox.url, *slowly, job, key=sandbox.api_key)
+        time.sleep(2.5)
+        running.send_signal(number)
+        assert finish(running).code == (-number if number == signal.SIGKILL else 130)
+        said = json.loads(verify(job, sandbox, "--json").out)
+        assert said["asked"] == 1_200
+        assert said["missing"] == len(did(sandbox))
+        assert said["confirmed"] == 1_200 - said["missing"]
