@@ -26,11 +26,9 @@ COMMANDS: Final = {
     "status": "Say where a job stands, also while it runs.",
     "rejects": "Write the error report: file, row, code, reason, fix, and every original column.",
     "retry": "Send rejects again, after the job or the rows were mended.",
-<<<<<<< HEAD
     "dismiss": "Close rejects that nobody will mend, for a reason that stays on record.",
-=======
     "verify": "Ask the destination for every event that was delivered, by id, and compare.",
->>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
+    "receipt": "Write what a load delivered as one JSON document that an auditor can keep and check.",
     "reset": "Forget what a job has staged and sent, so that it starts over.",
     "loads": "List the loads of a job: files, rows, times, and the runs that worked on each with their exit codes.",
     "doctor": "Check Python, packages, job file, source, state, disk, endpoint, key and clock; say how to mend each.",

@@ -16,7 +16,10 @@ from etl.output import write_output
     metavar="FILE",
     help="Write it there. [default: standard output]",
 )
-def schema(output: Path | None) -> None:
+@click.option(
+    "--receipt", "of_receipt", is_flag=True, help="That of a receipt instead: see `backfill receipt`."
+)
+def schema(output: Path | None, of_receipt: bool) -> None:
     """Print the JSON Schema of the job file, for editors that complete and check by it.
 
     A job file that `backfill init` wrote names it in its first line, as in `#:schema ./.backfill/job.schema.json`.
@@ -30,8 +33,9 @@ def schema(output: Path | None) -> None:
     import json
 
     from etl.job.schema import job_schema
+    from etl.receipt import receipt_schema
 
-    text = json.dumps(job_schema(), indent=2, ensure_ascii=False)
+    text = json.dumps(receipt_schema() if of_receipt else job_schema(), indent=2, ensure_ascii=False)
     if output is None:
         print(text)
         return

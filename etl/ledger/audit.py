@@ -9,11 +9,7 @@ import sqlite3
 from etl.ledger.bitmap import count_bits, is_well_formed, overlaps
 from etl.ledger.entries import books_of_load, load_of, part_of
 from etl.ledger.failure import Damage
-<<<<<<< HEAD
-from etl.ledger.rows import DISMISSALS, ENDINGS, FILES, KEPT, LOADS, META, PARTS, RUNS
-=======
-from etl.ledger.rows import FILES, KEPT, LOADS, META, PARTS, PROVED, RUNS, VERIFICATIONS
->>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
+from etl.ledger.rows import DISMISSALS, ENDINGS, FILES, KEPT, LOADS, META, PARTS, PROVED, RUNS, VERIFICATIONS
 from etl.ledger.values import LoadEntry, PartEntry
 
 __all__ = ["audit"]
@@ -21,11 +17,7 @@ __all__ = ["audit"]
 
 def audit(connection: sqlite3.Connection) -> None:
     """Raise Damage where a row is not as written, a count is not that of its bits, or books don't balance."""
-<<<<<<< HEAD
-    for table in (META, FILES, KEPT, RUNS, ENDINGS, DISMISSALS):
-=======
-    for table in (META, FILES, KEPT, PROVED, RUNS, VERIFICATIONS):
->>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
+    for table in (META, FILES, KEPT, PROVED, RUNS, ENDINGS, DISMISSALS, VERIFICATIONS):
         for _ in table.select(connection):
             pass
     for load in list(map(load_of, LOADS.select(connection))):

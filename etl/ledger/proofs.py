@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from etl.ledger.bitmap import empty_bitmap, set_bits
-from etl.ledger.rows import DIFFERENCES, PROVED, VERIFICATIONS, Cell, Row
+from etl.ledger.rows import DIFFERENCES, PROVED, VERIFICATIONS, Cell, Row, storable
 from etl.ledger.session import Session
 from etl.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
 
@@ -58,8 +58,8 @@ class Proofs:
             for one in differences:
                 key = (load, one.part, one.index)
                 connection.execute("DELETE FROM differences WHERE load = ? AND part = ? AND idx = ?", key)
-                row = (*key, one.kind.value, one.field, one.expected, one.found, one.reason)
-                DIFFERENCES.insert(connection, [[_storable(cell) for cell in row]])
+                texts = (one.kind.value, one.field, one.expected, one.found, one.reason)
+                DIFFERENCES.insert(connection, [(*key, *map(storable, texts))])
             VERIFICATIONS.update(connection, _row_of(verification))
 
     def note_repaired(
@@ -156,7 +156,3 @@ def _set_bits(
         PROVED.update(connection, bits)
     else:
         PROVED.insert(connection, [bits])
-
-
-def _storable(cell: Cell) -> Cell:
-    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell

@@ -13,35 +13,24 @@ from typing import Any
 from etl.ledger.failure import Damage
 
 __all__ = [
-<<<<<<< HEAD
+    "DIFFERENCES",
     "DISMISSALS",
     "DISMISSED",
     "ENDINGS",
-=======
-    "DIFFERENCES",
->>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
     "FILES",
     "KEPT",
     "LOADS",
     "META",
     "PARTS",
-<<<<<<< HEAD
-    "REFUSALS",
-    "RUNS",
-=======
     "PROVED",
     "REFUSALS",
     "RUNS",
     "VERIFICATIONS",
->>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
     "Cell",
     "Row",
     "Table",
     "seal_of",
-<<<<<<< HEAD
     "storable",
-=======
->>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
 ]
 
 Cell = str | bytes | int | float | None

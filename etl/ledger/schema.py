@@ -77,14 +77,11 @@ def _add_kept_files(connection: sqlite3.Connection) -> None:
     META.insert(connection, [(LISTED_FROM, str(number))])
 
 
-<<<<<<< HEAD
 def _add_endings_and_dismissals(connection: sqlite3.Connection) -> None:
     for statement in _VERSION_3:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_version_1, _add_kept_files, _add_endings_and_dismissals)
-=======
 _PROOF = (
     """CREATE TABLE proved (
         load INTEGER NOT NULL REFERENCES loads, part INTEGER NOT NULL, confirmed BLOB NOT NULL,
@@ -107,8 +104,12 @@ def _add_proof(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create_version_1, _add_kept_files, _add_proof)
->>>>>>> d38fd17 (Verify a job: ask the destination for every delivered event by id, compare it, and send again what is missing)
+MIGRATIONS: tuple[Migration, ...] = (
+    _create_version_1,
+    _add_kept_files,
+    _add_endings_and_dismissals,
+    _add_proof,
+)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import polars as pl
 import pyarrow as pa
@@ -24,15 +24,24 @@ _SCHEMA: Final = pa.schema([("id", pa.large_string())])
 ReadIds = Callable[[], pl.Series]
 
 
-def digest_ids(parts: Iterable[ReadIds], count: int, scratch: Path, *, range_ids: int = RANGE_IDS) -> str:
+def digest_ids(
+    parts: Iterable[ReadIds],
+    count: int,
+    scratch: Path,
+    *,
+    range_ids: int = RANGE_IDS,
+    out: BinaryIO | None = None,
+) -> str:
     """Return the digest, in hex, of the `count` ids that `parts` read; each is called twice.
+
+    What the digest is of goes to `out`, too, where that is given.
 
     `scratch` is an empty private folder, whose files are the caller's to remove. Raises `OSError`.
     """
     readers = list(parts)
     digest = hashlib.sha256()
     if count <= range_ids:
-        _add(digest, pl.concat([pl.Series("id", [], pl.String), *(read() for read in readers)]))
+        _add(digest, out, pl.concat([pl.Series("id", [], pl.String), *(read() for read in readers)]))
         return digest.hexdigest()
     bounds = _find_bounds(readers, -(-count // range_ids))
     paths = [scratch / f"ids-{number:05d}.arrow" for number in range(len(bounds) + 1)]
@@ -41,7 +50,7 @@ def digest_ids(parts: Iterable[ReadIds], count: int, scratch: Path, *, range_ids
         with pa.OSFile(str(path)) as file, ipc.open_stream(file) as reader:
             ids = pl.from_arrow(reader.read_all())
         assert isinstance(ids, pl.DataFrame)
-        _add(digest, ids["id"])
+        _add(digest, out, ids["id"])
     return digest.hexdigest()
 
 
@@ -73,6 +82,9 @@ def _split(readers: list[ReadIds], bounds: pl.Series) -> Iterator[tuple[int, pl.
             yield int(str(number)), some["id"]
 
 
-def _add(digest: Any, ids: pl.Series) -> None:
+def _add(digest: Any, out: BinaryIO | None, ids: pl.Series) -> None:
     for chunk in ids.sort().to_frame().iter_slices(50_000):
-        digest.update("".join(f"{event_id}\n" for event_id in chunk["id"]).encode())
+        lines = "".join(f"{event_id}\n" for event_id in chunk["id"]).encode()
+        digest.update(lines)
+        if out is not None:
+            out.write(lines)

@@ -81,13 +81,21 @@ class KeptFolder:
         self._checked.add(path.name)
 
 
-def read_ids_at(kept: KeptFolder, part: int, bits: bytes, *, takes_over: bool = False) -> pl.DataFrame:
-    """Return `id` and `content`, where it was kept, of a part at the bits that are set, be its events still there or not.
+def read_ids_at(
+    kept: KeptFolder,
+    part: int,
+    bits: bytes,
+    columns: Sequence[str] = ("id",),
+    if_there: Sequence[str] = ("content",),
+    *,
+    takes_over: bool = False,
+) -> pl.DataFrame:
+    """Return columns, such as `id` and `content` where it was kept, of a part at the bits that are set, be its events still there or not.
 
     With `takes_over`, also those that its rows would have by now that an earlier load delivered. Raises `StateError` where they
     can't be read or believed.
     """
-    ids = kept.read_ids(part, ["id", *([SETTLED] if takes_over else [])], if_there=["content"])
+    ids = kept.read_ids(part, [*columns, *([SETTLED] if takes_over else [])], if_there=if_there)
     chosen = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little")
     flags = pl.Series(chosen.astype(bool))
     if takes_over:
@@ -104,8 +112,8 @@ def retire_part(
     nothing.
     """
     path = events_path(kept.folder, part)
-    columns = ["file", "row", "id", "created_at", "type", "body", *([SETTLED] if takes_over else [])]
-    ids = kept.read(path, columns, if_there=["content"])
+    columns = ["file", "row", "id", "created_at", "type", "entity_type", "body"]
+    ids = kept.read(path, [*columns, *([SETTLED] if takes_over else [])], if_there=["content"])
     digests = pl.Series("digest", map(digest_body, ids["body"]), pl.Binary)
     files = [write_part(ids.drop("body").with_columns(digests), ids_path(kept.folder, part))]
     if refused:

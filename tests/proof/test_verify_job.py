@@ -1,6 +1,7 @@
 """What the sandbox says that it did is what `backfill verify` finds: no event more, no event less."""
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from etl.sandbox.process import SandboxProcess
@@ -180,3 +182,46 @@ def test_killed_half_way_it_goes_on_where_it_was(tmp_path: Path, number: signal.
         assert said["asked"] == 1_200
         assert said["missing"] == len(did(sandbox))
         assert said["confirmed"] == 1_200 - said["missing"]
+
+
+def test_a_receipt_says_what_was_delivered_and_how_that_can_be_checked(tmp_path: Path) -> None:
+    with delivered(tmp_path, "--forget", "2%") as (job, sandbox):
+        flags = ("--endpoint", sandbox.url)
+        first = call("receipt", *flags, job, "--ids", tmp_path / "ids.txt")
+        assert first.code == 0, first.err
+        said = json.loads(first.out)
+        jsonschema.validate(said, json.loads(call("schema", "--receipt").out))
+        ids = sorted(line["id"] for line in sandbox.attempts())
+        assert (tmp_path / "ids.txt").read_text().splitlines() == ids
+        assert said["ids_sha256"] == hashlib.sha256((tmp_path / "ids.txt").read_bytes()).hexdigest()
+        assert said["books"] == {
+            "read": 300,
+            "delivered": 300,
+            "rejected": 0,
+            "duplicate": 0,
+            "skipped": 0,
+            "pending": 0,
+        }
+        assert said["events"] == [
+            {"day": "2024-01-31", "entity_type": "search", "type": "search_query_submitted", "events": 300}
+        ]
+        [source] = said["sources"]
+        assert source["sha256"] == hashlib.sha256((tmp_path / "log.csv").read_bytes()).hexdigest()
+        assert (said["verification"], said["previous_sha256"]) == (None, None)
+        assert call("receipt", *flags, job).out == first.out  # nothing new to say: the same receipt
+        assert verify(job, sandbox).code == 9
+        second = json.loads(call("receipt", *flags, job).out)
+        assert second["verification"]["missing"] == len(did(sandbox))
+        assert second["previous_sha256"] == hashlib.sha256(first.out.encode()).hexdigest()
+        text = call("receipt", *flags, job, "--format", "text").out
+        assert "  verified    all 300 events, " in text
+        assert f"  before it   {second['previous_sha256']}" in text
+
+
+def test_there_is_no_receipt_of_a_load_that_never_was(tmp_path: Path) -> None:
+    with delivered(tmp_path, rows=3) as (job, sandbox):
+        found = call("receipt", "--endpoint", sandbox.url, "--load", "7", job)
+        assert (found.code, found.err) == (
+            2,
+            f"Expected load 7 of docs whose files are kept, found loads 1 to 1 - {job}\nSee them: backfill loads {job}\n",
+        )

@@ -63,6 +63,7 @@ class ReceiptCount(_Part):
     day: date
     """The day of the events' own times, in UTC."""
     entity_type: str
+    """Empty where an older version of the tool, which didn't keep it, staged the load."""
     type: str
     events: Count
 
@@ -108,7 +109,8 @@ class Receipt(_Part):
     rejects: dict[str, Count]
     """The rejects by code."""
     staged_at: AwareDatetime
-    completed_at: AwareDatetime
+    completed_at: AwareDatetime | None
+    """None for a load of which something is pending."""
     issued_at: AwareDatetime
     verification: ReceiptVerification | None
     """None where the destination was not asked."""

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from etl.errors import InputError
-from etl.proof.receipt import (
+from etl.receipt import (
     Receipt,
     ReceiptBooks,
     ReceiptCount,

@@ -1,0 +1,95 @@
+"""`backfill receipt`: what a load delivered, as a document to keep."""
+
+import time
+from pathlib import Path
+
+import click
+
+from etl.cli.options import find_place, job_argument, place_options, say
+from etl.errors import JobError
+
+__all__ = ["receipt"]
+
+
+@click.command()
+@job_argument
+@click.option(
+    "--load", "number", type=click.IntRange(min=1), metavar="N", help="Of load N. [default: the newest]"
+)
+@click.option(
+    "--format", "form", type=click.Choice(["json", "text"]), default="json", help="Text is for people."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to. [default: standard output]",
+)
+@click.option(
+    "--ids",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the ids beside it, sorted, one a line.",
+)
+@place_options
+def receipt(
+    job: Path,
+    number: int | None,
+    form: str,
+    output: Path | None,
+    ids: Path | None,
+    sandbox: bool,
+    endpoint: str | None,
+    state_dir: Path | None,
+) -> None:
+    """Write what a load delivered as one JSON document that an auditor can keep and check.
+
+    Job and tool, the source files with their SHA-256, the books, events by day and type, rejects by code, the SHA-256
+    of all delivered ids, what verifying found, and the digest of the receipt before it. Each is kept in the state
+    folder, under receipts/. `backfill schema --receipt` prints its JSON Schema.
+
+    \b
+    Exit status:
+      0  written
+      2  the command or the job file is wrong, or there is no such load
+      7  the state can't be read, or the file can't be written
+      8  a run holds the job
+    """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    from etl.job.load import load_job
+    from etl.output import check_output, open_output
+    from etl.proof.issue import issue_receipt, write_ids
+    from etl.receipt import render_receipt
+    from etl.report.receipt import receipt_lines
+    from etl.run.lookup import look_into
+    from etl.run.retention import cleared_through
+
+    parsed = load_job(job)
+    for path in (output, ids):
+        check_output(path, "the receipt")
+    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    with look_into(place.folder, f"backfill receipt {job}") as ledger:
+        there = (
+            []
+            if ledger is None
+            else [load.number for load in ledger.loads() if load.number > cleared_through(ledger)]
+        )
+        wanted = number if number is not None else max(there, default=0)
+        if ledger is None or wanted not in there:
+            known = f"loads {there[0]} to {there[-1]}" if there else "none"
+            raise JobError(
+                f"Expected {f'load {number}' if number else 'a load'} of {parsed.name} whose files are kept, found {known} - {job}",
+                f"See them: backfill loads {job}",
+            )
+        _, found = issue_receipt(parsed, place.folder, ledger, wanted, issued_at=time.time())
+        if ids is not None:
+            with open_output(ids, "the ids") as out:
+                write_ids(place.folder, ledger, wanted, out)
+    if output is not None:
+        text = "".join(f"{line}\n" for line in receipt_lines(found)).encode()
+        with open_output(output, "the receipt") as out:
+            out.write(render_receipt(found) if form == "json" else text)
+    elif form == "json":
+        print(render_receipt(found).decode(), end="")
+    else:
+        say(receipt_lines(found))

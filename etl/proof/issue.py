@@ -1,0 +1,170 @@
+"""Issues the receipts of a job's loads: made from the ledger and what is kept, written into the state folder, in a chain."""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from etl.job.model import Job
+from etl.ledger.bitmap import count_bits
+from etl.ledger.store import Ledger
+from etl.ledger.values import LoadEntry
+from etl.private import make_private_folder, replace_private
+from etl.proof.ids_digest import digest_ids
+from etl.receipt import (
+    Receipt,
+    ReceiptBooks,
+    ReceiptCount,
+    ReceiptSource,
+    ReceiptVerification,
+    parse_receipt,
+    receipt_digest,
+    render_receipt,
+)
+from etl.run.kept import kept_folder
+from etl.run.rejected import count_rejects, reject_frames
+from etl.stage.kept import KeptFolder, read_ids_at
+from etl.stage.parts import explain_disk
+from etl.verification import Verification
+
+__all__ = ["compose_receipt", "issue_receipt", "write_ids"]
+
+
+def issue_receipt(
+    job: Job, folder: Path, ledger: Ledger, load: int, *, issued_at: float
+) -> tuple[Path, Receipt]:
+    """Return the receipt of a complete load and where it is: the newest one, or where that is out of date a new one.
+
+    Raises `StateError` where a part or an earlier receipt can't be read or believed, or the disk won't have it.
+    """
+    receipts = folder / "receipts"
+    make_private_folder(receipts)
+    existing = sorted(receipts.glob("[0-9]*.json"))
+    previous = existing[-1].read_bytes() if existing else None
+    receipt = compose_receipt(job, folder, ledger, ledger.load(load), issued_at=issued_at)
+    for path in reversed(existing):
+        before = parse_receipt(path.read_bytes(), str(path))
+        if before.load == load:
+            if _says_the_same(before, receipt):
+                return path, before
+            break
+    receipt = receipt.model_copy(update={"previous_sha256": previous and receipt_digest(previous)})
+    path = receipts / f"{len(existing) + 1:06d}.json"
+    try:
+        with replace_private(path) as file:
+            file.write(render_receipt(receipt))
+    except OSError as error:
+        raise explain_disk(error, path) from None
+    return path, receipt
+
+
+def compose_receipt(job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, issued_at: float) -> Receipt:
+    """Return what a receipt of `load` says now, without its place in the chain."""
+    kept, books = kept_folder(folder, ledger, load.number), ledger.books(load.number)
+    delivered = pl.concat([_NO_EVENTS, *_read_delivered(ledger, kept, load.number)])
+    counts = (
+        delivered.group_by("day", "entity_type", "type")
+        .agg(pl.col("events").sum())
+        .sort("day", "entity_type", "type")
+    )
+    verification = ledger.proofs.newest(load.number)
+    return Receipt(
+        job=job.name,
+        load=load.number,
+        tool_version=_tool_version(),
+        id_scheme_version=load.id_scheme_version,
+        mapping_sha256=load.mapping,
+        endpoint=ledger.endpoint,
+        sources=tuple(
+            ReceiptSource(path=file.path, size_bytes=file.size, sha256=file.sha256, rows=file.rows)
+            for file in ledger.files(load.number)
+        ),
+        books=ReceiptBooks(**{name: getattr(books, name) for name in ReceiptBooks.model_fields}),
+        events=tuple(ReceiptCount(**row) for row in counts.iter_rows(named=True)),
+        first_event_at=delivered["first"].min(),
+        last_event_at=delivered["last"].max(),
+        ids_sha256=_digest(ledger, kept, load.number, books.delivered, None),
+        found_there=sum(map(count_bits, ledger.proofs.found_there(load.number).values())),
+        rejects=count_rejects(reject_frames(job, folder, ledger, [load.number])),
+        staged_at=_moment(load.staged_at),
+        completed_at=None if load.completed_at is None else _moment(load.completed_at),
+        issued_at=_moment(issued_at),
+        verification=_verification(verification),
+        previous_sha256=None,
+    )
+
+
+def write_ids(folder: Path, ledger: Ledger, load: int, out: BinaryIO) -> None:
+    """Write the ids of the delivered events of `load`, sorted, one a line: what `ids_sha256` is the digest of."""
+    kept = kept_folder(folder, ledger, load)
+    _digest(ledger, kept, load, ledger.books(load).delivered, out)
+
+
+_NO_EVENTS = pl.DataFrame(
+    schema={
+        "day": pl.Date,
+        "entity_type": pl.String,
+        "type": pl.String,
+        "events": pl.UInt32,
+        "first": pl.Datetime("us", "UTC"),
+        "last": pl.Datetime("us", "UTC"),
+    }
+)
+
+
+def _read_delivered(ledger: Ledger, kept: KeptFolder, load: int) -> Iterator[pl.DataFrame]:
+    """Yield the delivered events of each part, counted by day and type."""
+    for part in ledger.parts(load):
+        if part.n_delivered:
+            events = read_ids_at(kept, part.number, part.delivered, ["created_at", "type"], ["entity_type"])
+            if "entity_type" not in events.columns:  # staged by an older backfill
+                events = events.with_columns(entity_type=pl.lit(""))
+            yield (
+                events.group_by(pl.col("created_at").dt.date().alias("day"), "entity_type", "type")
+                .agg(events=pl.len(), first=pl.col("created_at").min(), last=pl.col("created_at").max())
+                .select(pl.col(name).cast(dtype) for name, dtype in _NO_EVENTS.schema.items())
+            )
+
+
+def _digest(ledger: Ledger, kept: KeptFolder, load: int, count: int, out: BinaryIO | None) -> str:
+    parts = [part for part in ledger.parts(load) if part.n_delivered]
+
+    def read(part: int, bits: bytes) -> pl.Series:
+        return read_ids_at(kept, part, bits)["id"]
+
+    with tempfile.TemporaryDirectory(prefix=".ids-", dir=kept.folder) as scratch:
+        readers = [partial(read, part.number, part.delivered) for part in parts]
+        return digest_ids(readers, count, Path(scratch), out=out)
+
+
+def _verification(found: Verification | None) -> ReceiptVerification | None:
+    if found is None or found.ended_at is None:
+        return None
+    counts = {
+        name: getattr(found.counts, name)
+        for name in ReceiptVerification.model_fields
+        if hasattr(found.counts, name)
+    }
+    return ReceiptVerification(ended_at=_moment(found.ended_at), is_sample=found.sample is not None, **counts)
+
+
+def _says_the_same(before: Receipt, now: Receipt) -> bool:
+    own = {"issued_at": now.issued_at, "previous_sha256": None, "tool_version": now.tool_version}
+    return before.model_copy(update=own) == now.model_copy(update=own)
+
+
+def _moment(seconds: float) -> datetime:
+    # To the millisecond, so that it reads back as it was written.
+    return datetime.fromtimestamp(round(seconds, 3), UTC)
+
+
+def _tool_version() -> str:
+    try:
+        return version("inkeep-backfill")
+    except PackageNotFoundError:  # run from a checkout
+        return "unknown"
