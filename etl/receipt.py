@@ -92,8 +92,8 @@ class Receipt(_Part):
     """The number of the load within its job."""
     tool_version: str
     id_scheme_version: Annotated[int, Field(ge=1)]
-    mapping_sha256: Sha256
-    """Of all in the job file that decides what a row's event and id are."""
+    mapping: str
+    """Digests of all in the job file that decides what a row's event and id are."""
     endpoint: str
     """Where the events were sent."""
     sources: tuple[ReceiptSource, ...]

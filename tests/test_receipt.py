@@ -23,7 +23,7 @@ RECEIPT = Receipt(
     load=1,
     tool_version="0.1.0",
     id_scheme_version=1,
-    mapping_sha256="a" * 64,
+    mapping="a" * 64,
     endpoint="https://api.analytics.inkeep.com",
     sources=(ReceiptSource(path="log.csv", size_bytes=10, sha256="b" * 64, rows=3),),
     books=ReceiptBooks(read=3, delivered=2, rejected=1, duplicate=0, skipped=0, pending=0),

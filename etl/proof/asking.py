@@ -7,8 +7,9 @@ from typing import Final
 
 from etl.proof.inquiry import Finding, Inquiry, Question
 from etl.proof.page import Page, Problem, ProblemKind, query_for_ids, read_answer
+from etl.send.answer import FailureKind, TransportFailure
 from etl.send.hints import read_hints
-from etl.send.transport import FailureKind, Transport, TransportFailure
+from etl.send.transport import Transport
 
 __all__ = ["QUERIES_PER_SECOND", "ask_all", "query_endpoint"]
 
@@ -86,5 +87,7 @@ async def _ask(transport: Transport, question: Question, wall_clock: Callable[[]
     except TransportFailure as failure:
         kind = ProblemKind.NO_ROUTE if failure.kind is FailureKind.TLS else ProblemKind.PASSING
         return Problem(kind, failure.detail)
-    wait = read_hints(answer.headers, wall_clock()).wait_seconds if answer.status >= 400 else None
-    return read_answer(answer.status, answer.body, frozenset(question.ids), wait)
+    if not answer.is_whole:
+        return Problem(ProblemKind.TOO_LARGE, f"the answer was {answer.describe()}")
+    wait = read_hints(answer, wall_clock()).wait_seconds if answer.status >= 400 else None
+    return read_answer(answer.status, answer.unclean_body(), frozenset(question.ids), wait)

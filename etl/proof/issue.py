@@ -78,7 +78,7 @@ def compose_receipt(job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, 
         load=load.number,
         tool_version=_tool_version(),
         id_scheme_version=load.id_scheme_version,
-        mapping_sha256=load.mapping,
+        mapping=load.mapping,
         endpoint=ledger.endpoint,
         sources=tuple(
             ReceiptSource(path=file.path, size_bytes=file.size, sha256=file.sha256, rows=file.rows)

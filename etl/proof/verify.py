@@ -60,11 +60,14 @@ class _Suspect:
 class SentEvents:
     """The delivered events of a load that are to be asked for: their ids, and what was sent under each.
 
-    Memory holds one part, and the places of the ids that are asked for and not yet settled.
+    Memory holds one part, and the places of the ids that are asked for and not yet settled. `clean` makes texts of the
+    destination fit to be shown.
     """
 
-    def __init__(self, kept: KeptFolder, indices: dict[int, list[int]]) -> None:
-        self._kept = kept
+    def __init__(
+        self, kept: KeptFolder, indices: dict[int, list[int]], clean: Callable[[str], str] = str
+    ) -> None:
+        self._kept, self._clean = kept, clean
         self._suspects: dict[str, _Suspect] = {}
         self._indices = indices
         self._places: dict[str, _Place] = {}
@@ -92,7 +95,7 @@ class SentEvents:
         """Yield what becomes of the events that may differ; `bodies` are those that could be read again, by id."""
         for event_id, body in bodies:
             if suspect := self._suspects.pop(event_id, None):
-                yield suspect.place, _compare_body(suspect.place, body, suspect.stored)
+                yield suspect.place, self._compare(suspect.place, body, suspect.stored)
         for suspect in self._suspects.values():
             at = (suspect.place.part, suspect.place.index)
             yield suspect.place, EventDifference(*at, DifferenceKind.UNKNOWN, reason=_UNKNOWN_CONTENT)
@@ -113,11 +116,20 @@ class SentEvents:
         if digest is not None and _has_digest(stored, digest):
             return place, None
         if (body := self._body(place)) is not None:
-            return place, _compare_body(place, body, stored)
+            return place, self._compare(place, body, stored)
         if digest is None or len(self._suspects) >= MOST_SUSPECTS:
             return place, EventDifference(*at, DifferenceKind.UNKNOWN, reason=_UNKNOWN_CONTENT)
         self._suspects[finding.id] = _Suspect(place, digest, stored)
         return None
+
+    def _compare(self, place: _Place, body: str, stored: StoredEvent) -> EventDifference | None:
+        difference = compare_event(orjson.loads(body), stored).difference
+        if difference is None:
+            return None
+        expected, found = _json(difference.expected), self._clean(_json(difference.found))
+        return EventDifference(
+            place.part, place.index, DifferenceKind.ALTERED, difference.field, expected, found
+        )
 
     def _body(self, place: _Place) -> str | None:
         """Return the body that was sent, None where the part has given way to its ids."""
@@ -131,14 +143,6 @@ class SentEvents:
 
 def _has_digest(stored: StoredEvent, digest: bytes) -> bool:
     return digest in (digest_stored(stored, filled_in=True), digest_stored(stored, filled_in=False))
-
-
-def _compare_body(place: _Place, body: str, stored: StoredEvent) -> EventDifference | None:
-    difference = compare_event(orjson.loads(body), stored).difference
-    if difference is None:
-        return None
-    expected, found = _json(difference.expected), _json(difference.found)
-    return EventDifference(place.part, place.index, DifferenceKind.ALTERED, difference.field, expected, found)
 
 
 @dataclass(slots=True)
@@ -169,6 +173,7 @@ async def verify_load(
     patience_seconds: float,
     most_ids: int,
     sample: tuple[int, int] | None = None,
+    clean: Callable[[str], str] = str,
     read_again: Callable[[Mapping[str, bytes]], Iterator[tuple[str, str]]],
     show: Callable[[Verification, int], object] = lambda *_: None,
     wall_clock: Callable[[], float] = time.time,
@@ -176,14 +181,15 @@ async def verify_load(
     """Verify the delivered events of `load`, or go on with a verification of it that has no end yet.
 
     `sample` is how many events to ask for, drawn at random, and the seed; None asks for all. `read_again` yields the bodies
-    of events, given by id with the digests of what was sent, that their source still gives. `show` is told how far it is,
+    of events, given by id with the digests of what was sent, that their source still gives; `clean` makes texts of the
+    destination fit to be shown. `show` is told how far it is,
     and how many there are in all. Raises `StateError` where the ledger or a kept file fails.
     """
     wanted = _wanted(ledger, load, sample)
     total = sum(map(len, wanted.values()))
     verification = ledger.proofs.begin(load, began_at=wall_clock(), sample=None if sample is None else total)
     events = {part.number: part.events for part in ledger.parts(load)}
-    sent = SentEvents(kept, _without_settled(ledger, load, wanted))
+    sent = SentEvents(kept, _without_settled(ledger, load, wanted), clean)
     inquiry = Inquiry(sent.ids(), patience_seconds=patience_seconds, most_ids=most_ids)
     queries, found = verification.queries, _Found()
     try:

@@ -24,6 +24,7 @@ from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
 from etl.run.kept import kept_folder
 from etl.run.place import Destination, JobPlace
 from etl.run.retention import cleared_through
+from etl.send.redact import Redactor
 from etl.send.transport import Transport, open_transport
 from etl.verification import JobVerification, VerificationCounts
 
@@ -184,6 +185,7 @@ class _Work:
             patience_seconds=self.options.patience_seconds,
             most_ids=min(MOST_IDS, int(known)) if known else MOST_IDS,
             sample=None if sample is None else (sample, self.options.seed),
+            clean=Redactor(self.destination.key or "").clean,
             read_again=partial(bodies_again, self.job, self.place.folder, self.ledger, load),
             show=lambda verification, total: self.show(verification.counts, total),
             wall_clock=self.wall_clock,

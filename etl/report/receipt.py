@@ -13,7 +13,7 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
     yield f"Receipt of job {receipt.job}, load {receipt.load}, issued {receipt.issued_at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"  endpoint    {plain_line(receipt.endpoint)}"
     yield f"  tool        backfill {receipt.tool_version}, id scheme {receipt.id_scheme_version}"
-    yield f"  mapping     {receipt.mapping_sha256}"
+    yield f"  mapping     {receipt.mapping}"
     for source in receipt.sources:
         yield f"  source      {plain_line(source.path)}: {source.size_bytes:,} bytes, {source.rows:,} rows, sha256 {source.sha256}"
     books = ", ".join(f"{name} {count:,}" for name, count in receipt.books.model_dump().items())

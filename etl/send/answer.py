@@ -75,6 +75,10 @@ class Answer:
         except (ValueError, TypeError, KeyError):
             return False
 
+    def unclean_body(self) -> bytes:
+        """Return the body as it came: for what is compared, never for what is shown."""
+        return self._body
+
     def get(self, name: str) -> str | None:
         """Return the header with this lower-case name."""
         text = self._headers.get(name)
