@@ -22,6 +22,8 @@ ALLOWED_SKIPS: Final = {
     "the real logs are not beside this checkout": "people's own exports, which are not part of the repository",
     "no Chromium on this machine": "a browser, to look at the report as a person does",
     "strace is not installed, or may not trace here": "to kill a process at each fsync; containers often forbid it",
+    "faketime is not installed": "to run a command under another clock",
+    "only root": "to become another user",
     "systemd-analyze isn't installed": "to check the units as systemd reads them",
 }
 

@@ -69,7 +69,8 @@ def as_somebody(threads: int) -> tuple[str, ...]:
 
 
 needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("prlimit"), reason="needs root"
+    os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("prlimit"),
+    reason="only root becomes another user",
 )
 
 

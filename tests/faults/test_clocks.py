@@ -14,7 +14,7 @@ from tests.run.workbench import finish, row_of, start, write_job
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 FIX = "Set the clock of this machine, or say which times are credible: not_after under [limits]"
-needs_faketime = pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime")
+needs_faketime = pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from etl.sandbox.contract import find_violation, read_schema
 from tests.sandbox.client import EVENT
 
 SCHEMA = Draft202012Validator(read_schema())
-SHARED = Path(__file__).parents[3] / "shared" / "contract"
+CONTRACT = Path(__file__).parents[1] / "contract"
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
 JSON = st.recursive(
@@ -46,11 +46,8 @@ NEAR_EVENTS = st.fixed_dictionaries(
 
 
 def test_the_schema_is_the_contracts_to_the_byte() -> None:
-    original = SHARED / "insert_event.schema.json"
-    if not original.exists():
-        pytest.skip("the contract is not beside this checkout")
     copy = Path(contract.__file__).with_name("insert_event.schema.json")
-    assert copy.read_bytes() == original.read_bytes()
+    assert copy.read_bytes() == (CONTRACT / "insert_event.schema.json").read_bytes()
 
 
 @given(NEAR_EVENTS | JSON)
@@ -114,9 +111,7 @@ def test_a_violation_is_never_as_long_as_the_body() -> None:
 
 
 def test_the_golden_bodies_keep_the_contract() -> None:
-    golden = SHARED / "golden_ids.json"
-    if not golden.exists():
-        pytest.skip("the contract is not beside this checkout")
+    golden = CONTRACT / "golden_ids.json"
     bodies = [vector["body"] for vector in json.loads(golden.read_text())["vectors"]]
     assert bodies
     assert [find_violation(json.loads(body)) for body in bodies] == [None] * len(bodies)
