@@ -1,12 +1,12 @@
 """Upload years of historical logs to the Inkeep Analytics events API: typed, checkpointed, resumable.
 
-from etl import load_job, preview, rejects, retry, run, status, validate
+from etl import load_job, preview, read_rejects, retry, run, status, validate
 
     job = load_job("jobs/search.toml")
     validate(job)                      # every row checked; nothing sent, no key needed
     run(job, sandbox=True)             # a rehearsal against a local stand-in
     run(job, check=True)               # the upload; raises unless every row is settled
-    rejects(job)                       # what was left behind, as a Polars frame
+    read_rejects(job)                  # what was left behind, as a Polars frame
 
 Rule: importing this loads nothing else; each name is found when it is first used.
 """
@@ -15,7 +15,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etl.books import Books
+    from etl.api import ProgressView, retry, run, validate
+    from etl.api_inspect import load_job, preview, read_rejects, status
     from etl.errors import (
         BackfillError,
         EndpointError,
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
         StateError,
     )
     from etl.job.model import Job
-    from etl.outcome import Outcome
-    from etl.report.findings import Finding, Validation
     from etl.report.preview import Preview
-    from etl.run.api import ProgressView, retry, run, validate
-    from etl.run.looking import load_job, preview, rejects, status
-    from etl.standing import Standing
+    from etl.values.books import Books
+    from etl.values.findings import Finding, Validation
+    from etl.values.outcome import Outcome
+    from etl.values.status import Standing
 
 __all__ = [
     "BackfillError",
@@ -55,7 +55,7 @@ __all__ = [
     "Validation",
     "load_job",
     "preview",
-    "rejects",
+    "read_rejects",
     "retry",
     "run",
     "status",
@@ -63,26 +63,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Books": "etl.books",
-    "Finding": "etl.report.findings",
+    "Books": "etl.values.books",
+    "Finding": "etl.values.findings",
     "Job": "etl.job.model",
-    "Outcome": "etl.outcome",
-    "ProgressView": "etl.run.api",
-    "Validation": "etl.report.findings",
+    "Outcome": "etl.values.outcome",
+    "ProgressView": "etl.api",
+    "Validation": "etl.values.findings",
     "Preview": "etl.report.preview",
-    "Standing": "etl.standing",
-    "load_job": "etl.run.looking",
-    "preview": "etl.run.looking",
-    "rejects": "etl.run.looking",
-    "retry": "etl.run.api",
-    "status": "etl.run.looking",
-    "validate": "etl.run.api",
+    "Standing": "etl.values.status",
+    "load_job": "etl.api_inspect",
+    "preview": "etl.api_inspect",
+    "read_rejects": "etl.api_inspect",
+    "retry": "etl.api",
+    "run": "etl.api",
+    "status": "etl.api_inspect",
+    "validate": "etl.api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "run":
-        return importlib.import_module("etl.run")  # a package that can be called: see there
     if name not in __all__:
         raise AttributeError(f"module `etl` has no attribute `{name}`")
     return getattr(importlib.import_module(_HOMES.get(name, "etl.errors")), name)

@@ -4,11 +4,13 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 import pytest
 from hypothesis import settings
+
+from etl.sandbox.process import SandboxProcess
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
@@ -42,3 +44,17 @@ def pytest_runtest_makereport(
                 f"{item.nodeid} was left out: {reason}. The reasons that hold are in tests/conftest.py"
             )
     return report
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxProcess]:
+    """One sandbox for the tests of a module: each has ids of its own state folder, and looks at what grew."""
+    with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def own_sandbox() -> Iterator[SandboxProcess]:
+    """A sandbox for one test, which may count all that arrived."""
+    with SandboxProcess() as process:
+        yield process

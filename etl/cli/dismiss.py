@@ -16,10 +16,10 @@ from etl.cli.options import (
     say,
 )
 from etl.errors import JobError
-from etl.reject import RejectCode
+from etl.values.reject import RejectCode
 
 if TYPE_CHECKING:
-    from etl.run.dismissing import Dismissed
+    from etl.state.dismiss import Dismissed
 
 __all__ = ["dismiss"]
 
@@ -76,8 +76,8 @@ def dismiss(
       8  a run holds the job
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
-    from etl.run.dismissing import DismissRequest, dismiss_rejects, restore_rejects
-    from etl.run.lookup import look_into
+    from etl.state.dismiss import DismissRequest, dismiss_rejects, restore_rejects
+    from etl.state.lookup import look_into
 
     _check(reason, is_narrow=bool(codes or rows or every), undo=undo)
     parsed = load_job(job)

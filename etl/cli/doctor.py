@@ -13,8 +13,8 @@ from etl.errors import KeyProblem
 from etl.plain import plain_line
 
 if TYPE_CHECKING:
-    from etl.run.doctor import Patient
-    from etl.run.symptom import Symptom
+    from etl.doctor.examine import Patient
+    from etl.values.symptom import Symptom
 
 __all__ = ["doctor"]
 
@@ -50,7 +50,7 @@ def doctor(
       6  the key is missing or refused
       7  the state folder, the ledger or the disk is at fault
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.run.doctor import examine
+    from etl.doctor.examine import examine
 
     refuse_both(sandbox=sandbox, endpoint=endpoint)
     found: list[Symptom] = []
@@ -76,7 +76,7 @@ def _describe(
     *,
     sandbox: bool,
 ) -> "Patient":
-    from etl.run.doctor import Patient
+    from etl.doctor.examine import Patient
 
     if sandbox:
         from etl.sandbox.process import SandboxProcess

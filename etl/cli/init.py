@@ -56,8 +56,8 @@ def init(
     from datetime import UTC, datetime
 
     from etl.report.console import open_console
-    from etl.report.start import print_start
-    from etl.run.start import StartOptions, name_job, start_job
+    from etl.report.init import print_start
+    from etl.scaffold.init import StartOptions, name_job, start_job
 
     path = output or Path(f"{name_job(files[0])}.toml")
     if path.exists() and not force:

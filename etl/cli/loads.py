@@ -34,8 +34,8 @@ def loads(
       8  a run holds the job
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
-    from etl.report.history import history_lines
-    from etl.run.history import read_history
+    from etl.report.loads import history_lines
+    from etl.state.loads import read_history
 
     parsed = load_job(job)
     history = read_history(

@@ -13,11 +13,11 @@ import click
 from etl.errors import JobError, KeyProblem
 from etl.limited import read_limited
 from etl.plain import plain_json, plain_line
-from etl.run.key import find_key
+from etl.upload.key import find_key
 
 if TYPE_CHECKING:
     from etl.job.model import Job
-    from etl.run.place import JobPlace
+    from etl.state.place import JobPlace
 
 __all__ = [
     "accept_state_option",
@@ -77,7 +77,7 @@ def place_flags(*, sandbox: bool, endpoint: str | None, state_dir: Path | None) 
 
 def find_place(job: "Job", *, sandbox: bool, endpoint: str | None, state_dir: Path | None) -> "JobPlace":
     """Return the place of the state that the flags mean; raises `JobError` where they contradict each other."""
-    from etl.run.place import JobPlace, mark_for
+    from etl.state.place import JobPlace, mark_for
 
     refuse_both(sandbox=sandbox, endpoint=endpoint)
     return JobPlace.of(job, state_dir, mark_for(job, sandbox=sandbox, endpoint=endpoint))

@@ -43,7 +43,7 @@ def preview(job: Path, rows: int, row: int | None, rejects_only: bool, as_json: 
     from etl.job.load import load_job
     from etl.report.console import open_console
     from etl.report.preview import print_preview
-    from etl.run.preview import PreviewOptions, preview_job
+    from etl.scaffold.preview import PreviewOptions, preview_job
 
     options = PreviewOptions(rows=1 if row is not None else rows, row=row, rejects_only=rejects_only)
     found = preview_job(load_job(job), options, started=datetime.now(UTC))

@@ -59,10 +59,10 @@ def receipt(
     from etl.job.load import load_job
     from etl.output import check_output, open_output
     from etl.proof.issue import issue_receipt, write_ids
-    from etl.receipt import render_receipt
     from etl.report.receipt import receipt_lines
-    from etl.run.lookup import look_into
-    from etl.run.retention import cleared_through
+    from etl.state.lookup import look_into
+    from etl.state.retention import cleared_through
+    from etl.values.receipt import render_receipt
 
     parsed = load_job(job)
     for path in (output, ids):

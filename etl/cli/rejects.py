@@ -12,11 +12,11 @@ from etl.cli.streams import output_bytes
 from etl.errors import JobError
 from etl.output import check_output, open_output, write_output
 from etl.plain import plain_line
-from etl.reject import RejectCode
+from etl.values.reject import RejectCode
 
 if TYPE_CHECKING:
-    from etl.report.causes import By
-    from etl.run.rejected import Rejects
+    from etl.rejects.causes import By
+    from etl.state.rejects import Rejects
 
 __all__ = ["rejects"]
 
@@ -81,8 +81,8 @@ def rejects(
       8  a run holds the job
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
-    from etl.run.lookup import look_into
-    from etl.run.rejected import Rejects
+    from etl.state.lookup import look_into
+    from etl.state.rejects import Rejects
 
     check_output(output, "the rejects")
     parsed = load_job(job)
@@ -114,7 +114,7 @@ def rejects(
 
 
 def _print_table(found: "Rejects", by: "By", output: Path | None) -> None:
-    from etl.report.causes import cause_lines, cause_table, group_causes
+    from etl.rejects.causes import cause_lines, cause_table, group_causes
 
     causes = group_causes(found.frames(), by)
     total = sum(cause.count for cause in causes)

@@ -32,8 +32,8 @@ def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: 
       130 asked, and answered no
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
-    from etl.run.marks import Marks
-    from etl.run.resetting import describe_state, reset_job
+    from etl.state.marks import Marks
+    from etl.state.reset import describe_state, reset_job
 
     parsed = load_job(job)
     place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)

@@ -26,12 +26,12 @@ from etl.cli.running import (
     print_outcome,
     run_one,
 )
-from etl.reject import RejectCode
+from etl.values.reject import RejectCode
 
 if TYPE_CHECKING:
+    from etl.intake.retry import RetryRequest
     from etl.job.model import Job
-    from etl.run.place import JobPlace
-    from etl.run.retry import RetryRequest
+    from etl.state.place import JobPlace
 
 __all__ = ["retry"]
 
@@ -121,9 +121,9 @@ def retry(
       8    a run holds the job
       130  interrupted, resumable (143: terminated, 129: hung up)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
+    from etl.intake.retry import RetryRequest
     from etl.job.load import load_job
-    from etl.run.job import RunOptions
-    from etl.run.retry import RetryRequest
+    from etl.upload.run import RunOptions
 
     rate = choose_rate(rate_text, sandbox=sandbox)
     refuse_both(sandbox=sandbox, endpoint=endpoint)
@@ -165,8 +165,8 @@ def retry(
 def _rehearse(job: "Job", place: "JobPlace", request: "RetryRequest", *, as_json: bool) -> None:
     from datetime import UTC, datetime
 
-    from etl.run.lookup import look_into
-    from etl.run.retry import rehearse_retry
+    from etl.intake.retry import rehearse_retry
+    from etl.state.lookup import look_into
 
     with look_into(place.folder, f"backfill retry --dry-run {job.path}") as ledger:
         if ledger is None:

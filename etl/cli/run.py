@@ -35,8 +35,8 @@ from etl.output import check_output, write_output
 
 if TYPE_CHECKING:
     from etl.job.model import Job
-    from etl.outcome import Outcome
-    from etl.run.job import RunOptions
+    from etl.upload.run import RunOptions
+    from etl.values.outcome import Outcome
     from etl.watch.metrics import JobMetrics
 
 __all__ = ["run"]
@@ -112,7 +112,7 @@ def run(
       10   a limit of the job was reached
       130  interrupted, resumable (143: terminated, 129: hung up)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.run.job import RunOptions
+    from etl.upload.run import RunOptions
 
     rate = choose_rate(rate_text, sandbox=sandbox)
     refuse_both(sandbox=sandbox, endpoint=endpoint)
@@ -176,7 +176,7 @@ class _Command:
         return outcomes
 
     def _run(self, path: Path, job: "Job | BackfillError", *, is_alone: bool) -> "Outcome":
-        from etl.outcome import Outcome
+        from etl.values.outcome import Outcome
         from etl.watch.metrics import JobMetrics
 
         began_at, noted = time.time(), len(self.metrics)
@@ -224,7 +224,7 @@ def _write_metrics(path: Path | None, metrics: "list[JobMetrics]") -> None:
 def _write_page(path: Path | None, outcome: "Outcome") -> None:
     if path is None:
         return
-    from etl.report.html import render_run_page
+    from etl.report.html.pages import render_run_page
 
     try:
         write_output(path, render_run_page(outcome, outcome.timeline), "the page")

@@ -16,9 +16,9 @@ from etl.errors import BackfillError, JobError, JobLocked
 
 if TYPE_CHECKING:
     from etl.job.model import Job, Rate
-    from etl.outcome import Outcome
-    from etl.run.job import RunOptions
-    from etl.run.place import Destination
+    from etl.state.place import Destination
+    from etl.upload.run import RunOptions
+    from etl.values.outcome import Outcome
     from etl.watch.sinks import Sink
 
 __all__ = [
@@ -61,7 +61,7 @@ class Destinations:
 
     def find(self, job: "Job") -> "Destination":
         """Return the destination of `job`; raises `StateError` where the sandbox doesn't start."""
-        from etl.run.place import Destination, mark_for, state_root
+        from etl.state.place import Destination, mark_for, state_root
 
         mark = mark_for(job, sandbox=self._uses_sandbox, endpoint=self._endpoint)
         if self._uses_sandbox:
@@ -97,9 +97,9 @@ def run_one(
     goes_on: bool = False,
 ) -> "Outcome":
     """Run one job; an error that a person can mend becomes its outcome, and where the command `goes_on`, a bug does too."""
-    from etl.outcome import Outcome
     from etl.report.progress import choose_progress
-    from etl.run.job import run_job
+    from etl.upload.run import run_job
+    from etl.values.outcome import Outcome
 
     if log_form is None:  # the log on standard error tells it as well
         options = replace(options, tell_problem=lambda problem: say([problem], error=True))

@@ -33,7 +33,7 @@ def schema(output: Path | None, of_receipt: bool) -> None:
     import json
 
     from etl.job.schema import job_schema
-    from etl.receipt import receipt_schema
+    from etl.values.receipt import receipt_schema
 
     text = json.dumps(receipt_schema() if of_receipt else job_schema(), indent=2, ensure_ascii=False)
     if output is None:

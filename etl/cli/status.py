@@ -21,7 +21,7 @@ from etl.cli.options import (
 from etl.errors import BackfillError
 
 if TYPE_CHECKING:
-    from etl.standing import Standing
+    from etl.values.status import Standing
 
 __all__ = ["status"]
 
@@ -101,7 +101,7 @@ class _Told:
 
 def _look(job: Path, place: dict[str, Any]) -> _Told:
     from etl.job.load import load_job
-    from etl.run.standing import read_standing
+    from etl.state.status import read_standing
 
     try:
         parsed = load_job(job)
@@ -126,7 +126,7 @@ def _await_run(jobs: tuple[Path, ...], place: dict[str, Any]) -> list[_Told]:
 
 def _show(told: list[_Told], flags: str, *, as_json: bool, over: int) -> int:
     """Print where the jobs stand over the `over` lines printed before; return how many lines it took."""
-    from etl.report.standing import standing_lines
+    from etl.report.status import standing_lines
 
     failed = [one.error for one in told if one.error is not None]
     if as_json and len(told) > 1:

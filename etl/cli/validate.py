@@ -21,8 +21,8 @@ from etl.errors import BackfillError, JobError
 from etl.output import check_output, write_output
 
 if TYPE_CHECKING:
-    from etl.report.findings import Validation
-    from etl.run.dry import DryOptions
+    from etl.validation.survey import DryOptions
+    from etl.values.findings import Validation
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 EXIT_FINDINGS = 3
@@ -100,7 +100,7 @@ def validate(
         )
     for path, what in ((html, "the page"), (junit, "the JUnit report"), (rejects_out, "the rejects")):
         check_output(path, what)
-    from etl.run.dry import DryOptions
+    from etl.validation.survey import DryOptions
 
     options = DryOptions(sample, rejects_out, state_dir)
     found = [_validate_one(path, options, quiet=quiet or as_json) for path in jobs]
@@ -113,11 +113,11 @@ def validate(
 
 def _validate_one(path: Path, options: "DryOptions", *, quiet: bool) -> "Validation":
     from etl.job.load import load_job
-    from etl.outcome import Outcome
-    from etl.report.findings import Validation
     from etl.report.progress import choose_progress
-    from etl.run.dry import validate_job
-    from etl.run.dry_rejects import check_rejects_path
+    from etl.validation.reject_file import check_rejects_path
+    from etl.validation.survey import validate_job
+    from etl.values.findings import Validation
+    from etl.values.outcome import Outcome
 
     if options.rejects_out is not None:
         check_rejects_path(options.rejects_out)
@@ -140,11 +140,11 @@ def _fail_on_warnings(validation: "Validation") -> "Validation":
 
 def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Outputs, code: int) -> None:
     if outputs.junit is not None:
-        from etl.report.findings_ci import junit_xml
+        from etl.report.ci import junit_xml
 
         write_output(outputs.junit, junit_xml(found), "the JUnit report")
     if outputs.html is not None and found[0].forecast is not None:
-        from etl.report.html import render_validation_page
+        from etl.report.html.pages import render_validation_page
 
         write_output(outputs.html, render_validation_page(found[0]), "the page")
     if outputs.as_json:
@@ -159,7 +159,7 @@ def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Output
             say([""])
         _print(validation, path)
     if outputs.annotate == "github":
-        from etl.report.findings_ci import Place, github_annotations
+        from etl.report.ci import Place, github_annotations
 
         root = _find_root(Path.cwd().resolve())
         for path, validation in zip(jobs, found, strict=True):
@@ -175,7 +175,7 @@ def _find_root(folder: Path) -> Path:
 
 def _print(validation: "Validation", path: Path) -> None:
     from etl.report.console import open_console
-    from etl.report.terminal import print_validation
+    from etl.report.validation import print_validation
 
     if validation.forecast is None:
         say([*validation.outcome.message.split("\n"), validation.outcome.fix], error=True)

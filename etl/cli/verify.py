@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from etl.proof.verify_job import VerifyOptions
-    from etl.verification import JobVerification, VerificationCounts
+    from etl.values.verification import JobVerification, VerificationCounts
 
 __all__ = ["verify"]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from etl.guess.values import Choice, JobGuess, Sureness
+from etl.guess.choices import Choice, JobGuess, Sureness
 
 __all__ = ["PRESETS", "Preset", "apply_preset", "recognise_preset"]
 

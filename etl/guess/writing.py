@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from etl.guess.values import Choice, Dialect, JobGuess, Sureness
+from etl.guess.choices import Choice, Dialect, JobGuess, Sureness
 
 __all__ = ["CHECK_MARK", "render_value", "write_job"]
 

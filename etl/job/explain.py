@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 
 from etl.errors import JobError
 from etl.job.advice import EXPECTED, FIXES, KINDS, MISSING
+from etl.job.lines import Place, find_line, nearest_name
 from etl.job.model import EventSpec, FieldSpec, Job, PropertiesSpec
-from etl.job.places import Place, find_line, nearest_name
 
 __all__ = ["explain_errors", "hide_secrets"]
 

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
 
+from etl.endpoint import parse_endpoint
 from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
 from etl.job.explain import explain_errors
+from etl.job.lines import nearest_name, place_of
 from etl.job.model import Job
-from etl.job.places import nearest_name, place_of
 from etl.limited import read_limited
-from etl.send.endpoint import parse_endpoint
 
 __all__ = ["load_job", "parse_job"]
 

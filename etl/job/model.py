@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from etl.job.amounts import MaxRejects, Rate, parse_max_rejects, parse_moment, parse_rate, parse_seconds
-from etl.job.mapping import EventSpec, FieldSpec, IdSpec, PropertiesSpec, TimestampSpec
+from etl.job.event_spec import EventSpec, FieldSpec, IdSpec, PropertiesSpec, TimestampSpec
 from etl.job.unattended import NoticeCause, NotifySpec, StateSpec
 
 __all__ = [

@@ -8,9 +8,20 @@ import sqlite3
 
 from etl.ledger.bitmap import count_bits, is_well_formed, overlaps
 from etl.ledger.entries import books_of_load, load_of, part_of
+from etl.ledger.facts import LoadEntry, PartEntry
 from etl.ledger.failure import Damage
-from etl.ledger.rows import DISMISSALS, ENDINGS, FILES, KEPT, LOADS, META, PARTS, PROVED, RUNS, VERIFICATIONS
-from etl.ledger.values import LoadEntry, PartEntry
+from etl.ledger.tables import (
+    DISMISSALS,
+    ENDINGS,
+    FILES,
+    KEPT,
+    LOADS,
+    META,
+    PARTS,
+    PROVED,
+    RUNS,
+    VERIFICATIONS,
+)
 
 __all__ = ["audit"]
 

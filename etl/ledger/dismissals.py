@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from etl.ledger.rows import DISMISSALS, DISMISSED, storable
 from etl.ledger.session import Session
+from etl.ledger.tables import DISMISSALS, DISMISSED, storable
 
 __all__ = ["Dismissal", "Dismissals", "DismissedRow"]
 

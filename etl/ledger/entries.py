@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from etl.books import Books
-from etl.delivery import Refusal, Settlement
 from etl.ledger.bitmap import count_bits, empty_bitmap, is_well_formed
-from etl.ledger.rows import Cell, Row, storable
-from etl.ledger.values import LoadEntry, PartEntry, RunEntry
-from etl.reject import RejectCode
-from etl.staged import MAX_PART_EVENTS, SourceFile, StagedLoad, StagedPart
+from etl.ledger.facts import LoadEntry, PartEntry, RunEntry
+from etl.ledger.tables import Cell, Row, storable
+from etl.values.books import Books
+from etl.values.delivery import Refusal, Settlement
+from etl.values.reject import RejectCode
+from etl.values.staged import MAX_PART_EVENTS, SourceFile, StagedLoad, StagedPart
 
 __all__ = [
     "books_of_load",

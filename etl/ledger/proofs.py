@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from etl.ledger.bitmap import empty_bitmap, set_bits
-from etl.ledger.rows import DIFFERENCES, PROVED, VERIFICATIONS, Cell, Row, storable
 from etl.ledger.session import Session
-from etl.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
+from etl.ledger.tables import DIFFERENCES, PROVED, VERIFICATIONS, Cell, Row, storable
+from etl.values.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
 
 __all__ = ["Proofs"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from etl.errors import StateError
 from etl.ledger.failure import Damage
-from etl.ledger.rows import META, seal_of
+from etl.ledger.tables import META, seal_of
 
 __all__ = ["APPLICATION_ID", "LISTED_FROM", "MIGRATIONS", "Migration", "migrate", "schema_version"]
 

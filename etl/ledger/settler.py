@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from etl.delivery import Refusal
+from etl.values.delivery import Refusal
 
 __all__ = ["BATCH_EVENTS", "BATCH_SECONDS", "Settler", "SettlesBatches"]
 

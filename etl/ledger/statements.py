@@ -5,8 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from etl.books import Books
-from etl.delivery import Refusal, Settlement
 from etl.ledger.bitmap import count_bits, unset_bits
 from etl.ledger.entries import (
     books_of_load,
@@ -24,10 +22,12 @@ from etl.ledger.entries import (
     staged_entry,
     staged_part_entry,
 )
-from etl.ledger.rows import ENDINGS, FILES, KEPT, LOADS, META, PARTS, REFUSALS, RUNS
-from etl.ledger.settling import settle_part
-from etl.ledger.values import LoadEntry, PartEntry, RunEntry
-from etl.staged import KeptFile, SourceFile, StagedLoad
+from etl.ledger.facts import LoadEntry, PartEntry, RunEntry
+from etl.ledger.part_change import settle_part
+from etl.ledger.tables import ENDINGS, FILES, KEPT, LOADS, META, PARTS, REFUSALS, RUNS
+from etl.values.books import Books
+from etl.values.delivery import Refusal, Settlement
+from etl.values.staged import KeptFile, SourceFile, StagedLoad
 
 REFUSALS_PER_PAGE = 1_000
 

@@ -39,19 +39,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from etl.books import Books
-from etl.delivery import Refusal, Settlement
 from etl.errors import JobError, StateError
 from etl.ledger import statements as sql
 from etl.ledger.bitmap import unset_indices
 from etl.ledger.dismissals import Dismissals
 from etl.ledger.entries import check_staged
-from etl.ledger.place import create_ledger_file, find_ledger_file, open_session
+from etl.ledger.facts import LoadEntry, PartEntry, RunEntry
+from etl.ledger.opening import create_ledger_file, find_ledger_file, open_session
 from etl.ledger.proofs import Proofs
 from etl.ledger.schema import LISTED_FROM
 from etl.ledger.session import Session
-from etl.ledger.values import LoadEntry, PartEntry, RunEntry
-from etl.staged import KeptFile, SourceFile, StagedLoad
+from etl.values.books import Books
+from etl.values.delivery import Refusal, Settlement
+from etl.values.staged import KeptFile, SourceFile, StagedLoad
 
 __all__ = ["Ledger"]
 

@@ -10,8 +10,8 @@ import polars as pl
 
 from etl.ledger.store import Ledger
 from etl.output import open_output
-from etl.run.kept import kept_folder
-from etl.verification import EventDifference
+from etl.state.kept import kept_folder
+from etl.values.verification import EventDifference
 
 __all__ = ["DIFFERENCE_SCHEMA", "difference_frames", "write_differences"]
 

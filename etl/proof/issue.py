@@ -12,11 +12,15 @@ import polars as pl
 
 from etl.job.model import Job
 from etl.ledger.bitmap import count_bits
+from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
-from etl.ledger.values import LoadEntry
 from etl.private import make_private_folder, replace_private
 from etl.proof.ids_digest import digest_ids
-from etl.receipt import (
+from etl.stage.kept import KeptFolder, read_ids_at
+from etl.stage.parts import explain_disk
+from etl.state.kept import kept_folder
+from etl.state.rejects import count_rejects, reject_frames
+from etl.values.receipt import (
     Receipt,
     ReceiptBooks,
     ReceiptCount,
@@ -26,11 +30,7 @@ from etl.receipt import (
     receipt_digest,
     render_receipt,
 )
-from etl.run.kept import kept_folder
-from etl.run.rejected import count_rejects, reject_frames
-from etl.stage.kept import KeptFolder, read_ids_at
-from etl.stage.parts import explain_disk
-from etl.verification import Verification
+from etl.values.verification import Verification
 
 __all__ = ["compose_receipt", "issue_receipt", "write_ids"]
 

@@ -5,19 +5,19 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from etl.delivery import Outgoing, Refusal
 from etl.job.model import Job
 from etl.ledger.store import Ledger
-from etl.proof.again import bodies_again
+from etl.proof.bodies import bodies_again
 from etl.proof.inquiry import Finding, Inquiry, Presence
 from etl.proof.verify import SentEvents
-from etl.run.place import Destination
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
 from etl.send.transport import open_transport
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
-from etl.verification import DifferenceKind, EventDifference, Verification
+from etl.state.place import Destination
+from etl.values.delivery import Outgoing, Refusal
+from etl.values.verification import DifferenceKind, EventDifference, Verification
 
 __all__ = ["Repaired", "repair_load"]
 

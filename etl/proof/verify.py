@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import orjson
 
-from etl.canonical import digest_stored
 from etl.event import StoredEvent
 from etl.ledger.bitmap import count_bits, set_indices
 from etl.ledger.store import Ledger
@@ -23,7 +22,8 @@ from etl.proof.inquiry import Finding, Inquiry, Presence
 from etl.proof.page import Problem
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
-from etl.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
+from etl.values.canonical import digest_stored
+from etl.values.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
 
 __all__ = ["SentEvents", "Verified", "verify_load"]
 

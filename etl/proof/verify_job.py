@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import Final
 
 from etl.errors import KeyProblem
+from etl.interrupt import SIGNALS, exit_at_once, handles_signals
 from etl.job.model import Job
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
-from etl.proof.again import bodies_again
 from etl.proof.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
+from etl.proof.bodies import bodies_again
 from etl.proof.differences import difference_frames, write_differences
 from etl.proof.inquiry import MOST_IDS, Finding, Inquiry
 from etl.proof.page import Problem, ProblemKind
 from etl.proof.repair import repair_load
 from etl.proof.verify import Verified, verify_load
-from etl.run.interrupt import SIGNALS, exit_at_once, handles_signals
-from etl.run.kept import kept_folder
-from etl.run.place import Destination, JobPlace
-from etl.run.retention import cleared_through
 from etl.send.redact import Redactor
 from etl.send.transport import Transport, open_transport
-from etl.verification import JobVerification, VerificationCounts
+from etl.state.kept import kept_folder
+from etl.state.place import Destination, JobPlace
+from etl.state.retention import cleared_through
+from etl.values.verification import JobVerification, VerificationCounts
 
 __all__ = ["ShowVerification", "VerifyOptions", "verify_job"]
 

@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 from etl.errors import InputError
 from etl.job.model import Job
-from etl.read.fetch import Fetched
 from etl.read.globbing import find_names
 from etl.read.kinds import has_known_suffix, tell_kind
 from etl.read.partitions import Partitions, find_partitions
-from etl.read.remote import fetch_pattern, is_remote
+from etl.read.remote.fetch import Fetched
+from etl.read.remote.pattern import fetch_pattern, is_remote
 
 __all__ = ["Fingerprint", "SourcePath", "explain_os_error", "fingerprint", "resolve_files"]
 

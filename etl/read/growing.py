@@ -10,10 +10,10 @@ from typing import Final
 
 from etl.errors import InputError
 from etl.job.model import Job
-from etl.read.csv import CsvReader
+from etl.read.csv.reader import CsvReader
 from etl.read.files import SourcePath, explain_os_error
 from etl.read.text import codec_of
-from etl.staged import SourceFile
+from etl.values.staged import SourceFile
 
 __all__ = ["QUIET_SECONDS", "NoWholeLine", "can_grow", "find_whole_lines", "rows_can_follow"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from etl.exact_json import RepeatedKey, load_exactly
-from etl.reject import RejectCode
+from etl.values.reject import RejectCode
 
 __all__ = ["MOST_DEPTH", "Unusable", "parse_object", "write_json"]
 

@@ -17,8 +17,8 @@ from etl.read.files import SourcePath
 from etl.read.json_lines import Unusable, parse_object, write_json
 from etl.read.raw_text import show_raw
 from etl.read.text import CHUNK_BYTES, open_text
-from etl.reject import RejectCode
-from etl.rows import ROW, Batch, MalformedRecord, json_flag
+from etl.values.reject import RejectCode
+from etl.values.rows import ROW, Batch, MalformedRecord, json_flag
 
 __all__ = ["NdjsonReader"]
 

@@ -1,6 +1,6 @@
 """The text of a malformed record as a reject shows it. Pure."""
 
-from etl.rows import MOST_RAW_CHARS
+from etl.values.rows import MOST_RAW_CHARS
 
 __all__ = ["show_raw"]
 

@@ -12,13 +12,13 @@ import polars as pl
 from etl.errors import InputError
 from etl.job.columns import typed_columns, used_columns
 from etl.job.model import Job
-from etl.read.csv import CsvReader
+from etl.read.csv.reader import CsvReader
 from etl.read.files import SourcePath, resolve_files
 from etl.read.growing import NoWholeLine, find_whole_lines
 from etl.read.ndjson import NdjsonReader
-from etl.read.parquet import ParquetReader, Uses
+from etl.read.parquet.reader import ParquetReader, Uses
 from etl.read.widening import fit_values, widen
-from etl.rows import ROW, Batch, MalformedRecord, json_flag
+from etl.values.rows import ROW, Batch, MalformedRecord, json_flag
 
 __all__ = ["Source", "open_source"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from etl.outcome import CorrectionCounts
+from etl.values.outcome import CorrectionCounts
 
 __all__ = ["correction_lines"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from etl.plain import plain_line
-from etl.receipt import Receipt
+from etl.values.receipt import Receipt
 
 __all__ = ["receipt_lines"]
 

@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from etl.books import Books
-from etl.outcome import Outcome
 from etl.report.summary import open_lines
+from etl.values.books import Books
+from etl.values.outcome import Outcome
 
 __all__ = ["advice_lines", "table_lines"]
 

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterator, Mapping
 
-from etl.books import Books
-from etl.outcome import Outcome
+from etl.values.books import Books
+from etl.values.outcome import Outcome
 
 __all__ = ["book_lines", "format_duration", "open_lines", "summary_lines"]
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from etl.report.summary import format_duration
-from etl.verification import JobVerification, VerificationCounts
+from etl.values.verification import JobVerification, VerificationCounts
 
 __all__ = ["describe_progress", "verification_lines"]
 

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from etl.outcome import SendSample
 from etl.send.pacing import NOTHING_CARRIED, Carried
+from etl.values.outcome import SendSample
 
 __all__ = ["Latencies", "SendProgress", "SendReport", "SendState", "StopCause"]
 

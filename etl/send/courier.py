@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from etl.delivery import Outgoing, Refusal
 from etl.send import backoff, breaker
 from etl.send.account import SendProgress, StopCause
 from etl.send.answer import Answer, TransportFailure
@@ -21,6 +20,7 @@ from etl.send.room import LARGE_BODY_BYTES, Room
 from etl.send.settings import SendSettings, Settle
 from etl.send.transport import Transport
 from etl.send.verdict import DELIVERED, Outcome, Verdict, classify_answer, classify_failure
+from etl.values.delivery import Outgoing, Refusal
 
 __all__ = ["Courier"]
 

@@ -14,8 +14,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import certifi
 import httpx
 
+from etl.endpoint import Endpoint
 from etl.send.answer import Answer, FailureKind, TransportFailure, most_bytes
-from etl.send.endpoint import Endpoint
 from etl.send.redact import Redactor
 from etl.send.transport import CONNECT_TIMEOUT_SECONDS, LONG_ANSWERS, SHORT_ANSWER_BYTES
 

@@ -8,9 +8,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Final
 
-from etl.outcome import SendSample
 from etl.send.account import Latencies, SendProgress
 from etl.send.concurrency import Window
+from etl.values.outcome import SendSample
 
 __all__ = ["Histogram", "Meter", "Timeline"]
 

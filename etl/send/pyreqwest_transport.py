@@ -20,8 +20,8 @@ from pyreqwest.exceptions import (
 from pyreqwest.request import RequestBody, StreamRequest
 from pyreqwest.response import Response
 
+from etl.endpoint import Endpoint
 from etl.send.answer import Answer, FailureKind, TransportFailure, most_bytes
-from etl.send.endpoint import Endpoint
 from etl.send.redact import Redactor
 from etl.send.transport import CONNECT_TIMEOUT_SECONDS, LONG_ANSWERS, SHORT_ANSWER_BYTES
 

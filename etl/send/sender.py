@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from etl.delivery import Outgoing
 from etl.send.account import SendProgress, SendReport, StopCause
 from etl.send.backoff import MAX_BACKOFF_SECONDS
 from etl.send.concurrency import Concurrency, next_concurrency, spread_seconds, window_seconds
@@ -25,6 +24,7 @@ from etl.send.gate import Gate, Sleep
 from etl.send.meter import Meter
 from etl.send.settings import SendSettings, Settle, StopSignal
 from etl.send.transport import Transport
+from etl.values.delivery import Outgoing
 
 __all__ = ["send_events"]
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from etl.delivery import Refusal
 from etl.send.pacing import NOTHING_CARRIED, Carried
 from etl.send.verdict import ConflictPolicy
+from etl.values.delivery import Refusal
 
 __all__ = ["SendSettings", "Settle", "StopSignal"]
 

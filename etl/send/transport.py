@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from etl.endpoint import Endpoint, parse_endpoint
 from etl.errors import EndpointError, KeyProblem
 from etl.send.answer import Answer
-from etl.send.endpoint import Endpoint, parse_endpoint
 from etl.send.proxies import check_proxy, proxy_passwords
 from etl.send.redact import Redactor
 

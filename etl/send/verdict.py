@@ -17,8 +17,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, Literal, NamedTuple
 
-from etl.reject import RejectCode
 from etl.send.answer import Answer, FailureKind, TransportFailure
+from etl.values.reject import RejectCode
 
 __all__ = ["DELIVERED", "ConflictPolicy", "Outcome", "Verdict", "classify_answer", "classify_failure"]
 

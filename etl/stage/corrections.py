@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from etl.reject import RejectCode
-from etl.rows import REJECT_SCHEMA
 from etl.stage.parts import corrections_path, events_path, read_part, write_part
-from etl.staged import Corrections, KeptFile
+from etl.values.reject import RejectCode
+from etl.values.rows import REJECT_SCHEMA
+from etl.values.staged import Corrections, KeptFile
 
 __all__ = ["Settled", "settle_corrections"]
 

@@ -14,7 +14,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.canonical import digest_body
 from etl.stage.parts import (
     SETTLED,
     damaged_part,
@@ -25,7 +24,8 @@ from etl.stage.parts import (
     to_frame,
     write_part,
 )
-from etl.staged import DELIVERED, KeptFile
+from etl.values.canonical import digest_body
+from etl.values.staged import DELIVERED, KeptFile
 
 __all__ = ["KeptFolder", "read_ids_at", "retire_part"]
 

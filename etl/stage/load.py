@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 
 from etl.private import make_private_folder, sync_folder
-from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed, malformed_frame
 from etl.stage.corrections import settle_corrections
 from etl.stage.duplicates import DuplicateFinder
 from etl.stage.numbering import number_repeats
@@ -30,7 +29,8 @@ from etl.stage.parts import (
     taken_path,
     write_part,
 )
-from etl.staged import MAX_PART_BYTES, MAX_PART_EVENTS, Corrections, KeptFile, StagedPart
+from etl.values.rows import REJECT_SCHEMA, MalformedRecord, Transformed, malformed_frame
+from etl.values.staged import MAX_PART_BYTES, MAX_PART_EVENTS, Corrections, KeptFile, StagedPart
 
 __all__ = ["LoadWriter", "OnCorrection", "Staged"]
 

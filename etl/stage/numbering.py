@@ -11,7 +11,7 @@ import polars_hash  # noqa: F401 - registers the `uuidhash` namespace
 
 from etl.event import ID_NAMESPACE
 from etl.stage.parts import events_path, read_part, write_part
-from etl.staged import KeptFile
+from etl.values.staged import KeptFile
 
 __all__ = ["number_repeats"]
 

@@ -1,7 +1,7 @@
 """Parts on disk: Parquet files of events and of rejects, written whole, fsynced, private; read by place.
 
 Columns of an event part: `file` (position in the load), `row`, `id`, `body`, `created_at`, `type`, `entity_type`, `source` (the original
-columns as JSON), and of a load that took over what another left unsettled `settled`. Of a reject part: `file` and the columns of `etl.rows.REJECT_SCHEMA`.
+columns as JSON), and of a load that took over what another left unsettled `settled`. Of a reject part: `file` and the columns of `etl.values.rows.REJECT_SCHEMA`.
 """
 
 import errno
@@ -18,10 +18,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.delivery import Outgoing
 from etl.errors import StateError
 from etl.private import explain_os_error, open_private
-from etl.staged import KeptFile
+from etl.values.delivery import Outgoing
+from etl.values.staged import KeptFile
 
 __all__ = [
     "SETTLED",

@@ -6,14 +6,14 @@ from typing import Final
 import polars as pl
 
 from etl.event import ENTITY_FIELDS
-from etl.rows import ROW
 from etl.transform.encode import Member, encode_object
 from etl.transform.fields import FieldPlan
 from etl.transform.identity import body_of, content_digest, digest_of, id_bytes, id_of, key_name
-from etl.transform.instants import render_instant
 from etl.transform.origin import Original
 from etl.transform.rules import BODY, SIZE
-from etl.transform.times import CREATED_AT, TIME
+from etl.transform.time.field import CREATED_AT, TIME
+from etl.transform.time.render import render_instant
+from etl.values.rows import ROW
 
 __all__ = ["EventFields", "add_bodies"]
 
@@ -53,7 +53,7 @@ def add_bodies(
     keeps_name: bool,
     is_dry: bool = False,
 ) -> pl.DataFrame:
-    """Return the events of the rows of `frame`, as `etl.rows.Transformed` describes them.
+    """Return the events of the rows of `frame`, as `etl.values.rows.Transformed` describes them.
 
     `source` is left out where None is given; `name`, the text that the id is the hash of, is there where `keeps_name`,
     `content`, a digest of all but the id, where the id isn't made of that.

@@ -7,13 +7,13 @@ import polars as pl
 from polars.datatypes import DataTypeClass
 
 from etl.errors import JobError
+from etl.job.lines import Place, nearest_name, place_of
 from etl.job.model import Job
-from etl.job.places import Place, nearest_name, place_of
-from etl.rows import column_named
 from etl.transform.cells import CELL, read_cells
 from etl.transform.row_alone import check_row_alone
 from etl.transform.sql import UnusableSql, parse_sql, show_sql
 from etl.transform.values import Value
+from etl.values.rows import column_named
 
 __all__ = ["Columns", "Operand"]
 

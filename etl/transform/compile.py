@@ -11,9 +11,8 @@ import polars as pl
 
 from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
+from etl.job.lines import nearest_name
 from etl.job.model import EventSpec, FieldSpec, Job, PropertiesSpec
-from etl.job.places import nearest_name
-from etl.rows import ROW
 from etl.transform.bodies import EventFields
 from etl.transform.columns import Columns
 from etl.transform.fields import Check, FieldPlan, compile_json_field, compile_key, compile_text_field
@@ -22,7 +21,8 @@ from etl.transform.origin import Original
 from etl.transform.plan import Plan
 from etl.transform.rules import entity_checks, key_check, missing_check
 from etl.transform.sql import show_sql
-from etl.transform.times import TimePlan, compile_time, time_checks
+from etl.transform.time.field import TimePlan, compile_time, time_checks
+from etl.values.rows import ROW
 
 __all__ = ["compile_plan"]
 

@@ -8,7 +8,6 @@ import polars as pl
 
 from etl.errors import JobError
 from etl.job.model import FieldSpec
-from etl.reject import RejectCode
 from etl.transform.casts import (
     CAST_WORDS,
     cast_value,
@@ -20,6 +19,7 @@ from etl.transform.casts import (
 )
 from etl.transform.cells import protect_long_numbers
 from etl.transform.columns import Columns, Operand
+from etl.transform.phrases import found, phrase
 from etl.transform.values import (
     Value,
     encode_string,
@@ -29,7 +29,7 @@ from etl.transform.values import (
     is_encodable,
     to_text,
 )
-from etl.transform.wording import found, phrase
+from etl.values.reject import RejectCode
 
 __all__ = ["Check", "FieldPlan", "compile_json_field", "compile_key", "compile_text_field"]
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 import polars as pl
 
 from etl.errors import JobError
+from etl.job.lines import nearest_name, place_of
 from etl.job.model import Job
-from etl.job.places import nearest_name, place_of
-from etl.rows import JSON_FLAG, ROW, column_named
+from etl.values.rows import JSON_FLAG, ROW, column_named
 
 __all__ = ["ORIGINAL", "Hook", "hook_digest", "load_hook"]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from etl.rows import column_named
 from etl.transform.encode import encode_run
 from etl.transform.values import encode_string, encode_value, is_encodable, quote, to_text
+from etl.values.rows import column_named
 
 __all__ = ["Original"]
 

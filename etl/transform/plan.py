@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from etl.reject import RejectCode
-from etl.rows import REJECT_SCHEMA, ROW, Transformed
 from etl.transform.bodies import EventFields, add_bodies
 from etl.transform.fields import Check
 from etl.transform.hook import Hook
 from etl.transform.origin import Original
 from etl.transform.prepare import REASON, prepare_rows
 from etl.transform.rules import SIZE, body_size_check
-from etl.transform.times import TimePlan
+from etl.transform.time.field import TimePlan
+from etl.values.reject import RejectCode
+from etl.values.rows import REJECT_SCHEMA, ROW, Transformed
 
 __all__ = ["Plan"]
 

@@ -5,9 +5,9 @@ from typing import Final
 import polars as pl
 
 from etl.event import ENTITY_FIELDS, MAX_BODY_BYTES
-from etl.reject import RejectCode
 from etl.transform.fields import Check, FieldPlan
-from etl.transform.wording import found, phrase
+from etl.transform.phrases import found, phrase
+from etl.values.reject import RejectCode
 
 __all__ = ["BODY", "SIZE", "body_size_check", "entity_checks", "key_check", "missing_check"]
 

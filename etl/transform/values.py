@@ -30,7 +30,7 @@ import polars as pl
 from polars.datatypes import DataTypeClass
 
 from etl.event import MOST_EXACT_INTEGER
-from etl.transform.instants import render_date, render_datetime
+from etl.transform.time.render import render_date, render_datetime
 
 __all__ = [
     "Value",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.outcome import Outcome
+from etl.values.outcome import Outcome
 from etl.watch.prometheus import Metric, Sample, render_metrics
 from etl.watch.wording import rows_of
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from etl.job.model import NoticeCause, NotifySpec
-from etl.outcome import Outcome
+from etl.values.outcome import Outcome
 from etl.watch.wording import public_reason
 
 __all__ = ["Heartbeat", "History", "Notice", "choose_heartbeat", "decide_notices", "webhook_payload"]

@@ -6,7 +6,7 @@ Rule: returns what couldn't be told; never raises, never repeats an address.
 from collections.abc import Callable, Mapping
 
 from etl.job.model import NotifySpec
-from etl.outcome import Outcome
+from etl.values.outcome import Outcome
 from etl.watch.notice import Heartbeat, History, choose_heartbeat, decide_notices, webhook_payload
 from etl.watch.post import post_heartbeat, post_json
 

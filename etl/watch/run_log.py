@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from etl.books import Books
-from etl.outcome import Outcome
+from etl.values.books import Books
+from etl.values.outcome import Outcome
 from etl.watch.lines import Level, LogLine
 from etl.watch.sinks import LogFile, Sink
 from etl.watch.wording import public_reason, rows_of

@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, StatusCode, set_span_in_context
 from opentelemetry.util.types import AnyValue
 
-from etl.books import Books
-from etl.outcome import Outcome
+from etl.values.books import Books
+from etl.values.outcome import Outcome
 from etl.watch.otel import OtelSettings
 from etl.watch.wording import describe_code, rows_of
 

@@ -6,8 +6,8 @@ Rule: counts, times and words of our own; never a cell of the source, never the 
 from collections.abc import Mapping
 from typing import Protocol
 
-from etl.books import Books
-from etl.outcome import Outcome
+from etl.values.books import Books
+from etl.values.outcome import Outcome
 
 __all__ = ["Watcher", "Watchers"]
 

@@ -6,7 +6,7 @@ messages about files and disks, which quote neither, go into a log or a notice. 
 
 from typing import Final
 
-from etl.outcome import Outcome
+from etl.values.outcome import Outcome
 
 __all__ = ["describe_code", "public_reason", "rows_of"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import Said, call, write_job, write_rows
+from tests.workbench import Said, call, write_job, write_rows
 
 CANARY = "canary-key-93ab"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl.cli import COMMANDS
-from tests.run.workbench import ROOT, call
+from tests.workbench import ROOT, call
 
 CANDIDATES = """
 COMP_WORDS=(backfill {words})

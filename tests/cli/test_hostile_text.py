@@ -14,7 +14,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from etl.plain import plain_json, plain_line, plain_text
-from tests.run.workbench import call
+from tests.workbench import call
 
 PACKAGE = Path(__file__).parents[2] / "etl"
 EVIL = "\x1b]0;own\x07\x1b[2J\x9b31m\u202egpj\u2066[red]\u200f<script>&"
@@ -212,5 +212,5 @@ def test_only_the_few_places_that_make_text_plain_print() -> None:
                 found.add((path.relative_to(PACKAGE).as_posix(), name))
     # A base class and annotations; none is called.
     assert {path for path, _ in found} <= {
-        f"report/{name}.py" for name in ("console", "preview", "start", "terminal")
+        f"report/{name}.py" for name in ("console", "init", "preview", "validation")
     }

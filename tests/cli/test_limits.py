@@ -12,7 +12,7 @@ import pytest
 
 from etl.cli.machine import loads_polars, name_scarcity
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import finish, row_of, start, write_job, write_rows
+from tests.workbench import finish, row_of, start, write_job, write_rows
 
 COMMAND = [sys.executable, "-c", "from etl.cli import main; main()"]
 

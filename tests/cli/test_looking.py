@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.run.workbench import call, row_of, write_job
+from tests.workbench import call, row_of, write_job
 
 ROWS = [row_of(1), row_of(2, at="n/a"), row_of(3, action="=1+1"), row_of(4, action="zoom"), "5,cut"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from etl.cli import COMMANDS
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import ROOT, SHARED_DATA, call, row_of, write_job
+from tests.workbench import ROOT, SHARED_DATA, call, row_of, write_job
 
 BAD = [row_of(1), row_of(2, action="zap"), row_of(3)]
 

@@ -29,7 +29,7 @@ from tests.faults.soak_sql import try_expressions
 from tests.faults.soak_state import try_damage
 from tests.faults.soak_streams import try_broken_streams, try_encodings, try_state_of_another
 from tests.faults.trial import MOST_RESENT, Trial
-from tests.run.workbench import finish
+from tests.workbench import finish
 
 # FS_IOC_SHUTDOWN with this flag drops what the page cache holds, as a power cut does.
 FS_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2

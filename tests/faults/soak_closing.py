@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import Said, call, finish, row_of, start, write_job
+from tests.workbench import Said, call, finish, row_of, start, write_job
 
 CALLS = ("rename", "unlink", "fdatasync", "fsync")
 MOST_STEPS = 80

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.read.parquet_types import KINDS, ROWS, Kind, write_kinds
-from tests.run.workbench import Said, finish, start
+from tests.workbench import Said, finish, start
 
 JOB = """
 name = "j"

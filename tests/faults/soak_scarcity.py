@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.run.workbench import Said, finish, start, write_job
+from tests.workbench import Said, finish, start, write_job
 
 __all__ = ["try_address_space", "try_threads"]
 

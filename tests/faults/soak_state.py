@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import call, row_of, write_job, write_rows
+from tests.workbench import call, row_of, write_job, write_rows
 
 __all__ = ["DAMAGES", "DamagedState", "try_damage"]
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.run.workbench import ROOT, row_of, write_job
+from tests.workbench import ROOT, row_of, write_job
 
 __all__ = ["try_broken_streams", "try_encodings", "try_state_of_another"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.run.clock import MADE, doubt_clock
+from etl.intake.clock import MADE, doubt_clock
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import finish, row_of, start, write_job
+from tests.workbench import finish, row_of, start, write_job
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 FIX = "Set the clock of this machine, or say which times are credible: not_after under [limits]"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.trial import trial
-from tests.run.workbench import call
+from tests.workbench import call
 
 
 def _has_strace() -> bool:

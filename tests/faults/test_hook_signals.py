@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import finish, start, write_job
+from tests.workbench import finish, start, write_job
 
 SLOW = """
 import pathlib, time

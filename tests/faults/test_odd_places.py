@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.limited import read_limited
-from tests.run.workbench import Said, call, finish, row_of, start, write_job
+from tests.workbench import Said, call, finish, row_of, start, write_job
 
 # Root without its capabilities is any user: the state of another one is shut to it.
 ANY_USER = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.trial import Trial, trial
-from tests.run.workbench import finish
+from tests.workbench import finish
 
 SENT = 500
 

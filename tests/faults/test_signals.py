@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.run.interrupt import SIGNALS
+from etl.interrupt import SIGNALS
 from tests.faults.trial import MOST_RESENT, Trial, trial
-from tests.run.workbench import call, finish
+from tests.workbench import call, finish
 
 
 def wait_until_stored(one: Trial, count: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.run.workbench import ROOT, row_of, write_job
+from tests.workbench import ROOT, row_of, write_job
 
 FULL = (
     "Expected to write everything to standard output, found: No space left on device\n"

@@ -13,8 +13,8 @@ import pytest
 
 from etl.sandbox.process import SandboxProcess
 from tests.faults.trial import MOST_RESENT
-from tests.run.workbench import HEADER, Said, finish, row_of, start, write_job
 from tests.watch.test_metrics import samples_of
+from tests.workbench import HEADER, Said, finish, row_of, start, write_job
 
 JOB_NAME = "docs"
 

@@ -11,7 +11,7 @@ from etl.ledger.settler import BATCH_EVENTS
 from etl.ledger.store import Ledger
 from etl.sandbox.process import SandboxProcess
 from etl.send.concurrency import MAX_IN_FLIGHT
-from tests.run.workbench import Said, finish, row_of, start, write_job, write_rows
+from tests.workbench import Said, finish, row_of, start, write_job, write_rows
 
 # What may be sent twice after one crash: what was in flight, and the answers of two commits: 2,024.
 MOST_RESENT = MAX_IN_FLIGHT + 2 * BATCH_EVENTS

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.guess.values import Choice, Dialect, JobGuess, Sureness
+from etl.guess.choices import Choice, Dialect, JobGuess, Sureness
 from etl.guess.writing import CHECK_MARK, render_value, write_job
 from etl.job.load import parse_job
 

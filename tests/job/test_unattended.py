@@ -3,7 +3,7 @@ import pytest
 from etl.errors import JobError
 from etl.job.load import parse_job
 from etl.job.model import Job, NotifySpec, StateSpec
-from tests.run.workbench import JOB, ROOT
+from tests.workbench import JOB, ROOT
 
 SECRET = "https://hooks.example.org/services/T0P53CR3T"
 

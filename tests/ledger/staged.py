@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from etl.delivery import Refusal, Settlement
 from etl.ledger.bitmap import empty_bitmap, set_bits
 from etl.ledger.store import Ledger
-from etl.reject import RejectCode
-from etl.staged import LoadKind, SourceFile, StagedLoad, StagedPart
+from etl.values.delivery import Refusal, Settlement
+from etl.values.reject import RejectCode
+from etl.values.staged import LoadKind, SourceFile, StagedLoad, StagedPart
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,11 +6,11 @@ import pytest
 
 from etl.errors import StateError
 from etl.ledger.entries import load_row, staged_entry
-from etl.ledger.place import create_ledger_file, find_ledger_file, open_session
-from etl.ledger.rows import LOADS, META
+from etl.ledger.opening import create_ledger_file, find_ledger_file, open_session
 from etl.ledger.schema import MIGRATIONS
 from etl.ledger.statements import read_loads
-from etl.staged import KeptFile
+from etl.ledger.tables import LOADS, META
+from etl.values.staged import KeptFile
 from tests.ledger.staged import delivered, everything, open_ledger, staged_load, staged_part
 
 

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from etl.books import Books
-from etl.delivery import Settlement
 from etl.errors import JobError, StateError
 from etl.event import ID_SCHEME_VERSION
 from etl.ledger.store import Ledger
-from etl.staged import KeptFile
+from etl.values.books import Books
+from etl.values.delivery import Settlement
+from etl.values.staged import KeptFile
 from tests.ledger.staged import (
     delivered,
     everything,

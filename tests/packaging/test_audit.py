@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.run.workbench import ROOT
+from tests.workbench import ROOT
 
 HASH = "sha256:" + "0" * 64
 
@@ -86,7 +86,7 @@ def test_where_the_database_is_away_the_check_says_so_and_passes(tmp_path: Path)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         finished = audit(write_lock(tmp_path), f"http://127.0.0.1:{closed.getsockname()[1]}/")
-    assert finished.stdout.startswith("requirements-extras.lock: not audited, ")
+    assert finished.stdout.startswith("requirements.lock: not audited, ")
     assert finished.returncode == 0
 
 

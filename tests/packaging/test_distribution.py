@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.workbench import ROOT
+from tests.workbench import ROOT
 
 
 def run_tool(*arguments: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:

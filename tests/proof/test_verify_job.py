@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import Said, call, finish, start, write_job
+from tests.workbench import Said, call, finish, start, write_job
 
 FAST = ("--patience", "0", "--rate", "max")
 WORDS = {"forgotten": "missing", "doubled": "doubled", "altered": "altered"}

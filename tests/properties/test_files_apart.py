@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl.errors import InputError
+from etl.intake.batches import open_rows, transform_rows
 from etl.job.load import parse_job
-from etl.run.rows import open_rows, transform_rows
 
 EVENT = """
 name = "j"

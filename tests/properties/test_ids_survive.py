@@ -13,8 +13,8 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from etl.intake.batches import open_rows, transform_rows
 from etl.job.load import parse_job
-from etl.run.rows import open_rows, transform_rows
 
 NAMES = ("message", "at", "whole", "number", "flag", "text")
 MAPPING = """

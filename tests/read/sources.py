@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from etl.job.model import CsvDialect, EventSpec, FieldSpec, Job, SourceSpec, TimestampSpec
-from etl.read.csv import CsvReader
+from etl.read.csv.reader import CsvReader
 from etl.read.files import SourcePath
 from etl.read.ndjson import NdjsonReader
-from etl.rows import ROW, Batch, MalformedRecord
+from etl.values.rows import ROW, Batch, MalformedRecord
 
 Row = tuple[Any, ...]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from etl.read.csv_clean import find_quotes
-from etl.read.csv_count import count_records, join_runs
-from etl.read.csv_scan import split_records
-from etl.read.dialect import Dialect
+from etl.read.csv.clean import find_quotes
+from etl.read.csv.count import count_records, join_runs
+from etl.read.csv.dialect import Dialect
+from etl.read.csv.scan import split_records
 from etl.read.source import open_source
 from tests.read.sources import job_over
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from etl.errors import InputError, JobError
 from etl.job.model import CsvDialect
-from etl.read.csv import CsvReader
+from etl.read.csv.reader import CsvReader
 from etl.read.source import open_source
 from tests.read.sources import dialect, gather, job_over, read_csv, source_at
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.exact_json import RepeatedKey, load_exactly
-from etl.reject import RejectCode
+from etl.values.reject import RejectCode
 from tests.read.sources import read_ndjson, source_at
 from tests.transform.mapping import codes_of, map_rows, properties_of
 

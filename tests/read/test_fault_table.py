@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from etl.rows import MOST_RAW_CHARS
+from etl.values.rows import MOST_RAW_CHARS
 from tests.read.sources import dialect, gather, read_csv, read_ndjson, source_at
 
 
@@ -135,7 +135,7 @@ def test_blank_lines_and_comments_are_no_records(tmp_path: Path) -> None:
 
 
 def test_a_file_of_nothing_but_faults_is_read_in_batches(tmp_path: Path) -> None:
-    from etl.read.csv import CsvReader
+    from etl.read.csv.reader import CsvReader
 
     source = source_at(tmp_path, b"a,b,c\n" + b"x\n" * 200_000)
     batches = list(CsvReader(source, dialect()).batches())

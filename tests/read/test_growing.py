@@ -14,7 +14,7 @@ from etl.job.model import Job
 from etl.read.files import SourcePath
 from etl.read.growing import QUIET_SECONDS, NoWholeLine, can_grow, find_whole_lines, rows_can_follow
 from etl.read.source import open_source
-from etl.staged import SourceFile
+from etl.values.staged import SourceFile
 from tests.read.sources import gather, job_over, source_at
 
 WRITTEN_AT = 1_700_000_000.0

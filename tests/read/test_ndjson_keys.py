@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from etl.errors import JobError
+from etl.intake.fingerprint import mapping_fingerprint
 from etl.job.load import load_job
-from etl.run.mapping import mapping_fingerprint
 from etl.sandbox.process import SandboxProcess
-from tests.run.workbench import ROOT, call, finish, start
+from tests.workbench import ROOT, call, finish, start
 
 JOB = """
 name = "docs"

@@ -12,7 +12,7 @@ import pytest
 
 from etl.errors import InputError
 from etl.read.files import SourcePath
-from etl.read.parquet import ParquetReader
+from etl.read.parquet.reader import ParquetReader
 from etl.read.source import open_source
 from etl.read.widening import widen
 from tests.read.sources import gather, job_over

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl.read import parquet_steps
+from etl.read.parquet import steps as parquet_steps
 from etl.read.source import open_source
 from tests.read.sources import job_over
 

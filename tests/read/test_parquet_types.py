@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.errors import InputError
+from etl.intake.batches import open_rows, transform_rows
 from etl.job.load import parse_job
-from etl.run.rows import open_rows, transform_rows
 from tests.read.parquet_types import KINDS, ROWS, TEXT_MAP, of, write_kinds
-from tests.run.workbench import call
+from tests.workbench import call
 
 EVENT = """
 name = "j"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from etl.errors import InputError, JobError
-from etl.read.remote import fetch_pattern
-from etl.read.remote_bucket import _compile
+from etl.read.remote.bucket import _compile
+from etl.read.remote.pattern import fetch_pattern
 from etl.read.source import open_source
 from tests.read.sources import gather, job_over
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from etl.errors import Incomplete, InputError, JobError, StateError
-from etl.read.fetch import Fetched, fetch
 from etl.read.files import fingerprint
-from etl.read.remote import fetch_pattern
-from etl.read.remote_http import HttpFile
+from etl.read.remote.fetch import Fetched, fetch
+from etl.read.remote.http import HttpFile
+from etl.read.remote.pattern import fetch_pattern
 from etl.read.source import open_source
 from tests.read.sources import gather, job_over
 from tests.read.web import Web, serve

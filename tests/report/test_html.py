@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import pytest
 
-from etl.books import Books
 from etl.job.load import load_job
-from etl.outcome import Outcome
-from etl.report.findings import Example, Finding, Validation
-from etl.report.html import render_run_page, render_validation_page
+from etl.report.html.pages import render_run_page, render_validation_page
 from etl.report.progress import SilentProgress
-from etl.run.dry import DryOptions, validate_job
+from etl.validation.survey import DryOptions, validate_job
+from etl.values.books import Books
+from etl.values.findings import Example, Finding, Validation
+from etl.values.outcome import Outcome
 from tests.report.browser import dump_page, take_screenshot
-from tests.run.workbench import ROOT
+from tests.workbench import ROOT
 
 SECTIONS = ("books", "findings", "forecast", "days", "week", "sizes", "mapping")
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from etl.books import Books
-from etl.outcome import Outcome
-from etl.report.standing import standing_lines
+from etl.report.status import standing_lines
 from etl.report.summary import format_duration, summary_lines
-from etl.standing import Standing
+from etl.values.books import Books
+from etl.values.outcome import Outcome
+from etl.values.status import Standing
 
 BOOKS = Books(read=1_010, delivered=1_000, rejected=5, duplicate=2, skipped=3)
 

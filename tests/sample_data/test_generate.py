@@ -88,7 +88,7 @@ def test_expected_books_balance() -> None:
 
 
 def test_every_expected_reject_code_is_one_of_the_fixed_set() -> None:
-    from etl.reject import RejectCode
+    from etl.values.reject import RejectCode
 
     expected = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
     codes = {code for books in expected.values() for code in books["rejects"]}

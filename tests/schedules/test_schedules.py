@@ -19,7 +19,7 @@ from click import Command
 
 import etl
 from etl.cli import backfill
-from tests.run.workbench import ROOT, row_of, write_job
+from tests.workbench import ROOT, row_of, write_job
 
 SCHEDULES = ROOT / "jobs/schedules"
 has_systemd = pytest.mark.skipif(

@@ -11,7 +11,6 @@ import pytest
 
 from etl.send.answer import MAX_ERROR_BYTES, MAX_EVENT_BYTES, Answer, FailureKind, TransportFailure
 from etl.send.transport import TransportKind, open_transport
-from tests.run.workbench import ROOT
 from tests.send.hostile import (
     Hostile,
     bomb,
@@ -23,6 +22,7 @@ from tests.send.hostile import (
 )
 from tests.send.sink import Reply, Sink
 from tests.send.test_transport import BODY, KEY
+from tests.workbench import ROOT
 
 pytestmark = pytest.mark.parametrize("kind", ["pyreqwest", "httpx"])
 # What the kernel and the client hold beyond what was asked for.

@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.outcome import SendSample
 from etl.send.account import SendProgress
 from etl.send.meter import MAX_SAMPLES, Histogram, Meter, Timeline
+from etl.values.outcome import SendSample
 
 
 @given(st.lists(st.lists(st.floats(0, 200), max_size=50), max_size=5), st.sampled_from([0.5, 0.9, 0.99, 1.0]))

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from etl.delivery import Outgoing, Settlement
 from etl.errors import StateError
-from etl.reject import RejectCode
 from etl.send.account import SendProgress
 from etl.send.answer import Answer
 from etl.send.redact import Redactor
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
+from etl.values.delivery import Outgoing, Settlement
+from etl.values.reject import RejectCode
 from tests.send.sending import Sent, make_events, send
 from tests.send.sink import Reply, Request, Sink, stored
 

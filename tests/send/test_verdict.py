@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.reject import RejectCode
 from etl.send.answer import Answer, FailureKind, TransportFailure
 from etl.send.redact import Redactor
 from etl.send.verdict import DELIVERED, Outcome, Verdict, classify_answer, classify_failure
+from etl.values.reject import RejectCode
 
 OUR_ID = "9d2f6a2e-5a0f-5a0f-8a0f-1234567890ab"
 STORED = orjson.dumps({"id": OUR_ID, "type": "x"})

@@ -5,12 +5,12 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from etl.delivery import Outgoing, Refusal, Settlement
 from etl.send.account import SendProgress
 from etl.send.answer import Answer, FailureKind, TransportFailure
 from etl.send.redact import Redactor
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
+from etl.values.delivery import Outgoing, Refusal, Settlement
 from tests.send.sending import Sent, make_events
 
 EPOCH = 1_700_000_000.0

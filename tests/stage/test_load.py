@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.errors import StateError
-from etl.reject import RejectCode
-from etl.rows import REJECT_SCHEMA, MalformedRecord, Transformed
 from etl.stage import load as load_module
 from etl.stage.duplicates import DuplicateFinder
 from etl.stage.kept import KeptFolder, retire_part
@@ -28,6 +26,8 @@ from etl.stage.parts import (
     taken_path,
     write_part,
 )
+from etl.values.reject import RejectCode
+from etl.values.rows import REJECT_SCHEMA, MalformedRecord, Transformed
 
 BODY = '{"id":"%s","type":"t","entityType":"message","messageId":"m","createdAt":"2024-01-31T09:30:00.000Z"}'
 

@@ -11,9 +11,9 @@ import polars as pl
 
 from etl.job.load import parse_job
 from etl.job.model import Job
-from etl.rows import ROW, Transformed, json_flag
 from etl.transform.compile import compile_plan
 from etl.transform.plan import Plan
+from etl.values.rows import ROW, Transformed, json_flag
 
 STARTED = datetime(2024, 6, 1, tzinfo=UTC)
 EVENT = """

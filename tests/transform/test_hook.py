@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from etl.errors import JobError
-from etl.rows import Transformed
 from etl.transform.hook import hook_digest
+from etl.values.rows import Transformed
 from tests.transform.mapping import EVENT, bodies_of, codes_of, job_of, map_rows, ndjson
 
 HEAD = "import polars as pl\n"

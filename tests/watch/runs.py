@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
 
-from etl.books import Books
-from etl.outcome import Outcome
+from etl.values.books import Books
+from etl.values.outcome import Outcome
 
 SECRET_CELL = "jane.doe@example.org"
 

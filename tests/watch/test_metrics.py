@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from etl.books import Books
+from etl.values.books import Books
 from etl.watch.metrics import JobMetrics, metrics_text, write_metrics
 from etl.watch.prometheus import Metric, Sample, render_metrics
 from tests.watch.runs import outcome_of

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.books import Books
 from etl.job.amounts import MaxRejects
 from etl.job.model import NotifySpec
+from etl.values.books import Books
 from etl.watch.notice import History, Notice, choose_heartbeat, decide_notices, webhook_payload
 from tests.watch.runs import SECRET_CELL, outcome_of
 

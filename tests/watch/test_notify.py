@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from etl.job.model import NotifySpec
-from etl.outcome import Outcome
+from etl.values.outcome import Outcome
 from etl.watch.notice import History
 from etl.watch.notify import notify_end, notify_start
 from etl.watch.post import heartbeat_address, post_heartbeat, post_json

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etl.books import Books
+from etl.values.books import Books
 from etl.watch.run_log import RunLog
 from etl.watch.sinks import LogFile, logger_sink, old_logs, stream_sink
 from tests.watch.runs import SECRET_CELL, outcome_of

@@ -15,7 +15,7 @@ from tests.watch.runs import SECRET_CELL, Receiver, receiving
 # OpenTelemetry reads its variables from the process's own environment, so each run is a process of its own.
 RUN = """
 import os
-from etl.books import Books
+from etl.values.books import Books
 from etl.watch.otel import open_telemetry
 from tests.watch.runs import SECRET_CELL, outcome_of
 

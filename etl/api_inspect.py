@@ -1,0 +1,131 @@
+"""The part of the Python API that sends nothing: load a job, preview it, ask where it stands, read its rejects.
+
+Rule: as `etl.api`, whose jobs and places it understands in one way.
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from etl.errors import JobError
+from etl.job.load import load_job as load_job_file
+from etl.job.model import Job
+from etl.rejects.report import REPORT_SCHEMA
+from etl.report.preview import Preview
+from etl.scaffold.preview import PreviewOptions, preview_job
+from etl.state.lookup import look_into
+from etl.state.place import JobPlace, mark_for
+from etl.state.rejects import Rejects
+from etl.state.status import read_standing
+from etl.values.reject import RejectCode
+from etl.values.status import Standing
+
+__all__ = [
+    "JobLike",
+    "check_code",
+    "check_count",
+    "job_of",
+    "load_job",
+    "path_of",
+    "preview",
+    "read_rejects",
+    "refuse_both",
+    "status",
+]
+
+PathLike = str | os.PathLike[str]
+JobLike = Job | PathLike
+
+
+def load_job(path: PathLike) -> Job:
+    """Return the job that the TOML file at `path` describes; raises `JobError`, which says what to mend."""
+    return load_job_file(path_of(path, "the path of a job file", 'As in: load_job("jobs/search.toml")'))
+
+
+def preview(job: JobLike, *, rows: int = 5, row: int | None = None, rejects_only: bool = False) -> Preview:
+    """Return the first `rows` rows of `job` beside the events they become, or row number `row` of its first file.
+
+    `rejects_only`: the first rows that would be rejected. Raises `JobError` and `InputError` as `validate` does.
+    """
+    check_count(rows, "rows")
+    check_count(row, "row")
+    options = PreviewOptions(rows=1 if row is not None else rows, row=row, rejects_only=rejects_only)
+    return preview_job(job_of(job), options, started=datetime.now(UTC))
+
+
+def status(
+    job: JobLike, *, sandbox: bool = False, endpoint: str | None = None, state_dir: PathLike | None = None
+) -> Standing:
+    """Return where `job` stands, also while it runs; raises `StateError` where its state can't be read."""
+    parsed = job_of(job)
+    return read_standing(parsed, _place_of(parsed, endpoint, state_dir, sandbox=sandbox))
+
+
+def read_rejects(
+    job: JobLike,
+    *,
+    code: str | None = None,
+    load: int | None = None,
+    closed: bool = False,
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    state_dir: PathLike | None = None,
+) -> pl.DataFrame:
+    """Return the open rejects of `job`: file, row, code, reason, fix, and as JSON text in `source` every original column.
+
+    `code`, `load`: only those. `closed`: also those that were retried or dismissed. Raises `JobLocked` while a run holds the
+    job, `StateError` where its state can't be read.
+    """
+    parsed = job_of(job)
+    check_code(code)
+    place = _place_of(parsed, endpoint, state_dir, sandbox=sandbox)
+    with look_into(place.folder, "etl.rejects") as ledger:
+        if ledger is None:
+            return pl.DataFrame(schema=REPORT_SCHEMA | ({"dismissed": pl.String()} if closed else {}))
+        found = Rejects(parsed, place, ledger, code=code, load=load, with_closed=closed)
+        return pl.concat([pl.DataFrame(schema=found.schema), *found.frames()])
+
+
+def job_of(job: JobLike) -> Job:
+    """Return `job`, loaded where it is the path of a file."""
+    return job if isinstance(job, Job) else load_job(job)
+
+
+def path_of(value: PathLike, wanted: str, fix: str) -> Path:
+    """Return the path that `value` is; raises `JobError` for anything else, which a notebook easily passes."""
+    # A caller without a type checker passes what it likes.
+    found: object = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(found, str):
+        raise JobError(f"Expected {wanted}, found {type(value).__name__}", fix)
+    return Path(found)
+
+
+def check_count(value: int | None, name: str) -> None:
+    """Raise `JobError` where `value` is neither None nor a whole number of 1 or more."""
+    found: object = value
+    if found is not None and (isinstance(found, bool) or not isinstance(found, int) or found < 1):
+        raise JobError(
+            f"Expected a whole number of 1 or more, found {found!r} - {name}", "Leave it out for the usual"
+        )
+
+
+def check_code(code: str | None) -> None:
+    """Raise `JobError` where `code` is no code of a reject."""
+    if code is not None and code not in list(RejectCode):
+        raise JobError(
+            f"Expected a code of a reject, found `{code}` - code", f"One of: {', '.join(RejectCode)}"
+        )
+
+
+def refuse_both(endpoint: str | None, *, sandbox: bool) -> None:
+    """Raise `JobError` where two destinations are named."""
+    if sandbox and endpoint:
+        raise JobError("Expected sandbox or endpoint, found both", "Leave one of them out")
+
+
+def _place_of(job: Job, endpoint: str | None, state_dir: PathLike | None, *, sandbox: bool) -> JobPlace:
+    refuse_both(endpoint, sandbox=sandbox)
+    folder = None if state_dir is None else path_of(state_dir, "a folder as state_dir", "Give its path")
+    return JobPlace.of(job, folder, mark_for(job, sandbox=sandbox, endpoint=endpoint))

@@ -1,0 +1,124 @@
+"""Which files and rows no load has yet. Pure, but for the looks into files that it asks for.
+
+A file is known by its content: an unchanged one is never read again. In an incremental job one that grew is read for its new
+rows; one that changed in place, shrank or vanished is an error that names it, or is taken as `on_change` says.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from etl.errors import InputError
+from etl.job.model import Job
+from etl.read.files import Fingerprint, SourcePath, fingerprint
+from etl.read.growing import can_grow, rows_can_follow
+from etl.values.staged import SourceFile
+
+__all__ = ["Looks", "Take", "find_new"]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A file to stage: its position in the source, how many of its first rows an earlier load has, what it was known by."""
+
+    index: int
+    after_row: int = 0
+    seen: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How to look into a file: its fingerprint, or that of its first bytes; and whether new rows can follow those staged."""
+
+    take_print: Callable[[SourcePath, int | None], Fingerprint] = fingerprint
+    rows_can_follow: Callable[[SourcePath, Job, SourceFile], bool] = rows_can_follow
+
+
+def find_new(
+    job: Job,
+    files: Sequence[SourcePath],
+    known: Mapping[str, SourceFile],
+    *,
+    waiting: Sequence[SourcePath] = (),
+    takes_all: bool = False,
+    looks: Looks = Looks(),
+) -> list[Take]:
+    """Return what to stage of `files`; `known` is each file as its newest load saw it, by name.
+
+    `waiting` are files of the source that hold no whole line. `takes_all`: also rows that an earlier load has read, as their
+    window was narrower. Raises `InputError` for a file that changed in a way that the job doesn't allow.
+    """
+    takes = []
+    for index, file in enumerate(files):
+        before = known.get(file.name)
+        if before is None:
+            take = None if _is_half_written(job, file, looks) else Take(index)
+        else:
+            take = _compare(job, index, file, before, looks)
+        if take is not None and (takes_all or not _is_unchanged(take, before)):
+            takes.append(Take(index, 0, take.seen) if takes_all else take)
+    for file in waiting:
+        if before := known.get(file.name):
+            _compare(job, -1, file, before, looks)
+    if job.source.mode == "incremental" and job.source.on_change == "error":
+        _check_all_there({file.name for file in (*files, *waiting)}, known)
+    return takes
+
+
+def _compare(job: Job, index: int, file: SourcePath, before: SourceFile, looks: Looks) -> Take | None:
+    """Return what a known file has beyond the rows staged, none of them where it is unchanged; None to leave it alone."""
+    now = looks.take_print(file, file.end)
+    if now.sha256 == before.sha256:
+        return Take(index, before.rows, now)
+    if job.source.mode == "incremental":
+        keeps_start = can_grow(file) and looks.take_print(file, before.size).sha256 == before.sha256
+        if keeps_start and file.end is not None and now.size < before.size:
+            return None  # what was staged is all there; the line after it is being written
+        if keeps_start and looks.rows_can_follow(file, job, before):
+            _check_numbering(job, file)
+            return Take(index, before.rows, now)
+        if job.source.on_change != "error":
+            return Take(index, 0, now) if job.source.on_change == "restage" else None
+    raise InputError(
+        f"Expected the file as it was when it was staged ({before.size:,} bytes, {_show(before.mtime_ns)}), "
+        f"found it changed ({now.size:,} bytes) - {file.name}",
+        _fix(job),
+    )
+
+
+def _is_unchanged(take: Take, before: SourceFile | None) -> bool:
+    return take.seen is not None and before is not None and take.seen.sha256 == before.sha256
+
+
+def _is_half_written(job: Job, file: SourcePath, looks: Looks) -> bool:
+    """Whether a new file must be left until it is whole: its repeats are numbered once and for all."""
+    is_open = job.event.id.duplicates == "number" and file.end is not None
+    return is_open and looks.take_print(file, None).size != file.end
+
+
+def _check_numbering(job: Job, file: SourcePath) -> None:
+    if job.event.id.duplicates == "number":
+        raise InputError(
+            f'Expected a file that is whole when it is staged, as `duplicates = "number"` needs, found it grown - {file.name}',
+            'Write new rows to new files, or set duplicates = "collapse" in `id`',
+        )
+
+
+def _check_all_there(names: set[str], known: Mapping[str, SourceFile]) -> None:
+    for name in known:
+        if name not in names:
+            raise InputError(
+                f"Expected the file that was staged before, found it gone - {name}",
+                'Put it back, or say that files may go: on_change = "ignore" under [source]',
+            )
+
+
+def _fix(job: Job) -> str:
+    named = "Put the file back, or give the changed one a new name: its rows are then staged beside what was delivered"
+    if job.source.mode == "once":
+        return f'{named}. For files that grow: mode = "incremental" under [source]'
+    return f'{named}. Or say what is meant: on_change = "restage" or "ignore" under [source]'
+
+
+def _show(mtime_ns: int) -> str:
+    return f"{datetime.fromtimestamp(mtime_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,85 @@
+"""The values that come out of the ledger. Times are seconds since the epoch, UTC.
+
+A bitmap has one bit an event of its part, in the format of `etl.ledger.bitmap`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from etl.values.staged import LoadKind
+
+__all__ = [
+    "LoadEntry",
+    "LoadState",
+    "PartEntry",
+    "RunEntry",
+]
+
+LoadState = Literal["open", "complete", "discarded"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadEntry:
+    """One load in the ledger, where `read = skipped + rejected + duplicate + events`.
+
+    `rejected` counts those of staging alone, `events` those to be sent. `ids_kept` says that the parts gave way
+    to their ids.
+    """
+
+    number: int
+    kind: LoadKind
+    state: LoadState
+    staged_at: float
+    completed_at: float | None
+    read: int
+    skipped: int
+    rejected: int
+    duplicate: int
+    events: int
+    n_parts: int
+    mapping: str
+    ids_digest: str
+    id_scheme_version: int
+    ids_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartEntry:
+    """One part in the ledger: what it is, and the fate of each of its events."""
+
+    number: int
+    events: int
+    size_bytes: int
+    sha256: str
+    n_duplicate: int
+    n_delivered: int
+    n_refused: int
+    duplicate: bytes
+    delivered: bytes
+    refused: bytes
+
+    @property
+    def n_pending(self) -> int:
+        """How many events are not settled."""
+        return self.events - self.n_duplicate - self.n_delivered - self.n_refused
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """One run of the job; a run that was killed has no end.
+
+    `message`, `fix` and `log` are why it ended so, what to do, and where its log is, as it told them; empty where it didn't.
+    """
+
+    number: int
+    load: int | None
+    started_at: float
+    ended_at: float | None
+    exit_code: int | None
+    state: str | None
+    delivered: int
+    attempts: int
+    retries: int
+    message: str = ""
+    fix: str = ""
+    log: str = ""

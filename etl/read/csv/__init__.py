@@ -1,0 +1,1 @@
+"""Reads CSV and TSV: each chunk proved clean and read whole, or cut record by record."""

@@ -1,0 +1,1 @@
+"""Reads sources that are not on this machine: buckets and web servers."""

@@ -1,0 +1,1 @@
+"""What is known of rejects: their causes, their fixes, the report, and its trip through a spreadsheet."""

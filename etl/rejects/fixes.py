@@ -1,0 +1,196 @@
+"""Says how to mend a cause: the line of the job file, or the cell. Pure.
+
+Speaks of the user's columns and keys, never of the program's insides.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from etl.job.lines import Place, place_of
+from etl.job.model import FieldSpec, Job
+from etl.rejects.tally import Cause
+from etl.values.findings import Finding, Level
+
+__all__ = ["describe_cause"]
+
+_FOUND: Final = re.compile(r"found `(.*)`$", re.DOTALL)
+_MOST_VALUES: Final = 3
+
+WHAT: Final = {
+    "malformed_record": "the record is not a whole row",
+    "invalid_utf8": "the bytes are not in the file's encoding",
+    "missing_required": "`{field}` is missing",
+    "unparsable_timestamp": "the time in `{column}` can't be read",
+    "ambiguous_timestamp": "the time in `{column}` happened twice: the clock was set back",
+    "nonexistent_timestamp": "the time in `{column}` never happened: the clock was set forward",
+    "timestamp_out_of_range": "the time in `{column}` can't be right",
+    "unparsable_value": "`{field}` can't take the value in `{column}`",
+    "unmapped_value": "the map of `{field}` doesn't know the value in `{column}`",
+    "unknown_entity_type": "the API has no such entity type as in `{column}`",
+    "invalid_json": "the cell in `{column}` is not JSON",
+    "number_not_finite": "the number in `{column}` is none that JSON can hold",
+    "body_too_large": "the event is over 2 MB, the most that the API takes",
+}
+
+
+def describe_cause(job: Job, cause: Cause, read: int) -> Finding:
+    """Return the finding that tells `cause`, of `read` rows, with the place to mend."""
+    place = _place(job, cause)
+    what = WHAT.get(cause.code, cause.code).format(field=_plain(cause.field), column=cause.column)
+    if values := _commonest(cause):
+        what += f": {values}"
+    level: Level = "error"
+    return Finding(
+        level=level,
+        code=cause.code,
+        what=what,
+        rows=cause.rows,
+        share=cause.rows / read if read else 0.0,
+        fix=_FIXES.get(cause.code, _fix_cell)(job, cause),
+        field=cause.field,
+        column=cause.column,
+        examples=tuple(cause.examples),
+        job_file=str(place.path) if place and place.line else None,
+        job_line=place.line if place else None,
+    )
+
+
+def _place(job: Job, cause: Cause) -> Place | None:
+    if cause.code == "malformed_record":
+        return None
+    if cause.code == "invalid_utf8":
+        return place_of(job, "source.csv", "encoding")
+    if not cause.field or cause.field == "body":
+        return place_of(job, "event", "properties")
+    table, _, key = f"event.{cause.field}".rpartition(".")
+    return place_of(job, table, key)
+
+
+def _commonest(cause: Cause) -> str:
+    """Return the values that stand there most often, with their counts."""
+    if cause.code in ("missing_required", "body_too_large"):
+        return ""
+    shown = []
+    for reason, count in cause.reasons.most_common(_MOST_VALUES):
+        match = _FOUND.search(reason)
+        if not match:
+            return ""
+        value = match[1] if len(match[1]) <= 40 else match[1][:39] + "…"
+        shown.append(f"`{value}`" + (f" ×{count:,}" if count > 1 else ""))
+    more = len(cause.reasons) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _values(cause: Cause) -> list[str]:
+    return [match[1] for reason, _ in cause.reasons.most_common(20) if (match := _FOUND.search(reason))]
+
+
+def _fix_record(_: Job, cause: Cause) -> str:
+    example = cause.examples[0]
+    at = f"line {example.line}" if example.line else f"row {example.row}"
+    return f"mend these records in the file (the first: {example.file} {at}): quote cells that hold separators, quotes or line breaks"
+
+
+def _fix_encoding(job: Job, _: Cause) -> str:
+    here = f"the files are read as {job.source.csv.encoding}"
+    return (
+        f'{here}; if they are all in another encoding, say so: encoding = "windows-1252" under [source.csv]'
+    )
+
+
+def _fix_missing(_: Job, cause: Cause) -> str:
+    if not cause.column:
+        return f"map a column to `{_plain(cause.field)}`"
+    if "maps no column" in cause.examples[0].text:
+        return f'map the column that holds it under [event], as in {_plain(cause.field)} = "your_column"'
+    return f'fill `{cause.column}` in these rows, or leave them out: sql = "{cause.column} IS NOT NULL" under [filter]'
+
+
+def _fix_time(job: Job, cause: Cause) -> str:
+    if any("no time zone" in reason for reason in cause.reasons):
+        return 'say which clock wrote them: timezone = "UTC", or "America/New_York", in createdAt'
+    form = job.event.createdAt.format
+    values = _values(cause)
+    if values and all(re.fullmatch(r"\d{10}(\.\d+)?", value) for value in values):
+        return 'these look like seconds since 1970: format = "epoch_s" in createdAt'
+    if values and all(re.fullmatch(r"\d{13}", value) for value in values):
+        return 'these look like milliseconds since 1970: format = "epoch_ms" in createdAt'
+    return f"mend these cells, or `format` in createdAt, which is {form}"
+
+
+def _fix_range(job: Job, cause: Cause) -> str:
+    years = [int(value[:4]) for value in _values(cause) if re.match(r"\d{4}-", value)]
+    form = job.event.createdAt.format
+    if years and max(years) <= 1970 and form in ("epoch_ms", "epoch_us", "epoch_ns"):
+        return "a time of 1970 is a zero, or seconds read as milliseconds: mend these cells, or `format` in createdAt"
+    if years and min(years) > 2100 and form == "epoch_s":
+        return 'these look like milliseconds: format = "epoch_ms" in createdAt'
+    if years and max(years) <= 1970:
+        return "a time of 1970 is a zero exported as a date: mend these cells, or leave the rows out with [filter]"
+    return "mend these cells, or leave the rows out with [filter]"
+
+
+def _fix_ambiguous(*_: object) -> str:
+    return 'decide which of the two is meant: ambiguous = "earliest" or "latest" in createdAt; or export the times in UTC'
+
+
+def _fix_nonexistent(*_: object) -> str:
+    return (
+        'read them as the hour after: nonexistent = "shift_forward" in createdAt; or export the times in UTC'
+    )
+
+
+def _fix_unmapped(_: Job, cause: Cause) -> str:
+    values = _values(cause)
+    value = values[0] if values else "your_value"
+    return f'add them to the map, as in "{value}" = "…", or give a `default` for all others'
+
+
+def _fix_value(job: Job, cause: Cause) -> str:
+    spec = _spec(job, cause.field)
+    if spec is not None and spec.cast:
+        return f'mend these cells, or send the column as it is: leave out cast = "{spec.cast}"'
+    return "mend these cells, or the field's sql"
+
+
+def _fix_entity(_: Job, cause: Cause) -> str:
+    return f"map them with `map` in entityType, or leave the rows out: sql = \"{cause.column} IN ('message', 'conversation', 'search')\" under [filter]"
+
+
+def _fix_body(*_: object) -> str:
+    return "shorten the longest cell of these rows, or map fewer columns"
+
+
+def _fix_cell(*_: object) -> str:
+    return "mend these cells"
+
+
+def _spec(job: Job, name: str) -> FieldSpec | None:
+    table, _, key = name.rpartition(".")
+    if table == "properties":
+        return job.event.properties.fields.get(key)
+    if table == "userProperties":
+        return job.event.userProperties.get(key)
+    found = getattr(job.event, key, None)
+    return found if isinstance(found, FieldSpec) else None
+
+
+def _plain(field: str) -> str:
+    return field or "a field"
+
+
+_FIXES: Final[dict[str, Callable[[Job, Cause], str]]] = {
+    "malformed_record": _fix_record,
+    "invalid_utf8": _fix_encoding,
+    "missing_required": _fix_missing,
+    "unparsable_timestamp": _fix_time,
+    "timestamp_out_of_range": _fix_range,
+    "ambiguous_timestamp": _fix_ambiguous,
+    "nonexistent_timestamp": _fix_nonexistent,
+    "unparsable_value": _fix_value,
+    "unmapped_value": _fix_unmapped,
+    "unknown_entity_type": _fix_entity,
+    "invalid_json": _fix_value,
+    "body_too_large": _fix_body,
+}

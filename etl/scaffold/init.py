@@ -1,0 +1,251 @@
+"""Makes a job file from files alone: reads a sample, guesses, writes, and tries the result on the sample."""
+
+import os
+import re
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from etl.errors import BackfillError, InputError, JobError
+from etl.guess.choices import Dialect, JobGuess
+from etl.guess.dialect import guess_null_values, guess_separator, has_header, name_columns, split_sample
+from etl.guess.encoding import guess_encoding
+from etl.guess.fields import choose_time, guess_mapping
+from etl.guess.presets import PRESETS, apply_preset, recognise_preset
+from etl.guess.profiles import Profile, profile_columns
+from etl.guess.writing import render_value, write_job
+from etl.intake.batches import open_rows
+from etl.job.lines import nearest_name
+from etl.job.load import parse_job
+from etl.job.model import Job
+from etl.read.files import SourcePath, resolve_files
+from etl.read.source import open_source
+from etl.read.streams import read_stream
+from etl.report.init import Decision, Start, Trial
+from etl.scaffold.sample import as_sample
+from etl.values.rows import Batch
+
+__all__ = ["StartOptions", "name_job", "start_job"]
+
+SAMPLE_BYTES: Final = 1 << 20
+SAMPLE_ROWS: Final = 20_000
+# Enough of a job for the readers, before anything is known of the rows.
+_SKETCH: Final = """name = "sample"
+[source]
+paths = {paths}
+{format}
+{csv}
+[event]
+entityType = {{ value = "message" }}
+type = {{ value = "sample" }}
+messageId = {{ value = "sample" }}
+createdAt = "sample"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """Where the job file goes, and what the files can't tell: the preset, the zone of local times."""
+
+    output: Path
+    preset: str | None = None
+    timezone: str | None = None
+    schema: str | None = None
+
+
+def start_job(files: Sequence[str], options: StartOptions, *, started: datetime) -> Start:
+    """Return the text of a job file for `files`, with what was decided and how it does on a sample of the rows.
+
+    Raises `InputError` for files that are missing or not readable, `JobError` for an unknown preset, or one that
+    doesn't fit.
+    """
+    if options.preset is not None and options.preset not in PRESETS:
+        guess = nearest_name(options.preset, PRESETS)
+        raise JobError(
+            f"Expected one of {', '.join(PRESETS)}, found `{options.preset}` - --preset",
+            f"Did you mean {guess}?"
+            if guess
+            else "Leave --preset out to have the export recognised by its columns",
+        )
+    if "" in files:
+        raise JobError(
+            "Expected a file, found an empty name - FILE", "Name the files, or a pattern in quotes"
+        )
+    paths = tuple(_relative(file, options.output.parent) for file in files)
+    source, format_name, says_format = _tell_format(paths, options.output)
+    dialect, remarks = _guess_dialect(source, format_name) if format_name in ("csv", "tsv") else (None, ())
+    sketch = _sketch(paths, options.output, format_name if says_format else None, dialect)
+    profiles = profile_columns(_read_sample(sketch), typed=format_name in ("ndjson", "parquet"))
+    if not profiles:
+        raise InputError(f"Expected columns, found none - {source.name}", "Check that the file holds rows")
+    chosen = _guess_job(
+        profiles, options, has_names=dialect is None or dialect.columns is None, typed=dialect is None
+    )
+    text = write_job(
+        name_job(files[0]),
+        paths,
+        chosen,
+        format_name=format_name,
+        says_format=says_format,
+        dialect=dialect,
+        job_file=str(options.output),
+        schema=options.schema,
+    )
+    job = parse_job(text, options.output)
+    decisions = _list_decisions(chosen)
+    return Start(
+        text, job.name, options.output, format_name, chosen.preset, decisions, remarks, _try_out(job, started)
+    )
+
+
+def _tell_format(paths: tuple[str, ...], output: Path) -> tuple[SourcePath, str, bool]:
+    """Return the first file, the format, and whether the job has to say it because the name doesn't."""
+    try:
+        source = resolve_files(_sketch(paths, output, None, None))[0]
+    except InputError as error:
+        if "a name that ends in" not in error.problem:
+            raise
+    else:
+        return source, source.format, False
+    source = resolve_files(_sketch(paths, output, "csv", None))[0]
+    head = _head(source).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"["):
+        raise InputError(
+            f"Expected one JSON object a line, found a JSON list - {source.name}",
+            f"Make lines of it: jq -c '.[]' {source.name} > {name_job(source.name)}.ndjson",
+        )
+    if head.startswith(b"{"):
+        return source, "ndjson", True
+    first = head.split(b"\n", 1)[0]
+    return source, "tsv" if first.count(b"\t") > first.count(b",") else "csv", True
+
+
+def _guess_dialect(source: SourcePath, format_name: str) -> tuple[Dialect, tuple[str, ...]]:
+    head = _head(source)
+    encoding, remark = guess_encoding(head)
+    text = head.decode(encoding, "replace").removeprefix("\ufeff")
+    separator, why = guess_separator(text, "\t" if format_name == "tsv" else ",")
+    records = split_sample(text, separator)
+    named, header_why = has_header(records)
+    columns = None if named else name_columns(records)
+    shown = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(separator, separator)
+    remarks = [f"encoding {encoding}" + (f": {remark}" if remark else ""), f"separator {shown}: {why}"]
+    remarks.append(f"{'header' if named else 'no header'}: {header_why}")
+    markers = guess_null_values(records[1:] if named else records)
+    if markers != ("",):
+        remarks.append(
+            f"missing values are written {', '.join(f'`{marker}`' for marker in markers if marker)}"
+        )
+    return Dialect(encoding, separator, columns, markers), tuple(remarks)
+
+
+def _guess_job(
+    profiles: dict[str, Profile], options: StartOptions, *, has_names: bool, typed: bool
+) -> JobGuess:
+    preset = options.preset or (recognise_preset(profiles) if has_names else None)
+    if preset is None:
+        return guess_mapping(profiles, has_names=has_names, timezone=options.timezone, keeps_types=typed)
+    if missing := [name for name in PRESETS[preset].signature if name not in profiles]:
+        raise JobError(
+            f"Expected the columns of {PRESETS[preset].title}, found no {', '.join(f'`{name}`' for name in missing)} - --preset {preset}",
+            "Leave --preset out to have the mapping guessed, or check that this is the right file",
+        )
+    column = PRESETS[preset].event["createdAt"]
+    column = column if isinstance(column, str) else column["column"]
+    time = (
+        choose_time({column: profiles[column]}, "UTC")
+        if column in profiles and profiles[column].time
+        else None
+    )
+    return apply_preset(preset, profiles, time=time)
+
+
+def _list_decisions(chosen: JobGuess) -> tuple[Decision, ...]:
+    choices = {
+        **chosen.event,
+        **{f"userProperties.{key}": choice for key, choice in chosen.user_properties.items()},
+    }
+    decisions = [Decision(key, render_value(c.value), c.why, c.sureness.value) for key, c in choices.items()]
+    if "id" not in chosen.event:
+        decisions.append(
+            Decision("id", "the event's content", "the same row always gives the same id", "sure")
+        )
+    rest = "every other column" if chosen.every_column else ", ".join(chosen.properties)
+    if rest:
+        decisions.append(Decision("properties", rest, "all that no field above uses", "sure"))
+    return tuple(decisions)
+
+
+def _read_sample(sketch: Job) -> pl.DataFrame:
+    source = open_source(sketch)
+    rows = [
+        as_sample(source.widen(batch.frame, file))
+        for file in range(min(3, len(source.files)))
+        for batch in _first(source.batches(file))
+    ]
+    return pl.concat(rows).head(SAMPLE_ROWS) if rows else pl.DataFrame(schema=source.schema)
+
+
+def _try_out(job: Job, started: datetime) -> Trial:
+    """Return what becomes of the first rows of each file."""
+    try:
+        source, plans = open_rows(job, started, with_source=False)
+        read = rejected = events = 0
+        reasons: dict[str, int] = {}
+        for file in range(len(source.files)):
+            for batch in _first(source.batches(file)):
+                done = plans.of(file).apply(batch.frame.head(SAMPLE_ROWS))
+                malformed = [record for record in batch.malformed if record.row <= SAMPLE_ROWS]
+                read += min(batch.frame.height, SAMPLE_ROWS) + len(malformed)
+                events += done.events.height
+                rejected += done.rejects.height + len(malformed)
+                for record in malformed:
+                    reasons[record.code.value] = reasons.get(record.code.value, 0) + 1
+                for code, count in done.rejects["code"].value_counts().iter_rows():
+                    reasons[code] = reasons.get(code, 0) + count
+    except BackfillError as error:
+        return Trial(0, 0, 0, {}, f"{error.problem}\n{error.fix}")
+    return Trial(read, events, rejected, dict(sorted(reasons.items(), key=lambda item: -item[1])))
+
+
+def _first(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield the first batch alone, and stop whatever reads ahead."""
+    for batch in batches:
+        yield batch
+        break
+    if isinstance(batches, Generator):
+        batches.close()
+
+
+def _head(source: SourcePath) -> bytes:
+    return next(read_stream(source, SAMPLE_BYTES), b"")
+
+
+def _sketch(paths: tuple[str, ...], output: Path, format_name: str | None, dialect: Dialect | None) -> Job:
+    csv = ""
+    if dialect is not None:
+        keys: dict[str, object] = {
+            "separator": dialect.separator,
+            "encoding": dialect.encoding,
+            "null_values": dialect.null_values,
+        }
+        if dialect.columns is not None:
+            keys |= {"header": False, "columns": dialect.columns}
+        csv = "[source.csv]\n" + "\n".join(f"{key} = {render_value(value)}" for key, value in keys.items())
+    form = f"format = {render_value(format_name)}" if format_name else ""
+    return parse_job(_SKETCH.format(paths=render_value(paths), format=form, csv=csv), output)
+
+
+def _relative(file: str, folder: Path) -> str:
+    return file if "://" in file else os.path.relpath(file, folder)
+
+
+def name_job(file: str) -> str:
+    """Return the name of a job for a file: its own, without folders, suffixes and signs."""
+    stem = re.sub(r"[?#].*", "", file).rstrip("/").rpartition("/")[2].partition(".")[0]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")
+    return name[:100] or "my-job"

@@ -1,0 +1,1 @@
+"""What a job has on disk, and what can be told from it."""

@@ -1,0 +1,20 @@
+"""Opens the folder of a load with what the ledger knows of its files."""
+
+from pathlib import Path
+
+from etl.ledger.store import Ledger
+from etl.stage.kept import KeptFolder
+from etl.stage.parts import events_path, load_folder
+from etl.values.staged import KeptFile
+
+__all__ = ["kept_folder"]
+
+
+def kept_folder(folder: Path, ledger: Ledger, load: int) -> KeptFolder:
+    """Return the files of `load`, a load of the job whose state is in `folder`: parts of events, rejects, ids, and the like."""
+    place = load_folder(folder, load)
+    parts = [
+        KeptFile(events_path(place, part.number).name, part.size_bytes, part.sha256)
+        for part in ledger.parts(load)
+    ]
+    return KeptFolder(place, [*parts, *ledger.kept_files(load)], is_listed=ledger.lists_files(load))

@@ -1,0 +1,284 @@
+"""Gathers the rejects of a job from where they are: those of staging in parts, the server's in the ledger."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import polars as pl
+
+from etl.job.lines import place_of
+from etl.job.model import Job
+from etl.ledger.store import Ledger
+from etl.private import replace_private
+from etl.rejects.report import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
+from etl.stage.kept import KeptFolder
+from etl.stage.parts import events_path, explain_disk, refused_path, rejects_path, taken_path
+from etl.state.corrections import all_corrections, open_corrections
+from etl.state.kept import kept_folder
+from etl.state.place import JobPlace
+from etl.state.retention import cleared_through
+from etl.values.delivery import Settlement
+
+__all__ = [
+    "PLACE",
+    "TAKEN_SCHEMA",
+    "Rejects",
+    "add_counts",
+    "count_open",
+    "count_rejects",
+    "dismissed_rows",
+    "null_marker",
+    "open_reject_frames",
+    "reject_frames",
+    "taken_rows",
+]
+
+REFUSALS_AT_ONCE: Final = 4096
+# What tells one reject from another.
+PLACE: Final = ("load", "file", "row")
+TAKEN_SCHEMA: Final = {name: REPORT_SCHEMA[name] for name in PLACE}
+
+
+def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
+    """Yield the rejects of `loads` as frames of `REPORT_SCHEMA`: first those of staging, then the server's.
+
+    Those that a retry has taken up since are among them.
+    """
+    cleared = cleared_through(ledger)
+    for load in loads:
+        if load <= cleared:
+            continue
+        names = [file.path for file in ledger.files(load)]
+        kept = kept_folder(folder, ledger, load)
+        if ledger.load(load).rejected:  # those of a load that another took over are that one's now
+            yield from _staging_rejects(job, kept, names, load)
+        yield from _server_rejects(kept, ledger, names, load)
+
+
+def open_reject_frames(
+    job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]
+) -> Iterator[pl.DataFrame]:
+    """Yield the rejects of `loads` that are neither dismissed nor taken up by a retry, whose own load tells what became of them."""
+    closed = pl.concat([taken_rows(folder, ledger), dismissed_rows(ledger).select(PLACE)])
+    for frame in reject_frames(job, folder, ledger, loads):
+        left = frame.join(closed, on=PLACE, how="anti", maintain_order="left") if closed.height else frame
+        if left.height:
+            yield left
+
+
+def taken_rows(folder: Path, ledger: Ledger) -> pl.DataFrame:
+    """Return `load`, `file` and `row` of the rejects that retries have taken up."""
+    empty = pl.DataFrame(schema=TAKEN_SCHEMA)
+    cleared = cleared_through(ledger)
+    # What a cleared retry took is cleared, too: it was of loads before it.
+    retries = [
+        kept_folder(folder, ledger, load.number)
+        for load in ledger.loads()
+        if load.kind == "retry" and load.number > cleared
+    ]
+    return pl.concat([empty, *(kept.read(taken_path(kept.folder)) for kept in retries)])
+
+
+def dismissed_rows(ledger: Ledger) -> pl.DataFrame:
+    """Return `load`, `file` and `row` of the rejects that were dismissed, and why: `dismissed`."""
+    rows = ledger.dismissals.rows()
+    reasons = {decision.number: decision.reason for decision in ledger.dismissals.decisions()}
+    names = {load: [file.path for file in ledger.files(load)] for load in {row.load for row in rows}}
+    told = [(row.load, names[row.load][row.file], row.row, reasons[row.dismissal]) for row in rows]
+    return pl.DataFrame(told, schema=TAKEN_SCHEMA | {"dismissed": pl.String()}, orient="row")
+
+
+def count_open(job: Job, folder: Path, ledger: Ledger) -> dict[int, dict[str, int]]:
+    """Return how many open rejects of each code there are in each load that has any."""
+    loads = [load.number for load in ledger.loads() if ledger.books(load.number).rejected]
+    counts: dict[int, dict[str, int]] = {}
+    for frame in open_reject_frames(job, folder, ledger, loads):
+        load = counts.setdefault(frame["load"][0], {})
+        for code, count in frame["code"].value_counts().iter_rows():
+            load[code] = load.get(code, 0) + count
+    return counts
+
+
+def add_counts(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of counts by code, most first."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
+def count_rejects(frames: Iterable[pl.DataFrame]) -> dict[str, int]:
+    """Return how many rejects there are of each code, most first."""
+    return add_counts(dict(frame["code"].value_counts().iter_rows()) for frame in frames)
+
+
+class Rejects:
+    """The rejects of a job, as often as they are asked for: only those with `code`, only those of `load`, unless None.
+
+    Those that were retried or dismissed are left out, unless `with_closed`: then they are among them, `dismissed` saying why.
+    `corrections`: instead of the rejects, the rows that came again with another content than was delivered.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        place: JobPlace,
+        ledger: Ledger,
+        *,
+        code: str | None = None,
+        load: int | None = None,
+        with_closed: bool = False,
+        corrections: bool = False,
+    ) -> None:
+        self._corrections = corrections
+        self.job, self._place, self._ledger = job, place, ledger
+        self._code, self._with_closed = code, with_closed
+        self._loads = [entry.number for entry in ledger.loads() if load is None or entry.number == load]
+
+    @property
+    def word(self) -> str:
+        """Return what one of them is called."""
+        return "correction" if self._corrections else "reject"
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """The columns of the frames."""
+        return REPORT_SCHEMA | {"dismissed": pl.String()} if self._with_closed else REPORT_SCHEMA
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield them as frames of `schema`; raises `StateError` where a part can't be read."""
+        for frame in self._find():
+            some = frame if self._code is None else frame.filter(pl.col("code") == self._code)
+            if some.height:
+                yield some
+
+    def write(self, form: str, out: BinaryIO) -> int:
+        """Write them to `out` as jsonl, csv or parquet; return how many."""
+        if form == "jsonl":
+            return write_jsonl(self.frames(), out)
+        if form == "parquet":
+            return write_parquet(self.frames(), out, self.schema)
+        columns = original_columns(self.frames())
+        return write_csv(self.frames(), columns, out, self.schema, null_marker=null_marker(self.job))
+
+    def write_file(self, form: str, path: Path) -> int:
+        """Write them to the file at `path`, whole or not at all, for the owner alone; return how many.
+
+        Raises `StateError` where the disk won't have it.
+        """
+        try:
+            with replace_private(path, durable=False) as out:
+                written = self.write(form, out)
+        except OSError as error:
+            raise explain_disk(error, path) from None
+        return written
+
+    def _find(self) -> Iterator[pl.DataFrame]:
+        folder, ledger, loads = self._place.folder, self._ledger, self._loads
+        if self._corrections:
+            if self._with_closed:
+                every = all_corrections(folder, ledger, loads)
+            else:
+                every = open_corrections(folder, ledger, taken_rows(folder, ledger), loads)
+            yield _conform(every, self.schema)
+        elif self._with_closed:
+            dismissed = dismissed_rows(ledger)
+            for frame in reject_frames(self.job, folder, ledger, loads):
+                told = frame.join(dismissed, on=PLACE, how="left", maintain_order="left")
+                yield told.select(list(self.schema))
+        else:
+            yield from open_reject_frames(self.job, folder, ledger, loads)
+
+
+def null_marker(job: Job) -> str:
+    """Return the text that stands for a null in a report for a spreadsheet: the job's own, so that it reads as one again."""
+    return "" if "" in job.source.csv.null_values else next(iter(job.source.csv.null_values), "")
+
+
+def explain_fix(job: Job, field: str, code: str) -> str:
+    """Return what to mend for a reject: the job file's line, or the row."""
+    if code in ("malformed_record", "invalid_utf8"):
+        return "mend the record in the file"
+    if not field or field == "body":
+        return (
+            "shorten the row's longest cell, or map fewer columns"
+            if code == "body_too_large"
+            else "mend the row"
+        )
+    table, _, key = f"event.{field}".rpartition(".")
+    return f"mend the cell, or {place_of(job, table, key)}"
+
+
+def _staging_rejects(job: Job, kept: KeptFolder, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+    number = 0
+    while kept.has(path := rejects_path(kept.folder, number)):
+        frame = kept.read(path)
+        fixes = {
+            (field, code): explain_fix(job, field, code)
+            for field, code in frame.select("field", "code").unique().iter_rows()
+        }
+        fix = [fixes[field, code] for field, code in frame.select("field", "code").iter_rows()]
+        yield _conform(
+            frame.with_columns(
+                pl.lit(load).alias("load"),
+                pl.Series("file", [names[position] for position in frame["file"]], dtype=pl.String),
+                pl.Series("fix", fix, dtype=pl.String),
+            )
+        )
+        number += 1
+
+
+def _server_rejects(kept: KeptFolder, ledger: Ledger, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+    refusals = ledger.refusals(load)
+    while settlements := list(islice(refusals, REFUSALS_AT_ONCE)):
+        for part in dict.fromkeys(settlement.part for settlement in settlements):
+            some = [settlement for settlement in settlements if settlement.part == part]
+            yield _join_events(kept, names, load, part, some)
+
+
+def _join_events(
+    kept: KeptFolder, names: list[str], load: int, part: int, settlements: Sequence[Settlement]
+) -> pl.DataFrame:
+    columns = ["file", "row", "id", "source"]
+    retired = refused_path(kept.folder, part)
+    if kept.has(retired):
+        events = kept.read(retired, ["index", *columns])
+    else:
+        events = kept.read(events_path(kept.folder, part), columns).with_row_index("index")
+    indices = pl.DataFrame(
+        {"index": [settlement.index for settlement in settlements]}, schema={"index": pl.UInt32}
+    )
+    rows = indices.join(
+        events.with_columns(pl.col("index").cast(pl.UInt32)), on="index", how="left", maintain_order="left"
+    )
+    refusals = [settlement.refusal for settlement in settlements if settlement.refusal is not None]
+    return _conform(
+        rows.with_columns(
+            pl.lit(load).alias("load"),
+            pl.Series("file", [names[position] for position in rows["file"]], dtype=pl.String),
+            pl.Series("code", [refusal.code.value for refusal in refusals]),
+            pl.Series("reason", [refusal.reason for refusal in refusals]),
+            pl.lit("mend the row or its mapping as the server's answer says").alias("fix"),
+            pl.Series("status", [refusal.status for refusal in refusals]),
+            pl.Series("server_code", [refusal.server_code for refusal in refusals], dtype=pl.String),
+            pl.Series("detail", [refusal.detail for refusal in refusals], dtype=pl.String),
+            pl.Series("request_id", [refusal.request_id for refusal in refusals], dtype=pl.String),
+            pl.Series("attempts", [refusal.attempts for refusal in refusals]),
+            pl.Series("first_at", [_iso(refusal.first_at) for refusal in refusals]),
+            pl.Series("last_at", [_iso(refusal.last_at) for refusal in refusals]),
+        )
+    )
+
+
+def _conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType] = REPORT_SCHEMA) -> pl.DataFrame:
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in schema.items()
+    )
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,46 @@
+"""Keeps the error reports in a job's folder as they follow from its ledger: derived state, which whoever runs next makes good.
+
+Rule: what a report was written from is noted once it is there. So one that a kill kept from being written, or that is gone, is
+written by the next run, and one that is still true is left alone.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from etl.job.model import Job
+from etl.ledger.store import Ledger
+from etl.state.place import JobPlace
+from etl.state.rejects import Rejects
+from etl.state.retention import cleared_through
+
+__all__ = ["refresh_reports"]
+
+# What the reports were written from.
+REPORTED: Final = "reported"
+
+
+def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ...]:
+    """Return the paths of the reports as CSV and JSONL, written where they weren't true; none for a job that rejected nothing.
+
+    Raises `StateError` where the disk won't have them.
+    """
+    paths = (place.rejects_csv, place.rejects_jsonl)
+    state = _describe_state(ledger)
+    there = [path for path in paths if path.exists()]
+    if not there and not any(ledger.books(load.number).rejected for load in ledger.loads()):
+        return ()
+    if len(there) < len(paths) or ledger.meta(REPORTED) != state:
+        found = Rejects(job, place, ledger)
+        found.write_file("csv", place.rejects_csv)
+        found.write_file("jsonl", place.rejects_jsonl)
+        ledger.set_meta(REPORTED, state)
+    return paths
+
+
+def _describe_state(ledger: Ledger) -> str:
+    """Return text that changes whenever a reject comes, is refused by the server, taken up by a retry, dismissed, or removed."""
+    loads = ledger.loads()
+    newest = loads[-1].number if loads else 0
+    rejected = ledger.books_of(load.number for load in loads).rejected
+    decisions, dismissed = len(ledger.dismissals.decisions()), ledger.dismissals.count()
+    return f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared {cleared_through(ledger)}"

@@ -1,0 +1,60 @@
+"""Removes the files of old loads, as `[state] keep_loads` asks: their ids and their rejects. The ledger keeps their books.
+
+Rule: the ledger says first that the files of a load are gone, then they go; so a load whose files are missing without that
+is damage, and a run that is killed here goes on at the next. An unfinished load, and any after it, is never touched.
+"""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from etl.ledger.facts import LoadEntry
+from etl.ledger.store import Ledger
+from etl.stage.parts import explain_disk, load_folder
+
+__all__ = ["clear_old_loads", "cleared_through", "last_clearable"]
+
+# The number of the newest load whose files were removed; those of all loads before it are, too.
+CLEARED: Final = "cleared_through"
+
+
+def last_clearable(loads: Iterable[LoadEntry], keep: int | None) -> int:
+    """Return the number of the newest load that may be cleared, with all before it; 0 where none may, or `keep` is None."""
+    if keep is None:
+        return 0
+    in_order = sorted(loads, key=lambda load: load.number)
+    old = in_order[: max(0, len(in_order) - keep)]
+    last = 0
+    for load in old:
+        if load.state == "open":
+            break
+        last = load.number
+    return last
+
+
+def cleared_through(ledger: Ledger) -> int:
+    """Return the number of the newest load whose files were removed; 0 where none were."""
+    return int(ledger.meta(CLEARED) or 0)
+
+
+def clear_old_loads(folder: Path, ledger: Ledger, *, keep: int | None) -> tuple[int, ...]:
+    """Remove the files of all loads but the newest `keep`; return the numbers of those that had any.
+
+    Their rejects can't be listed or retried after that, and later loads can't find duplicates of their rows. Raises
+    `StateError` where the disk refuses.
+    """
+    loads = ledger.loads()
+    last = max(last_clearable(loads, keep), cleared_through(ledger))
+    if last > cleared_through(ledger):
+        ledger.set_meta(CLEARED, str(last))
+    cleared = []
+    for load in loads:
+        place = load_folder(folder, load.number)
+        if load.number <= last and place.is_dir():
+            try:
+                shutil.rmtree(place)
+            except OSError as error:
+                raise explain_disk(error, place) from None
+            cleared.append(load.number)
+    return tuple(cleared)

@@ -1,0 +1,1 @@
+"""Reads a row's own time, in whatever form a file has it."""

@@ -1,0 +1,102 @@
+"""Ends a load: its books are closed, its parts give way to their ids; or it is dropped before any of it was sent."""
+
+import shutil
+from pathlib import Path
+
+from etl.errors import InputError
+from etl.intake.fingerprint import mapping_fingerprint
+from etl.job.model import Job
+from etl.ledger.bitmap import set_indices
+from etl.ledger.facts import LoadEntry
+from etl.ledger.store import Ledger
+from etl.read.files import fingerprint, resolve_files
+from etl.stage.kept import retire_part
+from etl.stage.parts import explain_disk, load_folder, remove_parts
+from etl.state.kept import kept_folder
+from etl.state.sending import is_sent
+
+__all__ = [
+    "can_discard",
+    "complete_load",
+    "discard_stale_load",
+    "finish_retiring",
+]
+
+
+def complete_load(job: Job, folder: Path, ledger: Ledger, load: int, *, completed_at: float) -> None:
+    """Close the books of a load, and keep of its parts only the ids and what the report needs."""
+    ledger.complete_load(load, completed_at=completed_at)
+    if not job.keep:
+        retire_parts(folder, ledger, load)
+
+
+def finish_retiring(folder: Path, ledger: Ledger, *, keep: bool) -> None:
+    """Do what a run that was killed while it closed a load has left: ids put beside parts, parts removed."""
+    for load in ledger.loads():
+        if load.state != "complete":
+            continue
+        if load.ids_kept:
+            remove_parts(load_folder(folder, load.number))
+        elif not keep:
+            retire_parts(folder, ledger, load.number)
+
+
+def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
+    """Put the ids of a complete load beside its parts, and remove the parts; doing it again changes nothing."""
+    parts, kept = ledger.parts(load), kept_folder(folder, ledger, load)
+    takes_over = ledger.takes_over(load) is not None
+    files = [
+        file
+        for part in parts
+        for file in retire_part(kept, part.number, set_indices(part.refused), takes_over=takes_over)
+    ]
+    ledger.keep_ids(load, files)
+    remove_parts(load_folder(folder, load))
+
+
+def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:
+    """Drop the open load where nothing of it was ever sent and its job or its files were mended since; return its number.
+
+    Its rows are then staged again, as the job and the files are now.
+    """
+    load = ledger.open_load()
+    if load is None or not can_discard(ledger, load):
+        return None
+    if load.mapping == mapping_fingerprint(job) and not (
+        _is_hopeless(job, ledger, load) and _files_changed(job, folder, ledger, load)
+    ):
+        return None
+    ledger.discard_load(load.number)
+    place = load_folder(folder, load.number)
+    try:
+        shutil.rmtree(place)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise explain_disk(error, place) from None
+    return load.number
+
+
+def can_discard(ledger: Ledger, load: LoadEntry) -> bool:
+    """Whether the rows of an open load can be had again from the job's files, and nothing of it was ever sent."""
+    return (
+        load.kind == "files" and ledger.takes_over(load.number) is None and not is_sent(ledger, load.number)
+    )
+
+
+def _is_hopeless(job: Job, ledger: Ledger, load: LoadEntry) -> bool:
+    books = ledger.books(load.number)
+    return load.kind == "files" and not job.limits.max_rejects.allows(books.rejected, books.read)
+
+
+def _files_changed(job: Job, folder: Path, ledger: Ledger, load: LoadEntry) -> bool:
+    before = {file.path: file.sha256 for file in ledger.files(load.number)}
+    try:
+        now = {
+            file.name: fingerprint(file).sha256
+            for file in resolve_files(job, folder / "fetched")
+            if file.name in before
+        }
+    except InputError:
+        return False
+    return now != before

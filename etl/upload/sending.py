@@ -1,0 +1,219 @@
+"""Sends what is pending of a load, and settles it in the ledger."""
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from etl.interrupt import exit_at_once, handles_signals, heeded_signals
+from etl.job.model import Job, MaxRejects, Rate
+from etl.ledger.settler import Settler
+from etl.ledger.store import Ledger
+from etl.send.account import SendProgress, SendReport
+from etl.send.sender import send_events
+from etl.send.settings import SendSettings
+from etl.send.transport import open_transport
+from etl.stage.parts import events_path, load_folder, open_outgoing
+from etl.state.place import Destination
+from etl.upload.audience import Audience, SendingCounts
+from etl.upload.pace import SharedPace
+from etl.values.books import Books
+from etl.values.delivery import Outgoing
+
+__all__ = ["Sending", "send_load"]
+
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What one load's sending came to, and the signal that ended it early, if one did."""
+
+    report: SendReport
+    signal: int | None
+
+
+def send_load(
+    job: Job,
+    destination: Destination,
+    ledger: Ledger,
+    load: int,
+    folder: Path,
+    audience: Audience,
+    *,
+    rate: Rate,
+    pace: SharedPace,
+    limit: int | None,
+    rejects: Mapping[str, int],
+    max_rejects: MaxRejects,
+    stop: threading.Event | None = None,
+) -> Sending:
+    """Send the pending events of `load` until all are settled or something says stop.
+
+    `rejects` are those that the load has by now, by code; `max_rejects` is how many it may have in the end.
+    `stop`, once it is set, ends the sending as an interrupt does.
+
+    Raises `StateError` where the ledger or a part fails, `EndpointError` and `KeyProblem` before anything is sent.
+    """
+    work = _send(
+        job,
+        destination,
+        ledger,
+        load,
+        folder,
+        audience,
+        rejects=rejects,
+        settings=replace(
+            _choose_settings(job, ledger.books(load), rate=rate, limit=limit, max_rejects=max_rejects),
+            carried=pace.find(destination),
+        ),
+        stop=stop,
+    )
+    audience.watcher.sending(load, ledger.books(load), rate_per_second=rate.per_second)
+    sending = _run_watching_signals(work)
+    pace.note(destination, sending.report.carried)
+    audience.watcher.settled(
+        load,
+        ledger.books(load),
+        seconds=sending.report.elapsed_seconds,
+        statuses=sending.report.statuses,
+    )
+    return sending
+
+
+def _run_watching_signals(work: Coroutine[Any, Any, Sending]) -> Sending:
+    if not handles_signals():
+        return _run_loop(work)
+    # A loop listens for signals through a file descriptor of its own, and leaves none set.
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        return _run_loop(work)
+    finally:
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+
+
+def _run_loop(work: Coroutine[Any, Any, Sending]) -> Sending:
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    import uvloop
+
+    return uvloop.run(work)
+
+
+async def _send(
+    job: Job,
+    destination: Destination,
+    ledger: Ledger,
+    load: int,
+    folder: Path,
+    audience: Audience,
+    *,
+    rejects: Mapping[str, int],
+    settings: SendSettings,
+    stop: threading.Event | None,
+) -> Sending:
+    books = ledger.books(load)
+    transport = open_transport(destination.endpoint, destination.key or "", job.upload.timeout)
+    now = SendProgress()
+    counts = SendingCounts(books, rejects)
+    settler = Settler(ledger, load, on_commit=counts.add_committed)
+
+    async def show() -> None:
+        while True:
+            if stop is not None and stop.is_set():
+                interrupt.request()
+            audience.show(load, counts, now)
+            await asyncio.sleep(POLL_SECONDS)
+
+    with ExitStack() as stack:
+        interrupt = _Interrupt(asyncio.get_running_loop())
+        stack.callback(interrupt.remove)
+        showing = asyncio.create_task(show())
+        try:
+            events = _pending_events(ledger, load, folder)
+            try:
+                report = await send_events(
+                    events, transport, settler.take, settings, stop=interrupt.event, progress=now
+                )
+            finally:
+                await settler.close()
+        finally:
+            showing.cancel()
+            await transport.close()
+    return Sending(report, interrupt.signal)
+
+
+def _choose_settings(
+    job: Job, books: Books, *, rate: Rate, limit: int | None, max_rejects: MaxRejects
+) -> SendSettings:
+    upload = job.upload
+    return SendSettings(
+        rate_per_second=rate.per_second,
+        concurrency=None if upload.concurrency == "auto" else upload.concurrency,
+        conflict=upload.conflict,
+        max_wait_seconds=upload.max_wait,
+        limit=limit,
+        # With the settling after it, all of a drain ends within five seconds.
+        drain_seconds=4.5,
+        max_refused=lambda refused: max_rejects.allows(books.rejected + refused, books.read),
+    )
+
+
+def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoing]:
+    """Yield the events of the load that are not settled, part by part, each part checked before it is used.
+
+    While some events are sent, a thread reads the next few, so that nothing in flight waits for them.
+    """
+    groups = _pending_groups(ledger, load, load_folder(folder, load))
+    with ThreadPoolExecutor(1, "read") as pool:
+        ahead = pool.submit(next, groups, None)
+        while (events := ahead.result()) is not None:
+            ahead = pool.submit(next, groups, None)
+            yield from events
+
+
+def _pending_groups(ledger: Ledger, load: int, parts: Path) -> Iterator[Iterator[Outgoing]]:
+    numbers = [(part.number, part.size_bytes, part.sha256) for part in ledger.parts(load) if part.n_pending]
+    for number, size_bytes, sha256 in numbers:
+        yield from open_outgoing(
+            events_path(parts, number),
+            number,
+            ledger.unsettled(load, number),
+            size_bytes=size_bytes,
+            sha256=sha256,
+        )
+
+
+class _Interrupt:
+    """Turns the first SIGINT, SIGTERM or SIGHUP into a request to drain; the second ends the process at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.event = asyncio.Event()
+        self.signal: int | None = None
+        self._loop = loop
+        self._before = {number: signal.getsignal(number) for number in heeded_signals() if handles_signals()}
+        for number in self._before:
+            loop.add_signal_handler(number, self._take, number)
+
+    def _take(self, number: int) -> None:
+        if self.signal is not None:
+            exit_at_once(self.signal)
+        self.signal = number
+        self.event.set()
+
+    def request(self) -> None:
+        """Ask to drain, as the first signal does."""
+        self.signal = self.signal or signal.SIGINT
+        self.event.set()
+
+    def remove(self) -> None:
+        """Give the signals back to whoever had them."""
+        for number, handler in self._before.items():
+            self._loop.remove_signal_handler(number)
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The dry run: every row read and checked, nothing staged, nothing sent."""

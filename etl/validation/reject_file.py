@@ -1,0 +1,65 @@
+"""Keeps the rejects of a dry run aside, and writes them as an error report: JSONL, CSV or Parquet, by the file's suffix."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from etl.errors import JobError
+from etl.intake.batches import TransformedBatch
+from etl.output import open_output
+from etl.rejects.report import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
+from etl.values.rows import malformed_frame
+
+__all__ = ["RejectKeeper", "check_rejects_path"]
+
+SUFFIXES: Final = (".jsonl", ".ndjson", ".csv", ".parquet")
+
+
+def check_rejects_path(path: Path) -> None:
+    """Raise `JobError` where the suffix says no format that is known."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise JobError(
+            f"Expected a name that ends in .jsonl, .csv or .parquet, found `{path.name}` - --rejects-out",
+            f"As in: --rejects-out {path.stem or 'rejects'}.jsonl",
+        )
+
+
+class RejectKeeper:
+    """Takes the rejects batch by batch; memory holds one batch. `folder` is a scratch folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._parts = 0
+
+    def add(self, name: str, batch: TransformedBatch) -> None:
+        """Take the rejects of a batch of the file called `name`."""
+        rejects = batch.transformed.rejects
+        if batch.malformed:
+            rejects = pl.concat([rejects, malformed_frame(batch.malformed)]).sort("row")
+        if rejects.height:
+            rejects.with_columns(pl.lit(name).alias("file")).write_ipc(
+                self._folder / f"rejects-{self._parts:05d}.arrow"
+            )
+            self._parts += 1
+
+    def write(self, path: Path, fixes: dict[tuple[str, str, str], str]) -> None:
+        """Write the report; `fixes` says what to mend by code, field and column. Raises `StateError`."""
+        with open_output(path, "the rejects") as out:
+            if path.suffix.lower() == ".csv":
+                write_csv(self._frames(fixes), original_columns(self._frames(fixes)), out)
+            elif path.suffix.lower() == ".parquet":
+                write_parquet(self._frames(fixes), out)
+            else:
+                write_jsonl(self._frames(fixes), out)
+
+    def _frames(self, fixes: dict[tuple[str, str, str], str]) -> Iterator[pl.DataFrame]:
+        for part in range(self._parts):
+            frame = pl.read_ipc(self._folder / f"rejects-{part:05d}.arrow")
+            fix = [fixes.get(cause, "") for cause in frame.select("code", "field", "column").iter_rows()]
+            frame = frame.with_columns(pl.Series("fix", fix, dtype=pl.String))
+            yield frame.select(
+                (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+                for name, dtype in REPORT_SCHEMA.items()
+            )

@@ -1,0 +1,122 @@
+"""Finds what no check refuses and a person should still look at before sending. Pure: counts in, findings out."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from etl.intake.id_audit import IdAudit
+from etl.job.lines import place_of
+from etl.job.model import Job
+from etl.validation.bodies import BodyLooks
+from etl.validation.events import EventTally
+from etl.values.books import Books
+from etl.values.findings import Example, Finding, Level
+
+__all__ = ["find_warnings"]
+
+MIDNIGHT_SHARE: Final = 0.05
+FEW_EVENTS: Final = 20
+
+
+def find_warnings(
+    job: Job,
+    tally: EventTally,
+    looks: BodyLooks,
+    ids: IdAudit,
+    books: Books,
+    names: tuple[str, ...],
+    now: datetime,
+) -> list[Finding]:
+    """Return the warnings and notes on the events that would be sent."""
+    return [
+        *_look_at_times(job, tally, books, now),
+        *_look_at_ids(job, ids, books, names),
+        *_look_at_people(job, looks, names),
+    ]
+
+
+def _look_at_times(job: Job, tally: EventTally, books: Books, now: datetime) -> Iterator[Finding]:
+    spec = job.event.createdAt
+    if tally.midnights >= FEW_EVENTS and tally.midnights >= MIDNIGHT_SHARE * tally.events:
+        all_of_them = tally.midnights == tally.events
+        clock = spec.timezone or "UTC"
+        many = "all events" if all_of_them else f"{tally.midnights / tally.events:.0%} of the events"
+        what = f"the time is midnight sharp ({clock}) for {many}: a date without a time of day, it seems"
+        fix = 'if the source has the time of day in another column, join them: columns = ["date", "time"] in createdAt'
+        yield _at_time(job, "warning", "midnight_times", what, tally.midnights, books, fix)
+    if tally.last_us is not None and tally.last_us > now.timestamp() * 1e6:
+        last = datetime.fromtimestamp(tally.last_us / 1e6, UTC)
+        what = f"the time is in the future; the last is {last:%Y-%m-%d %H:%M:%S} UTC"
+        fix = "local times read as UTC do that: name their zone with `timezone` in createdAt"
+        yield _at_time(job, "warning", "future_times", what, 1, books, fix)
+    if tally.changed_hour and spec.ambiguous != "reject":
+        what = f"the hour happened twice in {spec.timezone}, and is read as the {spec.ambiguous} one"
+        yield _at_time(
+            job,
+            "note",
+            "changed_hour",
+            what,
+            tally.changed_hour,
+            books,
+            "nothing to do, if that is what the job means",
+        )
+
+
+def _look_at_ids(job: Job, ids: IdAudit, books: Books, names: tuple[str, ...]) -> Iterator[Finding]:
+    if not books.duplicate:
+        return
+    place = place_of(job, "event", "id")
+    examples = tuple(
+        Example(
+            names[repeat.file],
+            repeat.row,
+            None,
+            f"{'another event with the id of' if repeat.differs else 'repeats'} "
+            + (
+                f"row {repeat.first_row}"
+                if repeat.file == repeat.first_file
+                else f"{names[repeat.first_file]} row {repeat.first_row}"
+            ),
+        )
+        for repeat in ids.repeats
+    )
+    level: Level = "warning" if ids.differing else "note"
+    what = "the id is that of an earlier row: the event is sent once"
+    fix = 'nothing to do for real repeats; to keep each, id = { duplicates = "number" }'
+    if job.event.id.kind == "verbatim":
+        fix = "nothing to do, if they are the same events exported twice"
+    if ids.differing:
+        what = f"the id is that of an earlier row, but the content differs in {ids.differing:,} of them: those would be lost"
+        fix = "add a column to `id` that tells them apart, or leave `id` out to make it of the content"
+    yield Finding(
+        level, "id_collision" if ids.differing else "duplicate", what, books.duplicate, books.duplicate / books.read, fix,
+        field="id", column=", ".join(job.event.id.key_columns or filter(None, (job.event.id.column,))), examples=examples,
+        job_file=str(place.path) if place.line else None, job_line=place.line,
+    )  # fmt: skip
+
+
+def _look_at_people(job: Job, looks: BodyLooks, names: tuple[str, ...]) -> Iterator[Finding]:
+    for noticed in looks.noticed():
+        table, _, key = f"event.{noticed.path}".rpartition(".")
+        place = place_of(job, table, key)
+        what = f"`{noticed.path}` holds what looks like {_article(noticed.kind)} in {noticed.rows:,} of the {looks.looked_at:,} bodies looked at"
+        yield Finding(
+            "warning", "personal_data", what, noticed.rows, noticed.rows / looks.looked_at,
+            "leave the column out, or hash or cut it with `sql`, if it should not leave your systems",
+            field=noticed.path, examples=(Example(names[noticed.file], noticed.row, None, noticed.kind),),
+            job_file=str(place.path) if place.line else None, job_line=place.line,
+        )  # fmt: skip
+
+
+def _at_time(job: Job, level: Level, code: str, what: str, rows: int, books: Books, fix: str) -> Finding:
+    place = place_of(job, "event", "createdAt")
+    spec = job.event.createdAt
+    column = spec.column or ", ".join(spec.columns or ())
+    return Finding(
+        level, code, what, rows, rows / books.read, fix, field="createdAt", column=column,
+        job_file=str(place.path) if place.line else None, job_line=place.line,
+    )  # fmt: skip
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -1,0 +1,63 @@
+"""What a job has done so far, as values: `backfill loads` prints it. Times are seconds since the epoch, UTC."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from etl.values.books import Books
+from etl.values.staged import SourceFile
+
+__all__ = ["JobHistory", "PastLoad", "PastRun"]
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run; one that was killed has no end. `message` is why it ended so, `log` where its log is; both may be empty."""
+
+    number: int
+    started_at: float
+    ended_at: float | None
+    exit_code: int | None
+    state: str
+    delivered: int
+    attempts: int
+    message: str = ""
+    fix: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastLoad:
+    """One load: its files as they were staged, its books, and the numbers of the runs that worked on it.
+
+    `kept` says whether its ids and rejects are still on disk.
+    """
+
+    number: int
+    kind: str
+    state: str
+    staged_at: float
+    completed_at: float | None
+    files: tuple[SourceFile, ...]
+    books: Books
+    runs: tuple[int, ...]
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobHistory:
+    """All loads and runs of a job, oldest first."""
+
+    job: str
+    loads: tuple[PastLoad, ...] = ()
+    runs: tuple[PastRun, ...] = ()
+
+    def run(self, number: int) -> PastRun:
+        """Return run `number`; KeyError where there is none."""
+        return {run.number: run for run in self.runs}[number]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `loads --json` writes."""
+        loads = [asdict(load) | {"rows": asdict(load.books)} for load in self.loads]
+        for load in loads:
+            del load["books"]
+        return {"job": self.job, "loads": loads, "runs": [asdict(run) for run in self.runs]}

@@ -1,0 +1,147 @@
+"""From files alone to a job file that runs, unedited, and delivers every good row with its own time."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from etl.errors import InputError, JobError
+from etl.guess.presets import PRESETS
+from etl.job.load import parse_job
+from etl.report.init import Start
+from etl.report.progress import SilentProgress
+from etl.scaffold.init import StartOptions, name_job, start_job
+from etl.validation.survey import DryOptions, validate_job
+from etl.values.findings import Validation, render_time
+from tests.guess.exports import EXPORTS
+from tests.workbench import ROOT, SHARED_DATA
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SAMPLES = ROOT / "sample_data"
+
+
+def start(folder: Path, *files: Path, **options: object) -> Start:
+    return start_job([str(file) for file in files], StartOptions(folder / "job.toml", **options), started=NOW)
+
+
+def validate(made: Start) -> Validation:
+    return validate_job(parse_job(made.text, made.path), DryOptions(), SilentProgress())
+
+
+def check(made: Start) -> set[str]:
+    return {decision.key for decision in made.decisions if decision.sureness == "check"}
+
+
+def test_there_is_a_sample_of_every_preset():
+    assert set(EXPORTS) == set(PRESETS)
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_each_export_is_recognised_and_every_row_becomes_an_event(tmp_path, name):
+    export = EXPORTS[name]
+    file = tmp_path / "export.json"
+    file.write_text("\n".join(map(json.dumps, export.rows)) + "\n", encoding="utf-8")
+    made = start(tmp_path, file)
+    assert made.preset == name
+    assert made.trial.problem == ""
+    assert (made.trial.read, made.trial.events) == (len(export.rows), len(export.rows))
+    found = validate(made)
+    assert found.outcome.books.pending == len(export.rows)
+    assert found.forecast is not None
+    assert render_time(found.forecast.first_at) == export.first_at
+    assert {(kind.entity_type, kind.type): kind.events for kind in found.forecast.kinds} == export.kinds
+    assert start(tmp_path, file, preset=name).text == made.text
+
+
+@pytest.mark.skipif(not SHARED_DATA.exists(), reason="the real logs are not beside this checkout")
+@pytest.mark.parametrize(
+    ("name", "rows", "first_at", "doubts"),
+    [
+        ("gitter_datascience.tsv", 7636, "2015-07-31T16:12:09Z", {"type"}),
+        ("gitter_berlin.tsv", 130, "2015-07-02T14:35:59Z", {"type"}),
+        ("search_log.tsv", 23, "2012-02-15T19:53:16Z", {"type"}),
+    ],
+)
+def test_a_real_log_becomes_a_job_that_takes_every_row(tmp_path, name, rows, first_at, doubts):
+    made = start(tmp_path, SHARED_DATA / name, timezone="America/Los_Angeles")
+    assert check(made) == doubts
+    found = validate(made)
+    assert (found.outcome.books.read, found.outcome.books.pending) == (rows, rows)
+    assert found.forecast is not None
+    assert render_time(found.forecast.first_at) == first_at
+
+
+@pytest.mark.parametrize(
+    ("files", "entities", "rejects"),
+    [
+        (["chat-messages-2024-q1.csv", "chat-messages-2024-q2.csv"], {"message"}, 7),
+        (["conversations-2024.parquet"], {"conversation"}, 4),
+        (["search-2023-03.tsv.gz", "search-2023-11.tsv.gz"], {"search"}, 10),
+        (["widget-events.ndjson"], {"message", "conversation", "search"}, 7),
+    ],
+)
+def test_a_sample_becomes_a_job_that_rejects_no_good_row(tmp_path, files, entities, rejects):
+    made = start(tmp_path, *(SAMPLES / file for file in files), timezone="America/Los_Angeles")
+    found = validate(made)
+    assert found.forecast is not None
+    assert {kind.entity_type for kind in found.forecast.kinds} == entities
+    assert found.outcome.books.rejected == rejects
+
+
+def test_what_the_file_cannot_tell_is_marked_in_the_job_file(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text(
+        "query,when\n" + "".join(f"how {n},2/{n}/2012 11:53:16 AM\n" for n in range(13, 28)), encoding="utf-8"
+    )
+    made = start(tmp_path, file)
+    assert check(made) == {"type", "createdAt"}
+    assert made.text.count("# CHECK:") == 2
+    assert "zone" in made.text
+
+
+def test_semicolons_and_a_western_encoding_are_found(tmp_path):
+    file = tmp_path / "such.csv"
+    rows = [f"wie lösche ich Schlüssel {n}?;2024-01-{n:02d}T10:00:00Z;{n},5\n" for n in range(1, 29)]
+    file.write_text("query;ts;punkte\n" + "".join(rows), encoding="windows-1252")
+    made = start(tmp_path, file)
+    job = parse_job(made.text, made.path)
+    assert (job.source.csv.separator, job.source.csv.encoding) == (";", "windows-1252")
+    assert validate(made).outcome.books.pending == 28
+
+
+def test_a_json_list_is_explained(tmp_path):
+    file = tmp_path / "chats.json"
+    file.write_text('[{"id": 1}]', encoding="utf-8")
+    with pytest.raises(InputError, match="one JSON object a line"):
+        start(tmp_path, file)
+
+
+def test_an_unknown_preset_names_the_nearest(tmp_path):
+    with pytest.raises(JobError, match="Did you mean mixpanel"):
+        start(tmp_path, SAMPLES / "widget-events.ndjson", preset="mixpannel")
+
+
+def test_a_preset_that_does_not_fit_says_which_columns_are_missing(tmp_path):
+    with pytest.raises(JobError, match=r"found no `properties\.time`"):
+        start(tmp_path, SAMPLES / "widget-events.ndjson", preset="mixpanel")
+
+
+def test_a_file_without_rows_or_without_being_there_is_explained(tmp_path):
+    with pytest.raises(InputError):
+        start(tmp_path, tmp_path / "gone.csv")
+    (tmp_path / "head.csv").write_text("query,ts\n", encoding="utf-8")
+    made = start(tmp_path, tmp_path / "head.csv")
+    assert made.trial.read == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("logs/search 2023.tsv.gz", "search-2023"),
+        ("s3://b/k/events.ndjson?x=1", "events"),
+        ("ü.csv", "my-job"),
+    ],
+)
+def test_a_job_is_named_after_its_file(file, name):
+    assert name_job(file) == name
