@@ -1,4 +1,4 @@
-"""Imports go one way, from the command line down to values; libraries stay in their rooms.
+"""Imports go one way, from the command line down to values; libraries stay in their rooms; no two modules import each other.
 
 The floors below are those of `docs/architecture.md`.
 """
@@ -110,3 +110,28 @@ def test_module_imports_only_what_its_room_may_know(path: Path) -> None:
 )
 def test_a_wrong_import_is_noticed(room: str, imported: str) -> None:
     assert forbidden_reason(room, imported)
+
+
+def test_no_modules_import_one_another() -> None:
+    modules = {name_of(path): path for path in list_modules()}
+    imports = {name: {one for one in find_imports(path) if one in modules} for name, path in modules.items()}
+    left = dict(imports)
+    # Whatever imports nothing that is left is taken away: what stays is in a circle, or above one.
+    while ready := [name for name, names in left.items() if not names & left.keys() - {name}]:
+        for name in ready:
+            del left[name]
+    circles = {name for name in left if _reaches(name, name, left)}
+    assert not circles
+
+
+def _reaches(start: str, wanted: str, imports: dict[str, set[str]]) -> bool:
+    seen: set[str] = set()
+    waiting = list(imports[start] & imports.keys() - {start})
+    while waiting:
+        name = waiting.pop()
+        if name == wanted:
+            return True
+        if name not in seen:
+            seen.add(name)
+            waiting += imports[name] & imports.keys()
+    return False

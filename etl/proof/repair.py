@@ -10,9 +10,9 @@ from etl.ledger.store import Ledger
 from etl.proof.bodies import bodies_again
 from etl.proof.inquiry import Finding, Inquiry, Presence
 from etl.proof.verify import SentEvents
+from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
-from etl.send.transport import open_transport
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
 from etl.state.place import Destination

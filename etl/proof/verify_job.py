@@ -21,8 +21,9 @@ from etl.proof.inquiry import MOST_IDS, Finding, Inquiry
 from etl.proof.page import Problem, ProblemKind
 from etl.proof.repair import repair_load
 from etl.proof.verify import Verified, verify_load
+from etl.send.connect import open_transport
 from etl.send.redact import Redactor
-from etl.send.transport import Transport, open_transport
+from etl.send.transport import Transport
 from etl.state.kept import kept_folder
 from etl.state.place import Destination, JobPlace
 from etl.state.retention import cleared_through

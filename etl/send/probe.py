@@ -13,8 +13,8 @@ from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 from etl.send.answer import Answer, FailureKind, TransportFailure
+from etl.send.connect import TransportKind, open_transport
 from etl.send.hints import Headers
-from etl.send.transport import TransportKind, open_transport
 
 __all__ = ["KeyVerdict", "Probe", "judge_key", "probe_endpoint", "skew_of"]
 

@@ -25,7 +25,7 @@ from etl.ledger.facts import LoadEntry
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
 from etl.report.progress import Progress
-from etl.send.transport import check_endpoint
+from etl.send.connect import check_endpoint
 from etl.state.last_word import compose_word, take_up_word
 from etl.state.marks import Marks
 from etl.state.place import Destination, JobPlace

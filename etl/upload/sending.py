@@ -16,9 +16,9 @@ from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
 from etl.send.account import SendProgress, SendReport
+from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
-from etl.send.transport import open_transport
 from etl.stage.parts import events_path, load_folder, open_outgoing
 from etl.state.place import Destination
 from etl.upload.audience import Audience, SendingCounts

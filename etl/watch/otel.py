@@ -52,7 +52,9 @@ def open_telemetry(job: str, environ: Mapping[str, str], warn: Callable[[str, st
         return None
     from etl.watch.telemetry import Telemetry
 
-    return Telemetry(job, settings, names_service=_names_service(environ))
+    return Telemetry(
+        job, traces=settings.traces, metrics=settings.metrics, names_service=_names_service(environ)
+    )
 
 
 def _wants(environ: Mapping[str, str], signal: str) -> bool:

@@ -22,7 +22,6 @@ from opentelemetry.util.types import AnyValue
 
 from etl.values.books import Books
 from etl.values.outcome import Outcome
-from etl.watch.otel import OtelSettings
 from etl.watch.wording import describe_code, rows_of
 
 __all__ = ["Telemetry"]
@@ -39,8 +38,9 @@ class Telemetry:
     def __init__(
         self,
         job: str,
-        settings: OtelSettings,
         *,
+        traces: bool,
+        metrics: bool,
         names_service: bool = False,
         clock_ns: Callable[[], int] = time.time_ns,
         flush_seconds: float = FLUSH_SECONDS,
@@ -50,9 +50,9 @@ class Telemetry:
         # What the environment calls the service is right; Resource would let our name win over it.
         resource = Resource.create({} if names_service else {"service.name": _SCOPE})
         self._tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
-        if settings.traces:
+        if traces:
             self._tracing.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        readers = [PeriodicExportingMetricReader(OTLPMetricExporter())] if settings.metrics else []
+        readers = [PeriodicExportingMetricReader(OTLPMetricExporter())] if metrics else []
         self._measuring = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
         self._tracer = self._tracing.get_tracer(_SCOPE)
         meter = self._measuring.get_meter(_SCOPE)

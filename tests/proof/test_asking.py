@@ -10,7 +10,7 @@ from etl.proof.inquiry import Finding, Inquiry, Presence
 from etl.proof.page import ProblemKind
 from etl.sandbox.keys import WEB_KEY
 from etl.sandbox.process import SandboxProcess
-from etl.send.transport import TransportKind, open_transport
+from etl.send.connect import TransportKind, open_transport
 from tests.sandbox.client import EVENT, post
 
 KINDS: list[TransportKind] = ["pyreqwest", "httpx"]

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 from etl.send.account import SendProgress, SendReport
+from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
-from etl.send.transport import open_transport
 from etl.values.delivery import Outgoing, Refusal, Settlement
 
 KEY = "CANARY-c0ffee"

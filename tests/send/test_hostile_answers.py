@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from etl.send.answer import MAX_ERROR_BYTES, MAX_EVENT_BYTES, Answer, FailureKind, TransportFailure
-from etl.send.transport import TransportKind, open_transport
+from etl.send.connect import TransportKind, open_transport
 from tests.send.hostile import (
     Hostile,
     bomb,
@@ -125,7 +125,7 @@ def test_headers_without_an_end_are_no_answer_in_time(
 MEASURE = """
 import asyncio, resource, sys
 from functools import partial
-from etl.send.transport import open_transport
+from etl.send.connect import open_transport
 from tests.send.hostile import Hostile, endless_body
 
 async def main(kind, url):

@@ -12,7 +12,7 @@ import pytest
 
 from etl.errors import EndpointError, KeyProblem
 from etl.send.answer import Answer, FailureKind, TransportFailure
-from etl.send.transport import TransportKind, open_transport
+from etl.send.connect import TransportKind, open_transport
 from tests.send.certificates import Certificate, make_certificate
 from tests.send.proxy import ConnectProxy, Dripper
 from tests.send.sink import Reply, Sink

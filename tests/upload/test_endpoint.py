@@ -7,7 +7,7 @@ import pytest
 
 from etl.api import run
 from etl.errors import EndpointError
-from etl.send.transport import open_transport
+from etl.send.connect import open_transport
 from etl.state.place import SANDBOX_MARK, mark_of
 from tests.workbench import call, write_job
 
