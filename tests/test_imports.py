@@ -78,6 +78,12 @@ def forbidden_reason(room: str, imported: str) -> str | None:
     return f"`{target}` is not below `{room}`"
 
 
+def test_the_floors_are_those_that_the_architecture_page_draws() -> None:
+    page = (PACKAGE.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    drawing = page.partition("<!-- floors:")[2].partition("```text\n")[2].partition("```")[0]
+    assert tuple(set(line.split(", ")) for line in drawing.splitlines()) == FLOORS
+
+
 def test_every_room_has_its_floor() -> None:
     folders = {path.parent.relative_to(PACKAGE).parts[0] for path in PACKAGE.glob("*/__init__.py")}
     assert folders | {"api", "core"} == set(FLOOR)
