@@ -40,12 +40,12 @@ check: .venv/testing ## formatter, linter, strict types, docs fresh
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tests/packaging/audit.py
-	$(BIN)/python tests/docs.py --check
+	$(BIN)/python -m tests.docs --check
 
 fix: .venv/testing ## format the code, mend what the linter can, refresh the docs
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/python tests/docs.py
+	$(BIN)/python -m tests.docs
 
 bench: .venv/testing ## measure the performance targets, as a table of ratios (needs nginx and wrk for the full one)
 	$(BIN)/python -m tests.bench

@@ -73,6 +73,7 @@ def test_the_sdist_holds_what_the_demo_and_the_tests_need(sdist: Path) -> None:
         "tests",
         "Makefile",
         "README.md",
+        "docs/commands.md",
     ):
         assert (sdist / name).exists(), name
     assert not list(sdist.rglob(".backfill"))
