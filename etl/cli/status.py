@@ -63,12 +63,12 @@ def status(
     place: dict[str, Any] = {"sandbox": sandbox, "endpoint": endpoint, "state_dir": state_dir}
     shown = 0
     told = [_look(job, place) for job in jobs]
-    if watch and not _is_running(told):
-        click.echo(
-            f"no run holds {'the job' if len(jobs) == 1 else 'a job'}; waiting up to {STARTING_SECONDS:.0f} s "
-            "for one that is just starting",
-            err=True,
+    if watch and not _is_running(told) and any(one.standing is not None for one in told):
+        which = "the job" if len(jobs) == 1 else "a job"
+        waiting = (
+            f"no run holds {which}; waiting up to {STARTING_SECONDS:.0f} s for one that is just starting"
         )
+        say([waiting], error=True)
         told = _await_run(jobs, place)
     while True:
         shown = _show(told, place_flags(**place), as_json=as_json, over=shown if sys.stdout.isatty() else 0)
@@ -125,7 +125,8 @@ def _await_run(jobs: tuple[Path, ...], place: dict[str, Any]) -> list[_Told]:
 
 
 def _show(told: list[_Told], flags: str, *, as_json: bool, over: int) -> int:
-    """Print where the jobs stand over the `over` lines printed before; return how many lines it took."""
+    """Print where the jobs stand over the `over` rows printed before; return how many rows of the screen it took."""
+    from etl.report.console import count_rows, move_up
     from etl.report.status import standing_lines
 
     failed = [one.error for one in told if one.error is not None]
@@ -139,9 +140,9 @@ def _show(told: list[_Told], flags: str, *, as_json: bool, over: int) -> int:
         if one.standing is not None:
             lines += [*([""] if lines else []), *standing_lines(one.standing, str(one.job), flags=flags)]
     if over:
-        click.echo(f"\x1b[{over}A\x1b[J", nl=False)
+        move_up(sys.stdout, over)
     say(lines)
     for error in failed:
         say(str(error).split("\n"), error=True)
     sys.stdout.flush()
-    return len(lines)
+    return count_rows(lines)

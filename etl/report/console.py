@@ -2,16 +2,18 @@
 
 import io
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from etl.plain import plain_text
+from etl.plain import plain_line, plain_text
 
-__all__ = ["PlainConsole", "open_console", "sound_environ"]
+__all__ = ["PlainConsole", "count_rows", "move_up", "open_console", "sound_environ"]
 
 PIPE_COLUMNS: Final = 120
 # Narrower than this, a table shows nothing at all.
@@ -25,6 +27,17 @@ class PlainConsole(Console):
         """Render as rich does, and make each text plain."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(plain_text(segment.text), segment.style)
+
+
+def move_up(out: TextIO, rows: int) -> None:
+    """Clear the last `rows` rows of the terminal `out`, so that what comes next takes their place."""
+    getattr(out, "escapes", out).write(f"\x1b[{rows}A\x1b[J")
+
+
+def count_rows(lines: Iterable[str]) -> int:
+    """Return how many rows of the terminal the lines take: a long one is broken at its edge."""
+    width = max(1, shutil.get_terminal_size().columns)
+    return sum(max(1, -(-cell_len(plain_line(line)) // width)) for line in lines)
 
 
 @contextmanager

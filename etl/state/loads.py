@@ -20,14 +20,15 @@ def read_history(job: Job, place: JobPlace) -> JobHistory:
     with look_into(place.folder, f"backfill loads {job.path}") as ledger:
         if ledger is None:
             return JobHistory(job.name)
-        return _with_last_word(_from_ledger(job, ledger), read_holder(place.folder).get("word"))
+        return _with_last_word(_from_ledger(job, place, ledger), place, read_holder(place.folder).get("word"))
 
 
-def _with_last_word(history: JobHistory, word: dict[str, Any] | None) -> JobHistory:
+def _with_last_word(history: JobHistory, place: JobPlace, word: dict[str, Any] | None) -> JobHistory:
     """Return the history where the last run ended as its word says, which the ledger couldn't be told."""
     if word is None or not history.runs or history.runs[-1].number != word["run"]:
         return history
     told = {key: word[key] for key in ("ended_at", "exit_code", "state", "message", "fix", "log")}
+    told["log"] = place.locate(told["log"])
     return replace(history, runs=(*history.runs[:-1], replace(history.runs[-1], **told)))
 
 
@@ -46,7 +47,7 @@ def runs_of_load(load: LoadEntry, runs: tuple[RunEntry, ...]) -> tuple[int, ...]
     )
 
 
-def _from_ledger(job: Job, ledger: Ledger) -> JobHistory:
+def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> JobHistory:
     runs, cleared = ledger.runs(), cleared_through(ledger)
     loads = tuple(
         PastLoad(
@@ -62,10 +63,10 @@ def _from_ledger(job: Job, ledger: Ledger) -> JobHistory:
         )
         for load in ledger.loads()
     )
-    return JobHistory(job.name, loads, tuple(map(_past_run, runs)))
+    return JobHistory(job.name, loads, tuple(_past_run(run, place) for run in runs))
 
 
-def _past_run(run: RunEntry) -> PastRun:
+def _past_run(run: RunEntry, place: JobPlace) -> PastRun:
     return PastRun(
         run.number,
         run.started_at,
@@ -76,5 +77,5 @@ def _past_run(run: RunEntry) -> PastRun:
         run.attempts,
         run.message,
         run.fix,
-        run.log,
+        place.locate(run.log),
     )

@@ -43,6 +43,15 @@ class JobPlace:
         """Return the place of `job` for destinations with `mark`."""
         return cls(state_root(job, state_dir) / (f"{job.name}@{mark}" if mark else job.name))
 
+    def name_inside(self, path: str) -> str:
+        """Return what state keeps of `path`: relative to the job's folder, so that the folder may move to another machine."""
+        inside = path and Path(path).is_relative_to(self.folder)
+        return str(Path(path).relative_to(self.folder)) if inside else path
+
+    def locate(self, name: str) -> str:
+        """Return the path, from here, of what `name_inside` named; an older backfill kept whole paths, which stay."""
+        return str(self.folder / name) if name else ""
+
     @property
     def status(self) -> Path:
         """What a running job publishes each second."""

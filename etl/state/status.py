@@ -27,7 +27,7 @@ def read_standing(job: Job, place: JobPlace) -> Standing:
     try:
         with look_into(place.folder, f"backfill status {job.path}") as ledger:
             standing = Standing(job.name, "new") if ledger is None else _from_ledger(job, place, ledger)
-            return _with_last_word(standing, read_holder(place.folder).get("word"))
+            return _with_last_word(standing, place, read_holder(place.folder).get("word"))
     except JobLocked:
         holder = read_holder(place.folder)
         if not runs_now(holder):
@@ -35,7 +35,7 @@ def read_standing(job: Job, place: JobPlace) -> Standing:
         return _from_run(job, place, holder)
 
 
-def _with_last_word(standing: Standing, word: dict[str, Any] | None) -> Standing:
+def _with_last_word(standing: Standing, place: JobPlace, word: dict[str, Any] | None) -> Standing:
     """Return the standing as the last run told it where its ledger couldn't be told."""
     if word is None:
         return standing
@@ -45,7 +45,7 @@ def _with_last_word(standing: Standing, word: dict[str, Any] | None) -> Standing
         last_exit_code=word["exit_code"],
         message=word["message"],
         fix=word["fix"],
-        log=word["log"],
+        log=place.locate(word["log"]),
         started_at=word["started_at"],
         updated_at=word["ended_at"],
     )
@@ -76,7 +76,7 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
         reports=reports if books.rejected else (),
         message=last.message if last else "",
         fix=last.fix if last else "",
-        log=last.log if last else "",
+        log=place.locate(last.log) if last else "",
     )
 
 

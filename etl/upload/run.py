@@ -133,7 +133,7 @@ def run_job(
                     status.publish_outcome(outcome)
                 except BackfillError as error:
                     told = {"started_at": began_at, "ended_at": wall_clock()}
-                    lock.leave_word(compose_word(error, watch.run, watch.log_path, **told))
+                    lock.leave_word(compose_word(error, watch.run, place.name_inside(watch.log_path), **told))
                     raise
             staged_at = run.staged_at
         except BackfillError as error:
@@ -401,7 +401,7 @@ class _Run:
             retries=outcome.retries,
             message=outcome.message,
             fix=outcome.fix,
-            log=outcome.log,
+            log=self.place.name_inside(outcome.log),
         )
         if self.options.note_metrics is not None:
             started_at = self.started.timestamp()

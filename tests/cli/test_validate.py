@@ -69,7 +69,8 @@ def test_of_several_jobs_the_worst_counts_and_all_are_told(tmp_path):
     assert said.code == found["exit_code"] == 2
 
 
-def test_reports_are_written_where_asked(tmp_path):
+def test_reports_are_written_where_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     job = write_job(tmp_path, BAD)
     paths = {name: tmp_path / f"out.{name}" for name in ("html", "xml", "jsonl")}
     said = call(
@@ -85,7 +86,7 @@ def test_reports_are_written_where_asked(tmp_path):
         "github",
     )
     assert said.code == 3
-    assert f"::error file={job},line=9,title=docs%3A unmapped_value::" in said.out
+    assert "::error file=docs.toml,line=9,title=docs%3A unmapped_value::" in said.out
     assert paths["html"].read_text().startswith("<!doctype html>")
     assert 'failures="1"' in paths["xml"].read_text()
     assert json.loads(paths["jsonl"].read_text())["row"] == 2
