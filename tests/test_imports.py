@@ -16,7 +16,7 @@ FLOORS = (
     {"api", "doctor"},
     {"scaffold", "upload", "validation", "proof"},
     {"intake"},
-    {"state"},
+    {"state", "witness"},
     {"transform", "read", "watch", "ledger", "rejects", "stage", "send", "report"},
     {"guess", "job", "sandbox"},
     {"values"},

@@ -105,7 +105,7 @@ def verify(
       130  interrupted, resumable (143: terminated)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.output import check_output
-    from etl.proof.choose import largest_missing_share
+    from etl.witness.choose import largest_missing_share
 
     refuse_both(sandbox=sandbox, endpoint=endpoint)
     if output is not None and len(jobs) > 1:

@@ -1,1 +1,1 @@
-"""What the destination itself says of the events that were sent to it. What no answer proves is called unknown."""
+"""Proves a load: verifies what was delivered, sends what is missing again, writes receipts."""

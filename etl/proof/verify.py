@@ -16,14 +16,14 @@ import orjson
 from etl.event import StoredEvent
 from etl.ledger.bitmap import count_bits, set_indices
 from etl.ledger.store import Ledger
-from etl.proof.choose import choose_sample
-from etl.proof.compare import compare_event
-from etl.proof.inquiry import Finding, Inquiry, Presence
-from etl.proof.page import Problem
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
 from etl.values.canonical import digest_stored
 from etl.values.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
+from etl.witness.choose import choose_sample
+from etl.witness.compare import compare_event
+from etl.witness.inquiry import Finding, Inquiry, Presence
+from etl.witness.page import Problem
 
 __all__ = ["SentEvents", "Verified", "verify_load"]
 

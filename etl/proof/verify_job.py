@@ -14,11 +14,8 @@ from etl.interrupt import SIGNALS, exit_at_once, handles_signals
 from etl.job.model import Job
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
-from etl.proof.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
 from etl.proof.bodies import bodies_again
 from etl.proof.differences import difference_frames, write_differences
-from etl.proof.inquiry import MOST_IDS, Finding, Inquiry
-from etl.proof.page import Problem, ProblemKind
 from etl.proof.repair import repair_load
 from etl.proof.verify import Verified, verify_load
 from etl.send.connect import open_transport
@@ -28,6 +25,9 @@ from etl.state.kept import kept_folder
 from etl.state.place import Destination, JobPlace
 from etl.state.retention import cleared_through
 from etl.values.verification import JobVerification, VerificationCounts
+from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
+from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
+from etl.witness.page import Problem, ProblemKind
 
 __all__ = ["ShowVerification", "VerifyOptions", "verify_job"]
 

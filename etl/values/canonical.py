@@ -6,7 +6,7 @@ another offset, and values that come back as strings change nothing. `projectId`
 were sent: a destination may fill them in.
 
 Not everything that is the same has the same digest: 1.0 that comes back as the text "1.0" hasn't. Where digests differ, the
-event itself is compared (`etl.proof.compare`).
+event itself is compared (`etl.witness.compare`).
 """
 
 import hashlib

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.event import StoredEvent
-from etl.proof.inquiry import MOST_IDS, Finding, Inquiry, Presence, Question
-from etl.proof.page import Page, Problem, ProblemKind
+from etl.witness.inquiry import MOST_IDS, Finding, Inquiry, Presence, Question
+from etl.witness.page import Page, Problem, ProblemKind
 
 PATIENCE = 120.0
 Answer = Page | Problem

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.event import StoredEvent
-from etl.proof.compare import Comparison, Difference, compare_event
 from etl.sandbox.keeping import shown_as_strings
+from etl.witness.compare import Comparison, Difference, compare_event
 
 SENT: dict[str, Any] = {
     "id": "e1",

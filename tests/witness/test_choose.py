@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.proof.choose import Place, choose_canary, choose_sample, largest_missing_share
+from etl.witness.choose import Place, choose_canary, choose_sample, largest_missing_share
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

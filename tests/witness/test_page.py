@@ -3,8 +3,8 @@ from typing import Any
 import orjson
 import pytest
 
-from etl.proof.page import Page, Problem, ProblemKind, query_for_ids, read_answer
 from etl.sandbox.process import SandboxProcess
+from etl.witness.page import Page, Problem, ProblemKind, query_for_ids, read_answer
 from tests.sandbox.client import EVENT, post, query
 
 ASKED = frozenset({"a", "b"})

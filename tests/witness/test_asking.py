@@ -5,12 +5,12 @@ from typing import Any
 import orjson
 import pytest
 
-from etl.proof.asking import ask_all, query_endpoint
-from etl.proof.inquiry import Finding, Inquiry, Presence
-from etl.proof.page import ProblemKind
 from etl.sandbox.keys import WEB_KEY
 from etl.sandbox.process import SandboxProcess
 from etl.send.connect import TransportKind, open_transport
+from etl.witness.asking import ask_all, query_endpoint
+from etl.witness.inquiry import Finding, Inquiry, Presence
+from etl.witness.page import ProblemKind
 from tests.sandbox.client import EVENT, post
 
 KINDS: list[TransportKind] = ["pyreqwest", "httpx"]

@@ -5,11 +5,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-from etl.proof.inquiry import Finding, Inquiry, Question
-from etl.proof.page import Page, Problem, ProblemKind, query_for_ids, read_answer
 from etl.send.answer import FailureKind, TransportFailure
 from etl.send.hints import read_hints
 from etl.send.transport import Transport
+from etl.witness.inquiry import Finding, Inquiry, Question
+from etl.witness.page import Page, Problem, ProblemKind, query_for_ids, read_answer
 
 __all__ = ["QUERIES_PER_SECOND", "ask_all", "query_endpoint"]
 
