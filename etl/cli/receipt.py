@@ -61,7 +61,6 @@ def receipt(
     from etl.proof.issue import issue_receipt, write_ids
     from etl.report.receipt import receipt_lines
     from etl.state.lookup import look_into
-    from etl.state.retention import cleared_through
     from etl.values.receipt import render_receipt
 
     parsed = load_job(job)
@@ -72,7 +71,7 @@ def receipt(
         there = (
             []
             if ledger is None
-            else [load.number for load in ledger.loads() if load.number > cleared_through(ledger)]
+            else [load.number for load in ledger.loads() if load.number > ledger.cleared_through]
         )
         wanted = number if number is not None else max(there, default=0)
         if ledger is None or wanted not in there:

@@ -4,7 +4,6 @@ Each load of files notes the filter's text. Rows that every filter so far let in
 those that the filter of now lets in are new, save what was delivered from elsewhere.
 """
 
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -19,12 +18,12 @@ from etl.intake.batches import open_rows, transform_rows
 from etl.intake.id_audit import IdAudit, facts_of
 from etl.intake.window import job_window
 from etl.job.model import FilterSpec, Job
+from etl.ledger.notes import NotedFilter
 from etl.ledger.store import Ledger
 from etl.read.growing import NoWholeLine
 
 __all__ = ["FilterChange", "change_lines", "find_change", "note_filter", "of_skipped"]
 
-FILTER: Final = "filter"
 MOST_COUNTED_BYTES: Final = 256_000_000
 
 
@@ -37,7 +36,7 @@ class FilterChange(NamedTuple):
 
 def note_filter(ledger: Ledger, load: int, job: Job) -> None:
     """Note the filter of `load`, which is about to be recorded."""
-    ledger.set_meta(f"{FILTER}:{load}", json.dumps(_sql_of(job)))
+    ledger.notes.filter.put(load, NotedFilter(_sql_of(job)))
 
 
 def of_skipped(job: Job, ledger: Ledger) -> Job | None:
@@ -95,9 +94,9 @@ def _noted(ledger: Ledger) -> list[tuple[int, str | None]]:
     """Return the loads of files that noted their filter, in order; a load of an older backfill noted none."""
     found = []
     for load in ledger.loads():
-        said = ledger.meta(f"{FILTER}:{load.number}") if load.kind == "files" else None
-        if said is not None:
-            found.append((load.number, json.loads(said)))
+        noted = ledger.notes.filter.of(load.number) if load.kind == "files" else None
+        if noted is not None:
+            found.append((load.number, noted.sql))
     return found
 
 

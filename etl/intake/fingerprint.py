@@ -12,7 +12,6 @@ from etl.transform.hook import hook_digest
 
 __all__ = ["accept_mapping", "is_accepted", "is_mapped_alike", "mapping_fingerprint", "reads_alike"]
 
-ACCEPTED: Final = "accepted_mapping"
 # Which rows are read, and when, changes none of them.
 WHICH_ROWS: Final = {"paths", "mode", "on_change", "on_correction", "since", "until", "watermark"}
 
@@ -48,12 +47,12 @@ def _digest(value: object) -> str:
 
 def accept_mapping(job: Job, ledger: Ledger) -> None:
     """Note that new ids were asked for: from here on the job's mapping, and this version's id scheme, are the right ones."""
-    ledger.set_meta(ACCEPTED, _accepted(job))
+    ledger.notes.accepted_mapping = _accepted(job)
 
 
 def is_accepted(job: Job, ledger: Ledger) -> bool:
     """Whether the job's mapping as it is now was accepted, beside what was delivered under another one."""
-    return ledger.meta(ACCEPTED) == _accepted(job)
+    return ledger.notes.accepted_mapping == _accepted(job)
 
 
 def _accepted(job: Job) -> str:

@@ -17,7 +17,6 @@ from etl.job.model import Job
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.state.kept import kept_folder
-from etl.state.retention import cleared_through
 from etl.values.remapped import RowChange
 
 __all__ = ["check_mapping"]
@@ -98,7 +97,7 @@ def _pair(
     job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime
 ) -> Iterator[pl.DataFrame]:
     """Yield the delivered events of `load`, `id_now` of each, and what differs of it now."""
-    if load.number <= cleared_through(ledger):
+    if load.number <= ledger.cleared_through:
         raise InputError(
             f"the ids of load {load.number} were removed, as [state] keep_loads asks", "Set the mapping back"
         )

@@ -29,7 +29,6 @@ from etl.stage.load import LoadWriter, OnCorrection, Staged
 from etl.stage.parts import SETTLED, events_path, explain_disk, load_folder, read_part, taken_path
 from etl.state.kept import kept_folder
 from etl.state.rejects import TAKEN_SCHEMA
-from etl.state.sending import is_sent
 from etl.values.remapped import Remapped
 from etl.values.rows import Transformed
 from etl.values.staged import DELIVERED, PENDING, REFUSED, StagedLoad, StagedPart
@@ -130,7 +129,7 @@ def settle_open_load(
 def _was_killed(ledger: Ledger, load: LoadEntry) -> bool:
     """Whether the run before this one was killed, and may have sent of `load` more than it could note."""
     before = ledger.runs()[-2:-1]
-    return bool(before) and before[0].ended_at is None and is_sent(ledger, load.number)
+    return bool(before) and before[0].ended_at is None and ledger.is_sent(load.number)
 
 
 def _remove(place: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from etl.intake.hopeless import check_hope
 from etl.intake.incremental import Take, find_new
 from etl.intake.plans import Plans
 from etl.intake.watermark import NOWHERE, Reached
-from etl.intake.window import ANY_TIME, Span, Window, job_window
+from etl.intake.window import ANY_TIME, Window, job_window
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.read.files import Fingerprint, SourcePath, explain_os_error, fingerprint
@@ -28,14 +28,10 @@ from etl.stage.kept import read_ids_at
 from etl.stage.load import LoadWriter, Staged
 from etl.state.corrections import note_corrections
 from etl.state.kept import kept_folder
-from etl.state.retention import cleared_through
+from etl.values.extent import Span, Watermark
 from etl.values.staged import LoadKind, SourceFile, StagedLoad
 
 __all__ = ["StagedNow", "describe_load", "find_delivered", "stage_new_rows"]
-
-# What is noted of each load: how far the watermark had come after it, and which span all loads up to it have read whole.
-WATERMARK: Final = "watermark"
-SPAN: Final = "span"
 
 
 class StagedNow(NamedTuple):
@@ -88,14 +84,14 @@ def stage_new_rows(
     if written is None:
         return StagedNow(None, len(source.files) + len(source.waiting))
     # Before the load is there: what it left out must never be taken for read.
-    ledger.set_meta(f"{SPAN}:{number}", (span if widens else span.narrowed_by(seen)).to_text())
+    ledger.notes.span.put(number, span if widens else span.narrowed_by(seen))
     note_filter(ledger, number, job)
     note_corrections(ledger, number, written.staged.corrections, [file.path for file in written.files])
     ledger.record_load(describe_load(number, "files", job, written.staged, written.files, wall_clock()))
     # Killed before this, the next run reads more than it needs, and finds duplicates.
     if job.source.watermark is not None:
         reached = before.up_to(written.reached.no_later_than(started))
-        ledger.set_meta(f"{WATERMARK}:{number}", reached.to_text(job.source.watermark))
+        ledger.notes.watermark.put(number, Watermark(job.source.watermark, *reached))
     return StagedNow(number, len(takes), doubt_clock(started, writing_times(source.files)))
 
 
@@ -166,18 +162,17 @@ def _batches(
 def _reached(job: Job, ledger: Ledger) -> Reached:
     """Return how far the job's watermark column has come, by the newest load that noted it; a discarded one doesn't count."""
     for load in reversed(ledger.loads()):
-        said = ledger.meta(f"{WATERMARK}:{load.number}")
-        found = Reached.from_text(said, job.source.watermark or "") if said is not None else None
-        if found is not None:
-            return found
+        noted = ledger.notes.watermark.of(load.number)
+        if noted is not None and noted.column == job.source.watermark:
+            return Reached(noted.number, noted.micros)
     return NOWHERE
 
 
 def _span_seen(ledger: Ledger) -> Span:
     """Return the span of which every row of the known files has been read; all of it where no load noted one."""
     for load in reversed(ledger.loads()):
-        if (said := ledger.meta(f"{SPAN}:{load.number}")) is not None:
-            return Span.from_text(said)
+        if (span := ledger.notes.span.of(load.number)) is not None:
+            return span
     return ANY_TIME
 
 
@@ -206,7 +201,7 @@ def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.DataFra
     A row whose id is among them is a duplicate, whichever load had it first; so is one that has by now the id of a row which was
     delivered under another mapping. What retention removed is not among them.
     """
-    cleared = cleared_through(ledger)
+    cleared = ledger.cleared_through
     found: list[Callable[[], pl.DataFrame]] = []
     for load in ledger.loads():
         if load.state == "complete" and load.number > cleared:

@@ -4,7 +4,6 @@ Rule: a row is old only where its value and the mark are of one kind and can be 
 ISO 8601 time is never old: to read a row again costs a duplicate, to leave it out would lose it.
 """
 
-import json
 from datetime import datetime
 from typing import Final, NamedTuple, Self, TypeVar
 
@@ -50,16 +49,6 @@ class Reached(NamedTuple):
         """Return the highest of some rows, by their `order_keys`."""
         highest = keys.select(pl.all().max())
         return cls(*highest.row(0))
-
-    def to_text(self, column: str) -> str:
-        """Return the mark as text for the ledger."""
-        return json.dumps({"column": column, **self._asdict()})
-
-    @classmethod
-    def from_text(cls, text: str, column: str) -> Self | None:
-        """Return the mark that `to_text` wrote; None where it is that of another column."""
-        said = json.loads(text)
-        return cls(said["number"], said["micros"]) if said["column"] == column else None
 
 
 NOWHERE: Final = Reached()

@@ -3,47 +3,18 @@
 What is left out counts as skipped, so that the books show it.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from etl.intake.watermark import NOWHERE, Reached, order_keys
 from etl.job.model import Job
+from etl.values.extent import Span
 from etl.values.rows import ROW, Batch, Transformed
 
-__all__ = ["ANY_TIME", "EVERYTHING", "Kept", "Span", "Window", "drop_first", "job_window"]
-
-
-class Span(NamedTuple):
-    """From `since` on and before `until`; None leaves that end open."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def within(self, other: "Span") -> bool:
-        """Whether `other` holds all of it."""
-        return self.narrowed_by(other) == self
-
-    def narrowed_by(self, other: "Span") -> "Span":
-        """Return what both hold."""
-        since = [moment for moment in (self.since, other.since) if moment is not None]
-        until = [moment for moment in (self.until, other.until) if moment is not None]
-        return Span(max(since, default=None), min(until, default=None))
-
-    def to_text(self) -> str:
-        """Return the span as text for the ledger."""
-        return json.dumps([None if moment is None else moment.isoformat() for moment in self])
-
-    @classmethod
-    def from_text(cls, text: str) -> Self:
-        """Return the span that `to_text` wrote."""
-        return cls(
-            *(None if moment is None else datetime.fromisoformat(moment) for moment in json.loads(text))
-        )
+__all__ = ["ANY_TIME", "EVERYTHING", "Kept", "Window", "drop_first", "job_window"]
 
 
 class Kept(NamedTuple):

@@ -12,12 +12,9 @@ from etl.errors import StateError
 from etl.ledger.failure import Damage
 from etl.ledger.tables import META, seal_of
 
-__all__ = ["APPLICATION_ID", "LISTED_FROM", "MIGRATIONS", "Migration", "migrate", "schema_version"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "Migration", "migrate", "schema_version"]
 
 APPLICATION_ID = 0x424B464C  # "BKFL", in the header of the file
-
-# The number of the first load of which the ledger knows every file.
-LISTED_FROM = "listed_from"
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -74,7 +71,7 @@ def _add_kept_files(connection: sqlite3.Connection) -> None:
             sha256 TEXT NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY (load, name)) WITHOUT ROWID"""
     )
     number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM loads").fetchone()[0]
-    META.insert(connection, [(LISTED_FROM, str(number))])
+    META.insert(connection, [("listed_from", str(number))])
 
 
 def _add_endings_and_dismissals(connection: sqlite3.Connection) -> None:

@@ -24,26 +24,12 @@ from etl.ledger.entries import (
 )
 from etl.ledger.facts import LoadEntry, PartEntry, RunEntry
 from etl.ledger.part_change import settle_part
-from etl.ledger.tables import ENDINGS, FILES, KEPT, LOADS, META, PARTS, REFUSALS, RUNS
+from etl.ledger.tables import ENDINGS, FILES, KEPT, LOADS, PARTS, REFUSALS, RUNS
 from etl.values.books import Books
 from etl.values.delivery import Refusal, Settlement
 from etl.values.staged import KeptFile, SourceFile, StagedLoad
 
 REFUSALS_PER_PAGE = 1_000
-
-
-def read_meta(connection: sqlite3.Connection, key: str) -> str | None:
-    """Return the value of `key`."""
-    row = next(META.select(connection, "WHERE key = ?", (key,)), None)
-    return None if row is None else str(row[1])
-
-
-def write_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
-    """Set the value of `key`."""
-    if read_meta(connection, key) is None:
-        META.insert(connection, [(key, value)])
-    else:
-        META.update(connection, (key, value))
 
 
 def next_number(connection: sqlite3.Connection, table: str) -> int:

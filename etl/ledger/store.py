@@ -45,18 +45,15 @@ from etl.ledger.bitmap import unset_indices
 from etl.ledger.dismissals import Dismissals
 from etl.ledger.entries import check_staged
 from etl.ledger.facts import LoadEntry, PartEntry, RunEntry
+from etl.ledger.notes import Notes
 from etl.ledger.opening import create_ledger_file, find_ledger_file, open_session
 from etl.ledger.proofs import Proofs
-from etl.ledger.schema import LISTED_FROM
 from etl.ledger.session import Session
 from etl.values.books import Books
 from etl.values.delivery import Refusal, Settlement
 from etl.values.staged import KeptFile, SourceFile, StagedLoad
 
 __all__ = ["Ledger"]
-
-# Which load's rows a load took over.
-TAKES_OVER = "takes_over"
 
 
 class Ledger:
@@ -65,6 +62,7 @@ class Ledger:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.dismissals = Dismissals(session)
+        self.notes = Notes(session)
 
     @classmethod
     def open(
@@ -111,12 +109,12 @@ class Ledger:
     @property
     def job(self) -> str:
         """The name of the job."""
-        return self.meta("job") or ""
+        return self.notes.job or ""
 
     @property
     def endpoint(self) -> str:
         """Where its events go."""
-        return self.meta("endpoint") or ""
+        return self.notes.endpoint or ""
 
     @property
     def mapping(self) -> str | None:
@@ -129,16 +127,6 @@ class Ledger:
         """The id scheme of the newest load; None before the first."""
         newest = self._newest_load()
         return newest.id_scheme_version if newest else None
-
-    def meta(self, key: str) -> str | None:
-        """Return what was stored under `key`."""
-        with self._session.reading() as connection:
-            return sql.read_meta(connection, key)
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Store `value` under `key`."""
-        with self._session.writing() as connection:
-            sql.write_meta(connection, key, value)
 
     # Loads
 
@@ -171,6 +159,21 @@ class Ledger:
         with self._session.reading() as connection:
             return sql.read_load(connection, number)
 
+    @property
+    def cleared_through(self) -> int:
+        """The number of the newest load whose files were removed, with those of all before it; 0 where none were."""
+        return self.notes.cleared_through or 0
+
+    def begin_sending(self, number: int) -> None:
+        """Note, before its first request, that events of load `number` may be on the server from here on."""
+        if not self.is_sent(number):
+            self.notes.sending_load = number
+
+    def is_sent(self, number: int) -> bool:
+        """Whether a request of load `number` may have been made."""
+        newest = self.notes.sending_load
+        return newest is not None and newest >= number
+
     def complete_load(self, number: int, *, completed_at: float) -> None:
         """Close the books of a load; that something of it is pending is a bug, and an AssertionError."""
         with self._session.writing() as connection:
@@ -199,13 +202,12 @@ class Ledger:
                 raise AssertionError(f"load {load.number} is not the next one")
             sql.insert_load(connection, load, settled_before=settled)
             sql.end_early(connection, number, completed_at=now)
-            sql.write_meta(connection, f"{TAKES_OVER}:{load.number}", str(number))
+            self.notes.takes_over.write(connection, load.number, number)
         self._session.checkpoint()
 
     def takes_over(self, number: int) -> int | None:
         """Return the load whose unsettled rows load `number` took over; None where it was staged from files or rejects."""
-        said = self.meta(f"{TAKES_OVER}:{number}")
-        return None if said is None else int(said)
+        return self.notes.takes_over.of(number)
 
     def adopt_mapping(self, number: int, mapping: str, id_scheme_version: int) -> None:
         """Note that the events of an open load are those of another mapping, too, byte for byte."""
@@ -230,7 +232,7 @@ class Ledger:
 
     def lists_files(self, number: int) -> bool:
         """Whether every file of a load is known; an older backfill noted only its parts of events."""
-        return number >= int(self.meta(LISTED_FROM) or 0)
+        return number >= (self.notes.listed_from or 0)
 
     def files(self, load: int) -> tuple[SourceFile, ...]:
         """Return the source files of `load`, in the order in which they were read."""
@@ -342,4 +344,4 @@ class Ledger:
                 f"Expected events for {self.endpoint}, where this job has delivered, found endpoint {endpoint}",
                 "Set the endpoint back, or give the job another name or another --state-dir for the new one",
             )
-        self.set_meta("endpoint", endpoint)
+        self.notes.endpoint = endpoint

@@ -23,7 +23,6 @@ from etl.send.redact import Redactor
 from etl.send.transport import Transport
 from etl.state.kept import kept_folder
 from etl.state.place import Destination, JobPlace
-from etl.state.retention import cleared_through
 from etl.values.verification import JobVerification, VerificationCounts
 from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
@@ -33,9 +32,6 @@ __all__ = ["ShowVerification", "VerifyOptions", "verify_job"]
 
 TIMEOUT_SECONDS: Final = 60.0
 LOCK_PATIENCE_SECONDS: Final = 0.5
-# The number of ids in one query that the destination was seen to take, kept for the next time.
-MOST_IDS_KEY: Final = "ids_a_query"
-
 
 # Is told how far a verification is: what was found, and of how many events in all.
 ShowVerification = Callable[[VerificationCounts, int], object]
@@ -105,7 +101,7 @@ class _Work:
     lost: int = 0
 
     def __post_init__(self) -> None:
-        cleared = cleared_through(self.ledger)
+        cleared = self.ledger.cleared_through
         self.loads = [
             load.number
             for load in self.ledger.loads()
@@ -170,7 +166,7 @@ class _Work:
         return min(shares[load], delivered[load])
 
     async def _verify(self, load: int, transport: Transport) -> Verified:
-        known = self.ledger.meta(MOST_IDS_KEY)
+        known = self.ledger.notes.ids_a_query
         inquiries: list[Inquiry] = []
 
         def ask(inquiry: Inquiry) -> AsyncIterator[Finding]:
@@ -184,15 +180,15 @@ class _Work:
             load,
             ask,
             patience_seconds=self.options.patience_seconds,
-            most_ids=min(MOST_IDS, int(known)) if known else MOST_IDS,
+            most_ids=min(MOST_IDS, known) if known else MOST_IDS,
             sample=None if sample is None else (sample, self.options.seed),
             clean=Redactor(self.destination.key or "").clean,
             read_again=partial(bodies_again, self.job, self.place.folder, self.ledger, load),
             show=lambda verification, total: self.show(verification.counts, total),
             wall_clock=self.wall_clock,
         )
-        if inquiries[0].most_ids < MOST_IDS and str(inquiries[0].most_ids) != known:
-            self.ledger.set_meta(MOST_IDS_KEY, str(inquiries[0].most_ids))
+        if inquiries[0].most_ids < MOST_IDS and inquiries[0].most_ids != known:
+            self.ledger.notes.ids_a_query = inquiries[0].most_ids
         return done
 
 

@@ -4,9 +4,7 @@ An open correction is one that nothing has gone out for since: no retry took it,
 a newer one, nor a later row of its own load.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +14,12 @@ from etl.ledger.store import Ledger
 from etl.stage.kept import KeptFolder, read_ids_at
 from etl.stage.parts import corrections_path
 from etl.state.kept import kept_folder
-from etl.state.retention import cleared_through
 from etl.values.outcome import CorrectionCounts
 from etl.values.reject import RejectCode
 from etl.values.staged import Corrections
 
 __all__ = ["all_corrections", "count_corrections", "note_corrections", "open_corrections"]
 
-CORRECTIONS: Final = "corrections"
 FIX: Final = "send it under its id: backfill retry JOB --corrections"
 SCHEMA: Final = {
     "load": pl.UInt32(),
@@ -43,21 +39,21 @@ def note_corrections(ledger: Ledger, load: int, found: Corrections, names: Seque
     """Note the corrections of `load`, which is about to be recorded; `names` are those of its files."""
     first = f"{names[found.first[0]]} row {found.first[1]:,}" if found.first is not None else None
     counts = CorrectionCounts(found.found, found.sent, found.rejected, found.unknown, first)
-    ledger.set_meta(f"{CORRECTIONS}:{load}", json.dumps(asdict(counts)))
+    ledger.notes.corrections.put(load, counts)
 
 
 def count_corrections(ledger: Ledger, loads: Iterable[int]) -> CorrectionCounts:
     """Return the corrections of `loads` added up."""
     total = CorrectionCounts()
     for load in loads:
-        if (said := ledger.meta(f"{CORRECTIONS}:{load}")) is not None:
-            total = total.plus(CorrectionCounts(**json.loads(said)))
+        if (counts := ledger.notes.corrections.of(load)) is not None:
+            total = total.plus(counts)
     return total
 
 
 def all_corrections(folder: Path, ledger: Ledger, loads: Iterable[int]) -> pl.DataFrame:
     """Return the corrections of `loads` that didn't go out when they were found; raises `StateError`."""
-    cleared = cleared_through(ledger)
+    cleared = ledger.cleared_through
     frames = [pl.DataFrame(schema=SCHEMA)]
     for load in loads:
         if load > cleared:
@@ -75,7 +71,7 @@ def open_corrections(folder: Path, ledger: Ledger, taken: pl.DataFrame, loads: I
     left = newest.join(taken, on=["load", "file", "row"], how="anti", maintain_order="left")
     for load in ledger.loads():
         older = left.filter(pl.col("load") < load.number)
-        if not older.height or load.number <= cleared_through(ledger):
+        if not older.height or load.number <= ledger.cleared_through:
             continue
         kept = kept_folder(folder, ledger, load.number)
         for part in ledger.parts(load.number):

@@ -9,7 +9,6 @@ from etl.ledger.lock import read_holder
 from etl.ledger.store import Ledger
 from etl.state.lookup import look_into
 from etl.state.place import JobPlace
-from etl.state.retention import cleared_through
 from etl.values.loads import JobHistory, PastLoad, PastRun
 
 __all__ = ["read_history", "runs_of_load"]
@@ -48,7 +47,7 @@ def runs_of_load(load: LoadEntry, runs: tuple[RunEntry, ...]) -> tuple[int, ...]
 
 
 def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> JobHistory:
-    runs, cleared = ledger.runs(), cleared_through(ledger)
+    runs, cleared = ledger.runs(), ledger.cleared_through
     loads = tuple(
         PastLoad(
             number=load.number,

@@ -25,7 +25,6 @@ from etl.state.place import SANDBOX_MARK, JobPlace
 __all__ = ["MARK_NAME", "Mark", "Marks"]
 
 MARK_NAME: Final = "mark.json"
-STATE_ID: Final = "state_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,10 @@ class Marks:
 
 
 def _mark_of(folder: Path, ledger: Ledger, at: float = 0.0) -> Mark:
-    state = ledger.meta(STATE_ID)
+    state = ledger.notes.state_id
     if state is None:
         state = uuid.uuid4().hex
-        ledger.set_meta(STATE_ID, state)
+        ledger.notes.state_id = state
     runs = ledger.runs()
     delivered = ledger.books_of(load.number for load in ledger.loads()).delivered
     return Mark(state, runs[-1].number if runs else 0, delivered, at, str(folder.absolute()))

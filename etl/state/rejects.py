@@ -19,7 +19,6 @@ from etl.stage.parts import events_path, explain_disk, refused_path, rejects_pat
 from etl.state.corrections import all_corrections, open_corrections
 from etl.state.kept import kept_folder
 from etl.state.place import JobPlace
-from etl.state.retention import cleared_through
 from etl.values.delivery import Settlement
 
 __all__ = [
@@ -47,7 +46,7 @@ def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) 
 
     Those that a retry has taken up since are among them.
     """
-    cleared = cleared_through(ledger)
+    cleared = ledger.cleared_through
     for load in loads:
         if load <= cleared:
             continue
@@ -72,7 +71,7 @@ def open_reject_frames(
 def taken_rows(folder: Path, ledger: Ledger) -> pl.DataFrame:
     """Return `load`, `file` and `row` of the rejects that retries have taken up."""
     empty = pl.DataFrame(schema=TAKEN_SCHEMA)
-    cleared = cleared_through(ledger)
+    cleared = ledger.cleared_through
     # What a cleared retry took is cleared, too: it was of loads before it.
     retries = [
         kept_folder(folder, ledger, load.number)

@@ -5,18 +5,13 @@ written by the next run, and one that is still true is left alone.
 """
 
 from pathlib import Path
-from typing import Final
 
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.state.place import JobPlace
 from etl.state.rejects import Rejects
-from etl.state.retention import cleared_through
 
 __all__ = ["refresh_reports"]
-
-# What the reports were written from.
-REPORTED: Final = "reported"
 
 
 def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ...]:
@@ -29,11 +24,11 @@ def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ..
     there = [path for path in paths if path.exists()]
     if not there and not any(ledger.books(load.number).rejected for load in ledger.loads()):
         return ()
-    if len(there) < len(paths) or ledger.meta(REPORTED) != state:
+    if len(there) < len(paths) or ledger.notes.reported != state:
         found = Rejects(job, place, ledger)
         found.write_file("csv", place.rejects_csv)
         found.write_file("jsonl", place.rejects_jsonl)
-        ledger.set_meta(REPORTED, state)
+        ledger.notes.reported = state
     return paths
 
 
@@ -43,4 +38,4 @@ def _describe_state(ledger: Ledger) -> str:
     newest = loads[-1].number if loads else 0
     rejected = ledger.books_of(load.number for load in loads).rejected
     decisions, dismissed = len(ledger.dismissals.decisions()), ledger.dismissals.count()
-    return f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared {cleared_through(ledger)}"
+    return f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared {ledger.cleared_through}"

@@ -7,16 +7,12 @@ is damage, and a run that is killed here goes on at the next. An unfinished load
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.stage.parts import explain_disk, load_folder
 
-__all__ = ["clear_old_loads", "cleared_through", "last_clearable"]
-
-# The number of the newest load whose files were removed; those of all loads before it are, too.
-CLEARED: Final = "cleared_through"
+__all__ = ["clear_old_loads", "last_clearable"]
 
 
 def last_clearable(loads: Iterable[LoadEntry], keep: int | None) -> int:
@@ -33,11 +29,6 @@ def last_clearable(loads: Iterable[LoadEntry], keep: int | None) -> int:
     return last
 
 
-def cleared_through(ledger: Ledger) -> int:
-    """Return the number of the newest load whose files were removed; 0 where none were."""
-    return int(ledger.meta(CLEARED) or 0)
-
-
 def clear_old_loads(folder: Path, ledger: Ledger, *, keep: int | None) -> tuple[int, ...]:
     """Remove the files of all loads but the newest `keep`; return the numbers of those that had any.
 
@@ -45,9 +36,9 @@ def clear_old_loads(folder: Path, ledger: Ledger, *, keep: int | None) -> tuple[
     `StateError` where the disk refuses.
     """
     loads = ledger.loads()
-    last = max(last_clearable(loads, keep), cleared_through(ledger))
-    if last > cleared_through(ledger):
-        ledger.set_meta(CLEARED, str(last))
+    last = max(last_clearable(loads, keep), ledger.cleared_through)
+    if last > ledger.cleared_through:
+        ledger.notes.cleared_through = last
     cleared = []
     for load in loads:
         place = load_folder(folder, load.number)

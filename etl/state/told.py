@@ -4,32 +4,27 @@ Rule: a load is told by the last thing that a run writes into the ledger. So a k
 be told again, with the load's own exit code, or nothing to be told.
 """
 
-from typing import Final
-
 from etl.ledger.store import Ledger
 
-__all__ = ["TOLD", "begin_telling", "note_told"]
-
-# The number of the newest load that was told of, with all before it.
-TOLD: Final = "told_through"
+__all__ = ["begin_telling", "note_told"]
 
 
 def begin_telling(ledger: Ledger) -> list[int]:
     """Return the numbers of the complete loads of which no run has told."""
     complete = _complete_loads(ledger)
-    said = ledger.meta(TOLD)
-    if said is None:
+    told_through = ledger.notes.told_through
+    if told_through is None:
         # A new ledger, or one from before this was noted: what is complete by now counts as told.
-        ledger.set_meta(TOLD, str(max(complete, default=0)))
+        ledger.notes.told_through = max(complete, default=0)
         return []
-    return [number for number in complete if number > int(said)]
+    return [number for number in complete if number > told_through]
 
 
 def note_told(ledger: Ledger) -> None:
     """Note that all loads that are complete have been told of."""
-    newest = str(max(_complete_loads(ledger), default=0))
-    if ledger.meta(TOLD) != newest:
-        ledger.set_meta(TOLD, newest)
+    newest = max(_complete_loads(ledger), default=0)
+    if ledger.notes.told_through != newest:
+        ledger.notes.told_through = newest
 
 
 def _complete_loads(ledger: Ledger) -> list[int]:

@@ -13,7 +13,6 @@ from etl.read.files import fingerprint, resolve_files
 from etl.stage.kept import retire_part
 from etl.stage.parts import explain_disk, load_folder, remove_parts
 from etl.state.kept import kept_folder
-from etl.state.sending import is_sent
 
 __all__ = [
     "can_discard",
@@ -79,9 +78,7 @@ def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:
 
 def can_discard(ledger: Ledger, load: LoadEntry) -> bool:
     """Whether the rows of an open load can be had again from the job's files, and nothing of it was ever sent."""
-    return (
-        load.kind == "files" and ledger.takes_over(load.number) is None and not is_sent(ledger, load.number)
-    )
+    return load.kind == "files" and ledger.takes_over(load.number) is None and not ledger.is_sent(load.number)
 
 
 def _is_hopeless(job: Job, ledger: Ledger, load: LoadEntry) -> bool:

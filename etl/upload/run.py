@@ -31,7 +31,6 @@ from etl.state.marks import Marks
 from etl.state.place import Destination, JobPlace
 from etl.state.rejects import count_rejects, open_reject_frames
 from etl.state.retention import clear_old_loads
-from etl.state.sending import begin_sending
 from etl.state.status_file import StatusFile
 from etl.state.told import begin_telling, note_told
 from etl.upload.accounting import RunTimes, sum_up
@@ -333,7 +332,7 @@ class _Run:
             )
 
     def _send(self, load: int, max_rejects: MaxRejects) -> None:
-        begin_sending(self.ledger, load)
+        self.ledger.begin_sending(load)
         sending = send_load(
             self.job,
             self.destination,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.intake.watermark import NOWHERE, Reached, order_keys
-from etl.intake.window import ANY_TIME, EVERYTHING, Span, Window, drop_first
+from etl.intake.window import ANY_TIME, EVERYTHING, Window, drop_first
+from etl.values.extent import Span
 from etl.values.reject import RejectCode
 from etl.values.rows import REJECT_SCHEMA, ROW, Batch, MalformedRecord, Transformed
 
@@ -76,13 +77,10 @@ def test_no_row_at_or_above_the_mark_is_ever_left_out(numbers: list[float], cut:
     ]
 
 
-def test_marks_of_both_kinds_go_on_by_themselves_and_survive_as_text() -> None:
+def test_marks_of_both_kinds_go_on_by_themselves() -> None:
     first, second = Reached(5.0, None), Reached(3.0, 1_000_000)
     assert first.up_to(second) == second.up_to(first) == Reached(5.0, 1_000_000)
     assert NOWHERE.up_to(first) == first
-    text = first.up_to(second).to_text("at")
-    assert Reached.from_text(text, "at") == Reached(5.0, 1_000_000)
-    assert Reached.from_text(text, "other") is None
 
 
 def test_a_time_in_the_future_is_no_mark() -> None:
@@ -123,7 +121,6 @@ def test_a_span_is_within_another(span: Span, other: Span, *, within: bool) -> N
     assert span.within(other) is within
     assert span.narrowed_by(other).within(span)
     assert span.narrowed_by(other).within(other)
-    assert Span.from_text(span.to_text()) == span
 
 
 def test_the_first_rows_of_a_file_are_dropped_malformed_ones_too() -> None:

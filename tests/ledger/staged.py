@@ -74,8 +74,8 @@ def everything(ledger: Ledger) -> tuple[object, ...]:
     said = (
         ledger.job,
         ledger.endpoint,
-        ledger.meta("created_at"),
-        ledger.meta("note"),
+        ledger.notes.created_at,
+        ledger.notes.reported,
         ledger.next_load_number,
     )
     return (loads, each, ledger.runs(), *said)

@@ -28,7 +28,7 @@ def make_ledger(folder):
         )
         ledger.settle(2, delivered(1, *range(40)))
         ledger.complete_load(2, completed_at=77.0)
-        ledger.set_meta("note", "something")
+        ledger.notes.reported = "something"
         run = ledger.start_run(1, started_at=1.5)
         ledger.end_run(run, ended_at=2.5, exit_code=0, state="incomplete", delivered=1, attempts=1, retries=0)
         before = everything(ledger)

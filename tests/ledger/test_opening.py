@@ -87,9 +87,9 @@ def test_something_else_in_the_place_of_the_ledger_is_refused(tmp_path):
 def test_a_name_that_a_uri_or_a_text_would_garble_works(tmp_path):
     folder = tmp_path / os.fsdecode(b"100%41 ?mode=ro#\xff")
     with open_ledger(folder) as ledger:
-        ledger.set_meta("note", "x")
+        ledger.notes.reported = "x"
     with open_ledger(folder) as ledger:
-        assert ledger.meta("note") == "x"
+        assert ledger.notes.reported == "x"
     assert (folder / "ledger.db").is_file()
 
 

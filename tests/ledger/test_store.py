@@ -27,10 +27,10 @@ def ledger(tmp_path):
 
 
 def test_a_new_ledger_knows_its_job_and_nothing_else(ledger):
-    assert (ledger.job, ledger.endpoint, ledger.meta("created_at")) == (
+    assert (ledger.job, ledger.endpoint, ledger.notes.created_at) == (
         "docs",
         "https://one.example",
-        "1700000000.0",
+        1_700_000_000.0,
     )
     assert (ledger.loads(), ledger.runs(), ledger.open_load(), ledger.mapping) == ((), (), None, None)
     assert (ledger.next_load_number, ledger.delivered_any(), ledger.id_scheme_version) == (1, False, None)
@@ -207,13 +207,13 @@ def test_all_of_it_is_there_after_reopening(tmp_path):
     with open_ledger(tmp_path / "docs") as ledger:
         ledger.record_load(staged_load(1, staged_part(1, 100, [5]), files=[source_file()]))
         ledger.settle(1, [*delivered(1, 0, 1, 2), *refused(1, 3)])
-        ledger.set_meta("note", "one")
-        ledger.set_meta("note", "two")
+        ledger.notes.reported = "one"
+        ledger.notes.reported = "two"
         ledger.start_run(1, started_at=1)
         before = everything(ledger)
     with open_ledger(tmp_path / "docs") as ledger:
         assert everything(ledger) == before
-        assert ledger.meta("note") == "two"
+        assert ledger.notes.reported == "two"
 
 
 def test_an_existing_ledger_opens_without_knowing_the_job_and_a_missing_one_is_not_made(tmp_path):

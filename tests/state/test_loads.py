@@ -12,7 +12,7 @@ from etl.ledger.facts import LoadEntry, RunEntry
 from etl.ledger.store import Ledger
 from etl.sandbox.process import SandboxProcess
 from etl.state.loads import runs_of_load
-from etl.state.retention import clear_old_loads, cleared_through, last_clearable
+from etl.state.retention import clear_old_loads, last_clearable
 from tests.workbench import call, place_of, row_of, run_here, write_job, write_rows
 
 LOAD = LoadEntry(1, "files", "complete", 10.0, 20.0, 1, 0, 0, 0, 1, 1, "m", "d", 1, True)
@@ -130,7 +130,7 @@ def test_the_files_of_old_loads_go_and_their_books_stay(tmp_path: Path, sandbox:
         assert clear_old_loads(folder, ledger, keep=3) == (1,)
         assert clear_old_loads(folder, ledger, keep=1) == (2, 3)
         assert clear_old_loads(folder, ledger, keep=1) == ()
-        assert (cleared_through(ledger), [ledger.books(load.number) for load in ledger.loads()]) == (
+        assert (ledger.cleared_through, [ledger.books(load.number) for load in ledger.loads()]) == (
             3,
             before,
         )
@@ -170,7 +170,7 @@ def test_a_run_killed_between_the_note_and_the_removal_is_made_good(
     job = run_nights(tmp_path, sandbox, 2)
     folder = place_of(job).folder
     with Ledger.open(folder, job="docs", endpoint="sandbox") as ledger:
-        ledger.set_meta("cleared_through", "1")
+        ledger.notes.cleared_through = 1
     assert (folder / "loads/000001").is_dir()
     assert "1 reject" in call("rejects", "--sandbox", job).out
     with Ledger.open(folder, job="docs", endpoint="sandbox") as ledger:

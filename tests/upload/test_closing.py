@@ -9,7 +9,6 @@ import pytest
 
 from etl.ledger.store import Ledger
 from etl.sandbox.process import SandboxProcess
-from etl.state.told import TOLD
 from tests.faults.test_disk import needs_strace
 from tests.workbench import call, finish, place_of, row_of, run_here, start, write_job
 
@@ -90,7 +89,7 @@ def test_a_load_that_a_kill_left_untold_stays_so_through_a_run_that_is_stopped(
     job = write_job(tmp_path, [row_of(1), row_of(2, at="n/a")])
     assert run_here(job, sandbox).exit_code == 3
     with Ledger.open_existing(place_of(job).folder) as ledger:
-        ledger.set_meta(TOLD, "0")
+        ledger.notes.told_through = 0
     (tmp_path / "log.csv").rename(tmp_path / "gone.csv")
     assert run_here(job, sandbox).exit_code == 4
     (tmp_path / "gone.csv").rename(tmp_path / "log.csv")

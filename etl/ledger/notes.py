@@ -1,0 +1,158 @@
+"""The single facts that a ledger notes beside its tables: each is declared here, once, with its key and its type.
+
+A fact is a row of `meta`. One that was never noted reads as None; a note of another version of backfill stays as it is.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
+
+from etl.ledger.session import Session
+from etl.ledger.tables import META
+from etl.values.extent import Span, Watermark
+from etl.values.outcome import CorrectionCounts
+
+__all__ = ["Note", "NotePerLoad", "NotedFilter", "Notes"]
+
+T = TypeVar("T")
+
+
+def _read(connection: sqlite3.Connection, key: str) -> str | None:
+    """Return the text noted under `key`."""
+    row = next(META.select(connection, "WHERE key = ?", (key,)), None)
+    return None if row is None else str(row[1])
+
+
+def _write(connection: sqlite3.Connection, key: str, text: str) -> None:
+    """Note `text` under `key`, in the transaction that the caller has open."""
+    if _read(connection, key) is None:
+        META.insert(connection, [(key, text)])
+    else:
+        META.update(connection, (key, text))
+
+
+class Note(Generic[T]):
+    """One fact of a job: an attribute of `Notes`, durable when it has been set."""
+
+    def __init__(self, key: str, of_text: Callable[[str], T], to_text: Callable[[T], str] = str) -> None:
+        self.key, self.of_text, self.to_text = key, of_text, to_text
+
+    @overload
+    def __get__(self, notes: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, notes: "Notes", owner: type) -> T | None: ...
+    def __get__(self, notes: "Notes | None", owner: type) -> Self | T | None:
+        """Return the fact; None where it was never noted."""
+        if notes is None:
+            return self
+        with notes.session.reading() as connection:
+            text = _read(connection, self.key)
+        return None if text is None else self.of_text(text)
+
+    def __set__(self, notes: "Notes", value: T) -> None:
+        """Note the fact."""
+        with notes.session.writing() as connection:
+            _write(connection, self.key, self.to_text(value))
+
+
+class NotePerLoad(Generic[T]):
+    """One fact of each load: an attribute of `Notes`, which `of` reads and `put` notes."""
+
+    def __init__(self, key: str, of_text: Callable[[str], T], to_text: Callable[[T], str] = str) -> None:
+        self.key, self.of_text, self.to_text = key, of_text, to_text
+
+    def __get__(self, notes: "Notes", owner: type) -> "BoundNote[T]":
+        """Return the fact of the loads of one ledger."""
+        return BoundNote(notes.session, self)
+
+
+class BoundNote(Generic[T]):
+    """One fact of each load, in one ledger."""
+
+    def __init__(self, session: Session, note: NotePerLoad[T]) -> None:
+        self._session, self._note = session, note
+
+    def of(self, load: int) -> T | None:
+        """Return the fact of `load`; None where it was never noted."""
+        with self._session.reading() as connection:
+            text = _read(connection, f"{self._note.key}:{load}")
+        return None if text is None else self._note.of_text(text)
+
+    def put(self, load: int, value: T) -> None:
+        """Note the fact of `load`, which need not be recorded yet."""
+        with self._session.writing() as connection:
+            self.write(connection, load, value)
+
+    def write(self, connection: sqlite3.Connection, load: int, value: T) -> None:
+        """Note the fact of `load` in the transaction that the caller has open."""
+        _write(connection, f"{self._note.key}:{load}", self._note.to_text(value))
+
+
+def _span_of(text: str) -> Span:
+    return Span(*(None if moment is None else datetime.fromisoformat(moment) for moment in json.loads(text)))
+
+
+def _span_text(span: Span) -> str:
+    return json.dumps([None if moment is None else moment.isoformat() for moment in span])
+
+
+class NotedFilter(NamedTuple):
+    """The SQL of the filter under which a load was staged; None where the job had no filter."""
+
+    sql: str | None
+
+
+def _filter_of(text: str) -> NotedFilter:
+    return NotedFilter(json.loads(text))
+
+
+def _corrections_text(counts: CorrectionCounts) -> str:
+    return json.dumps(asdict(counts))
+
+
+def _from_json(make: Callable[..., T]) -> Callable[[str], T]:
+    def read(text: str) -> T:
+        said: dict[str, Any] = json.loads(text)
+        return make(**said)
+
+    return read
+
+
+class Notes:
+    """The facts noted in one ledger. Every access raises StateError once the disk has failed."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    # Whose ledger it is, where its events go, when it was made, and a random name that tells it from a copy of another.
+    job = Note("job", str)
+    endpoint = Note("endpoint", str)
+    created_at = Note("created_at", float, repr)
+    state_id = Note("state_id", str)
+
+    # The number of the first load of which the ledger knows every file.
+    listed_from = Note("listed_from", int)
+    # The number of the newest load of which a request may have been sent: noted before the first one.
+    sending_load = Note("sending_load", int)
+    # The number of the newest load that a run has told of, with all before it.
+    told_through = Note("told_through", int)
+    # The number of the newest load whose files were removed; those of all loads before it are, too.
+    cleared_through = Note("cleared_through", int)
+    # The fingerprint of the mapping that was accepted beside what was delivered under another one.
+    accepted_mapping = Note("accepted_mapping", str)
+    # What the error reports were written from.
+    reported = Note("reported", str)
+    # How many ids one query may hold, as the destination was seen to take.
+    ids_a_query = Note("ids_a_query", int)
+
+    # How far the watermark had come after a load, and the span which all loads up to it have read whole.
+    watermark = NotePerLoad("watermark", _from_json(Watermark), lambda mark: json.dumps(mark._asdict()))
+    span = NotePerLoad("span", _span_of, _span_text)
+    filter = NotePerLoad("filter", _filter_of, lambda noted: json.dumps(noted.sql))
+    # Rows of a load that came again with another content.
+    corrections = NotePerLoad("corrections", _from_json(CorrectionCounts), _corrections_text)
+    # Whose rows a load took over.
+    takes_over = NotePerLoad("takes_over", int)
