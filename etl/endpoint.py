@@ -3,11 +3,11 @@
 Rule: decides on the text alone, before any byte is sent; never echoes the parts of a URL that may hold a secret.
 """
 
-import ipaddress
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from etl.errors import EndpointError
+from etl.network import is_loopback
 
 __all__ = ["Endpoint", "parse_endpoint"]
 
@@ -44,8 +44,8 @@ def parse_endpoint(text: str, place: str = "[upload] endpoint") -> Endpoint:
     if (found := _misshapen(parts)) is not None:
         raise _bad_url(found, place)
     host = parts.hostname or ""
-    is_loopback = _is_loopback(host)
-    if parts.scheme == "http" and not is_loopback:
+    stays_here = is_loopback(host)
+    if parts.scheme == "http" and not stays_here:
         raise EndpointError(
             f"Expected an https endpoint, found http to `{host}` - {place}",
             "Use https://: the key would cross the network in clear text (http is for this machine only)",
@@ -56,7 +56,7 @@ def parse_endpoint(text: str, place: str = "[upload] endpoint") -> Endpoint:
     path = parts.path.rstrip("/")
     if not path.endswith("/events"):
         path += "/events"
-    return Endpoint(f"{parts.scheme}://{authority}{path}", is_loopback)
+    return Endpoint(f"{parts.scheme}://{authority}{path}", stays_here)
 
 
 def _misshapen(parts: SplitResult) -> str | None:
@@ -69,15 +69,6 @@ def _misshapen(parts: SplitResult) -> str | None:
     if parts.port == 0:
         return "the port 0"
     return "something after `?` or `#`" if parts.query or parts.fragment else None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _bad_url(found: str, place: str) -> EndpointError:

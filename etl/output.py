@@ -9,12 +9,26 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, Literal
 
 from etl.errors import StateError
 from etl.private import replace_private
 
-__all__ = ["check_output", "open_output", "write_output"]
+__all__ = ["REPORT_FORMS", "ReportForm", "check_output", "form_in_name", "open_output", "write_output"]
+
+ReportForm = Literal["jsonl", "csv", "parquet"]
+# How reports are written, by the suffix of their files.
+REPORT_FORMS: Final[dict[str, ReportForm]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+
+
+def form_in_name(path: Path) -> ReportForm | None:
+    """Return how a report is written that a person names so; None where the name doesn't say it."""
+    return REPORT_FORMS.get(path.suffix.lower())
 
 
 @contextmanager

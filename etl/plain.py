@@ -9,7 +9,7 @@ import html
 import json
 from typing import Any, Final
 
-__all__ = ["JSON_ESCAPES", "plain_html", "plain_json", "plain_line", "plain_text"]
+__all__ = ["JSON_ESCAPES", "plain_html", "plain_json", "plain_line", "plain_text", "plain_words", "shorten"]
 
 # Marks of direction, line and paragraph separators, and the deprecated format characters beside them.
 _TURNS: Final = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x2070))
@@ -27,6 +27,16 @@ def plain_line(text: object) -> str:
     """Return `text` as one line that no terminal obeys."""
     shown = str(text)
     return shown if shown.isascii() and shown.isprintable() else shown.translate(_LINE)
+
+
+def plain_words(text: str, most_chars: int) -> str:
+    """Return `text` as one line that no terminal obeys, of at most `most_chars`: all white space in a row is one space."""
+    return shorten(plain_line(" ".join(text.split())), most_chars)
+
+
+def shorten(text: str, most_chars: int) -> str:
+    """Return `text`, or its start and `…` where it is longer than `most_chars`."""
+    return text if len(text) <= most_chars else f"{text[: most_chars - 1]}…"
 
 
 def plain_text(text: str) -> str:

@@ -10,7 +10,7 @@ import click
 from etl.cli.options import find_place, job_argument, place_flags, place_options, say
 from etl.cli.streams import output_bytes
 from etl.errors import JobError
-from etl.output import check_output, open_output, write_output
+from etl.output import check_output, form_in_name, open_output, write_output
 from etl.plain import plain_line
 from etl.values.reject import RejectCode
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from etl.state.rejects import Rejects
 
 __all__ = ["rejects"]
-
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
 @click.command()
@@ -86,7 +84,7 @@ def rejects(
 
     check_output(output, "the rejects")
     parsed = load_job(job)
-    form = form or (SUFFIXES.get(output.suffix.lower(), "table") if output else "table")
+    form = form or (output and form_in_name(output)) or "table"
     place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
     with look_into(place.folder, f"backfill rejects {job}") as ledger:
         if ledger is None:

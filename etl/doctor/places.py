@@ -11,7 +11,7 @@ from typing import Final
 
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.job.model import Job
-from etl.ledger.mounts import filesystem_type, is_network_filesystem
+from etl.ledger.mounts import filesystem_type, is_network_filesystem, read_mounts
 from etl.private import absolute_folder
 from etl.read.files import SourcePath, resolve_files
 from etl.read.remote.pattern import is_remote
@@ -50,7 +50,7 @@ def check_state(job: Job, place: JobPlace, root: Path) -> Iterator[Symptom]:
 
 
 def _check_folder(folder: Path, there: Path) -> Symptom:
-    kind = filesystem_type(str(there.resolve()), _read_mountinfo())
+    kind = filesystem_type(str(there.resolve()), read_mounts())
     if is_network_filesystem(kind):
         fix = "Choose a folder on a local disk with --state-dir: over a network, locks and fsync can't be relied on"
         return Symptom(
@@ -122,10 +122,3 @@ def _nearest(folder: Path) -> Path:
     """Return the folder itself, or the one above it in which it would be made."""
     whole = absolute_folder(folder)
     return next(place for place in (whole, *whole.parents) if os.path.exists(place))  # noqa: PTH110 - never raises
-
-
-def _read_mountinfo() -> str:
-    try:
-        return Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
-    except OSError:
-        return ""

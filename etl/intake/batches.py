@@ -20,7 +20,7 @@ from etl.job.lines import nearest_name, place_of
 from etl.job.model import Job
 from etl.read.source import Source, open_source
 from etl.transform.plan import Plan
-from etl.values.rows import ROW, Batch, MalformedRecord, Transformed
+from etl.values.rows import Batch, MalformedRecord, Transformed
 
 __all__ = ["TransformedBatch", "open_rows", "transform_rows"]
 
@@ -108,15 +108,10 @@ def transform_rows(
 
 
 def _split(batch: Batch) -> Iterator[Batch]:
-    """Yield the batch in even parts of at most `MOST_STAGED_ROWS`, the malformed records where they stood."""
-    height, malformed = batch.frame.height, deque(batch.malformed)
+    """Return the batch in even parts of at most `MOST_STAGED_ROWS`."""
+    height = batch.frame.height
     parts = max(1, -(-height // MOST_STAGED_ROWS))
-    for part in range(parts):
-        frame = batch.frame[height * part // parts : height * (part + 1) // parts]
-        own: list[MalformedRecord] = []
-        while malformed and (part == parts - 1 or malformed[0].row <= frame[ROW][-1]):
-            own.append(malformed.popleft())
-        yield Batch(frame, tuple(own))
+    return batch.split(height * part // parts for part in range(1, parts + 1))
 
 
 def _apply(plan: Plan, frame: pl.DataFrame, window: Window) -> tuple[Transformed, Reached]:

@@ -4,13 +4,14 @@ import glob
 import json
 import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from etl.errors import BackfillError, InputError
 from etl.job.model import Job
+from etl.read.kinds import format_in_name
 from etl.read.source import Source, open_source
 from etl.values.rows import ROW, json_flag
 
@@ -21,18 +22,7 @@ TEXT_FORMATS: Final = ("csv", "tsv")
 
 def format_of(job: Job, file: str) -> str:
     """Return the format of a source file of the job, from its name alone where the job doesn't say it."""
-    if job.source.format:
-        return job.source.format
-    suffixes = [suffix.lower() for suffix in PurePath(file).suffixes]
-    kinds = {
-        ".tsv": "tsv",
-        ".tab": "tsv",
-        ".ndjson": "ndjson",
-        ".jsonl": "ndjson",
-        ".parquet": "parquet",
-        ".pq": "parquet",
-    }
-    return next((kinds[suffix] for suffix in reversed(suffixes) if suffix in kinds), "csv")
+    return job.source.format or format_in_name(file) or "csv"
 
 
 def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:

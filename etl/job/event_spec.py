@@ -7,20 +7,18 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from etl.job.table import Table
 
 __all__ = ["EventSpec", "FieldSpec", "IdSpec", "PropertiesSpec", "TimestampSpec"]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 Cast = Literal["string", "int", "float", "bool", "json"]
 Scalar = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 
 
-class FieldSpec(_Table):
+class FieldSpec(Table):
     """Where one field's value comes from, and how it is shaped. Exactly one of column, value, sql is set.
 
     What is given is applied in this order: the source, `trim`, `null_values`, `map`, `cast` or `split` (with both, the
@@ -52,7 +50,7 @@ class FieldSpec(_Table):
         return self
 
 
-class TimestampSpec(_Table):
+class TimestampSpec(Table):
     """Which column holds the row's own time, and how it is written."""
 
     column: str | None = None
@@ -71,7 +69,7 @@ class TimestampSpec(_Table):
         return self
 
 
-class IdSpec(_Table):
+class IdSpec(Table):
     """What an event's id is made of: its content, some columns of its row, or the source's own id."""
 
     column: str | None = None
@@ -109,7 +107,7 @@ def _expand_shorthand(value: Any) -> Any:
 Field_ = Annotated[FieldSpec, BeforeValidator(_expand_shorthand)]
 
 
-class PropertiesSpec(_Table):
+class PropertiesSpec(Table):
     """The members of `properties`: the ones named, and every column that no field uses where `every_column` is set.
 
     In the job file the two keys `"*" = true` and `except = ["column"]` say the latter; a table under one of these names
@@ -154,7 +152,7 @@ Timestamp = Annotated[TimestampSpec, BeforeValidator(_expand_shorthand)]
 IdField = Annotated[IdSpec, BeforeValidator(_expand_shorthand)]
 
 
-class EventSpec(_Table):
+class EventSpec(Table):
     """Which column becomes which field of the event."""
 
     type: Field_

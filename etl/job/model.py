@@ -11,15 +11,14 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     model_validator,
 )
 
 from etl.job.amounts import MaxRejects, Rate, parse_max_rejects, parse_moment, parse_rate, parse_seconds
 from etl.job.event_spec import EventSpec, FieldSpec, IdSpec, PropertiesSpec, TimestampSpec
+from etl.job.table import Table
 from etl.job.unattended import NoticeCause, NotifySpec, StateSpec
 
 __all__ = [
@@ -57,10 +56,6 @@ EVENT_FIELDS = (
 )
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
 def _is_plain_character(text: str) -> bool:
     return len(text) == 1 and text.isascii() and text not in "\r\n\0"
 
@@ -83,7 +78,7 @@ def _check_comment(text: str) -> str:
     return text
 
 
-class CsvDialect(_Table):
+class CsvDialect(Table):
     """How the delimited files are written."""
 
     separator: Annotated[str, AfterValidator(_check_separator)] | None = None
@@ -119,7 +114,7 @@ class CsvDialect(_Table):
         return self
 
 
-class NdjsonSpec(_Table):
+class NdjsonSpec(Table):
     """Which keys of an NDJSON file's objects are columns: all of them, or `keys`, and the others as one object called `rest`."""
 
     keys: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
@@ -152,7 +147,7 @@ def _parse_hook(value: object) -> object:
 _STATE_NAMES: Final = ("sandbox.db", "job.schema.json")
 
 
-class SourceSpec(_Table):
+class SourceSpec(Table):
     """Which files hold the rows, and how to read them."""
 
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -168,7 +163,7 @@ class SourceSpec(_Table):
     transform: Annotated[str, BeforeValidator(_parse_hook)] | None = None
 
 
-class FilterSpec(_Table):
+class FilterSpec(Table):
     """Which rows are wanted: those where the SQL is true. The others are skipped."""
 
     sql: str
@@ -181,7 +176,7 @@ def _check_name(value: str) -> str:
     return value
 
 
-class UploadSpec(_Table):
+class UploadSpec(Table):
     """Where the events go, and how fast."""
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -195,7 +190,7 @@ class UploadSpec(_Table):
 Moment = Annotated[AwareDatetime, BeforeValidator(parse_moment)]
 
 
-class Limits(_Table):
+class Limits(Table):
     """When a run is hopeless and stops, and which times are credible (`not_after`: a day after the run's start).
 
     `open_rejects`: whether rejects of earlier runs, neither retried nor dismissed, are told or make the run fail (exit 3).
@@ -215,7 +210,7 @@ class Limits(_Table):
         return self
 
 
-class Job(_Table):
+class Job(Table):
     """One job file, parsed. `path` is the file itself, `text` what it holds; source paths are relative to its folder."""
 
     path: Path

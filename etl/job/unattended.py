@@ -6,9 +6,10 @@ Addresses of webhooks are secrets, so the file names the environment variables t
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from etl.job.amounts import MaxRejects, parse_max_rejects
+from etl.job.table import Table
 
 __all__ = ["NoticeCause", "NotifySpec", "StateSpec"]
 
@@ -38,11 +39,7 @@ def _parse_share(value: object) -> MaxRejects:
 Variable = Annotated[str, BeforeValidator(_parse_variable)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class NotifySpec(_Table):
+class NotifySpec(Table):
     """Whom to tell how a run went. `webhook_env` and `heartbeat_env` name variables; the variables hold addresses.
 
     A notice goes out for the causes in `on`: a run that failed, more rejects than `rejects_share` of the rows,
@@ -56,7 +53,7 @@ class NotifySpec(_Table):
     nothing_new_days: Annotated[int, Field(ge=1, le=3650)] = 3
 
 
-class StateSpec(_Table):
+class StateSpec(Table):
     """How much of the past to keep: the files of the newest loads (None: of all), and the logs of the newest runs."""
 
     keep_loads: Annotated[int, Field(ge=1)] | None = None

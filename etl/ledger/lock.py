@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.ledger.failure import explain
-from etl.ledger.mounts import filesystem_type, is_network_filesystem
+from etl.ledger.mounts import filesystem_type, is_network_filesystem, read_mounts
 from etl.private import make_private_folder
 
 __all__ = ["LOCK_NAME", "JobLock", "read_holder", "runs_now"]
@@ -73,7 +73,8 @@ class JobLock:
     def acquire(self) -> None:
         """Take the lock; raises JobLocked if another run holds it, StateError if it can't be taken here."""
         make_private_folder(self.path.parent)
-        refuse_network_folder(self.path.parent, _read_mountinfo())
+        # Where the mounts can't be read, whether the folder can be locked shows when it is locked.
+        refuse_network_folder(self.path.parent, read_mounts())
         tries_left = round(self._wait_seconds / _POLL_SECONDS)
         while not self._try():
             if tries_left <= 0:
@@ -131,13 +132,6 @@ def refuse_network_folder(folder: Path, mountinfo: str) -> None:
             f"Expected a local disk, found a network filesystem ({kind}) - {folder}",
             "Choose a folder on a local disk with --state-dir: over a network, locks and fsync can't be relied on",
         )
-
-
-def _read_mountinfo() -> str:
-    try:
-        return Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
-    except OSError:
-        return ""  # not Linux: whether the folder can be locked shows when it is locked
 
 
 def _open_lock_file(path: Path) -> int:

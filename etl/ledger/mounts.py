@@ -1,17 +1,26 @@
-"""Which filesystem a path lies on, read from the text of Linux's `/proc/self/mountinfo`. Pure.
+"""Which filesystem a path lies on, by Linux's `/proc/self/mountinfo`. Pure, but for `read_mounts`.
 
 The format is that of proc_pid_mountinfo(5): the fifth field is the mount point, and the first field after the
 lone `-` the type. A space, tab, newline or backslash in a path is written as three octal digits.
 """
 
 import re
+from pathlib import Path
 
-__all__ = ["filesystem_type", "is_network_filesystem"]
+__all__ = ["filesystem_type", "is_network_filesystem", "read_mounts"]
 
 _NETWORK = {
     *("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "davfs"),
     *("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.goofys", "fuse.davfs", "fuse.smbnetfs"),
 }
+
+
+def read_mounts() -> str:
+    """Return the text that says what is mounted where; empty where there is none, as beyond Linux."""
+    try:
+        return Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return ""
 
 
 def filesystem_type(path: str, mountinfo: str) -> str | None:

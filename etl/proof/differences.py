@@ -9,7 +9,7 @@ import orjson
 import polars as pl
 
 from etl.ledger.store import Ledger
-from etl.output import open_output
+from etl.output import form_in_name, open_output
 from etl.state.kept import kept_folder
 from etl.values.verification import EventDifference
 
@@ -61,10 +61,11 @@ def _frame(rows: pl.DataFrame, names: list[str], load: int, some: list[EventDiff
 def write_differences(frames: Iterable[pl.DataFrame], path: Path) -> int:
     """Write the frames to `path`, as its suffix says: CSV, Parquet, else JSONL; return how many differences there are."""
     frame = pl.concat([pl.DataFrame(schema=DIFFERENCE_SCHEMA), *frames])
+    form = form_in_name(path)
     with open_output(path, "the differences") as out:
-        if path.suffix == ".parquet":
+        if form == "parquet":
             frame.write_parquet(out)
-        elif path.suffix == ".csv":
+        elif form == "csv":
             frame.write_csv(out)
         else:
             _write_jsonl(frame, out)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from etl.errors import InputError
 from etl.job.model import Job
 from etl.read.globbing import find_names
-from etl.read.kinds import has_known_suffix, tell_kind
+from etl.read.kinds import format_in_name, tell_kind
 from etl.read.partitions import Partitions, find_partitions
 from etl.read.remote.fetch import Fetched
 from etl.read.remote.pattern import fetch_pattern, is_remote
@@ -141,7 +141,7 @@ def _walk(folder: Path, job: Job) -> Iterable[Path]:
         for path in files
         if not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
     ]
-    return [path for path in visible if job.source.format or has_known_suffix(path.name)]
+    return [path for path in visible if job.source.format or format_in_name(path.name)]
 
 
 def _fixed_part(where: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from etl.errors import InputError
 from etl.read.archive import only_member
 
-__all__ = ["Kind", "has_known_suffix", "tell_kind"]
+__all__ = ["Kind", "format_in_name", "tell_kind"]
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -44,9 +44,9 @@ class Kind(NamedTuple):
     compression: str | None
 
 
-def has_known_suffix(name: str) -> bool:
-    """Return whether the name alone tells a format."""
-    return _read_suffixes(name)[0] is not None
+def format_in_name(name: str) -> str | None:
+    """Return the format that the name alone tells, None where it tells none."""
+    return _read_suffixes(name)[0]
 
 
 def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:

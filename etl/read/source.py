@@ -18,7 +18,7 @@ from etl.read.growing import NoWholeLine, find_whole_lines
 from etl.read.ndjson import NdjsonReader
 from etl.read.parquet.reader import ParquetReader, Uses
 from etl.read.widening import fit_values, widen
-from etl.values.rows import ROW, Batch, MalformedRecord, json_flag
+from etl.values.rows import ROW, Batch, json_flag
 
 __all__ = ["Source", "open_source"]
 
@@ -81,11 +81,9 @@ class Source:
         """Yield the batches of the file at `index`, with the columns of `schemas` (and their JSON flags)."""
         with closing(_read_ahead(self._readers[index].batches())) as batches:
             for batch in batches:
-                frame = self._conform(batch.frame, index)
-                if frame.height <= MOST_ROWS:
-                    yield Batch(frame, batch.malformed)
-                else:
-                    yield from _slice(frame, batch.malformed)
+                whole = Batch(self._conform(batch.frame, index), batch.malformed)
+                height = max(1, whole.frame.height)
+                yield from whole.split(range(MOST_ROWS, height + MOST_ROWS, MOST_ROWS))
 
     def widen(self, frame: pl.DataFrame, index: int) -> pl.DataFrame:
         """Return a frame of the file at `index` with the columns and types of `schema`, as those of any other file."""
@@ -190,18 +188,6 @@ def _cast(column: pl.Series, dtype: pl.DataType, file: SourcePath) -> pl.Series:
             f"Expected values of column `{column.name}` that fit {dtype}, as in the other files, found: {reason} - {file.name}",
             "Give files of different types a job each",
         ) from None
-
-
-def _slice(frame: pl.DataFrame, malformed: tuple[MalformedRecord, ...]) -> Iterator[Batch]:
-    """Yield the frame in parts of `MOST_ROWS`, each with the malformed records up to its last row."""
-    left = list(malformed)
-    for start in range(0, frame.height, MOST_ROWS):
-        part = frame.slice(start, MOST_ROWS)
-        is_last = start + MOST_ROWS >= frame.height
-        last_row = part.get_column(ROW)[-1]
-        here = tuple(record for record in left if is_last or record.row < last_row)
-        left = left[len(here) :]
-        yield Batch(part, here)
 
 
 def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:

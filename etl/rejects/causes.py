@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from etl.plain import plain_line
+from etl.plain import plain_line, shorten
 
 __all__ = ["By", "Cause", "cause_lines", "cause_table", "group_causes"]
 
@@ -85,5 +85,4 @@ def _describe(row: dict[str, Any], by: By) -> str:
     closed = f" (dismissed: {row['dismissed']})" if row.get("dismissed") else ""
     text = f"{where}: {what}{status}{closed}"
     # A reason may quote what stood in a cell: one line, and nothing that a terminal would obey.
-    text = plain_line(text)
-    return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"
+    return shorten(plain_line(text), MOST_CHARS)

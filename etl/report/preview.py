@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from etl.plain import plain_line
+from etl.plain import plain_line, shorten
 
 __all__ = ["Preview", "PreviewedRow", "print_preview"]
 
@@ -176,5 +176,4 @@ def _value(value: Any, style: str) -> Text:
 
 
 def _cut(text: str) -> str:
-    flat = plain_line(text)
-    return flat if len(flat) <= MOST_CHARS else f"{flat[: MOST_CHARS - 1]}…"
+    return shorten(plain_line(text), MOST_CHARS)

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from etl.plain import plain_line
+from etl.plain import plain_line, plain_words
 from etl.report.summary import format_duration
 from etl.values.findings import Finding, Forecast, KindCount, Validation, render_time
 
@@ -93,7 +93,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
             f" (line {example.line})" if example.line else ""
         )
         console.print(
-            Text.assemble("    ", (at, "cyan"), "  ", (_cut(example.text, 160), "dim")), soft_wrap=True
+            Text.assemble("    ", (at, "cyan"), "  ", (plain_words(example.text, 160), "dim")), soft_wrap=True
         )
     place = f"{finding.job_file} line {finding.job_line}: " if finding.job_line else ""
     console.print(
@@ -133,7 +133,9 @@ def _kinds_table(kinds: tuple[KindCount, ...]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("entity"), table.add_column("type"), table.add_column("events", justify="right")  # type: ignore[func-returns-value]
     for kind in kinds[:MOST_KINDS]:
-        table.add_row(Text(plain_line(kind.entity_type)), Text(_cut(kind.type, 60)), f"{kind.events:,}")
+        table.add_row(
+            Text(plain_line(kind.entity_type)), Text(plain_words(kind.type, 60)), f"{kind.events:,}"
+        )
     if len(kinds) > MOST_KINDS:
         rest = sum(kind.events for kind in kinds[MOST_KINDS:])
         table.add_row("", f"and {len(kinds) - MOST_KINDS:,} more types", f"{rest:,}")
@@ -178,8 +180,3 @@ def _print_conclusion(validation: Validation, console: Console, job_path: str) -
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}%" if share >= 0.001 else "<0.1%"
-
-
-def _cut(text: str, most: int) -> str:
-    flat = plain_line(" ".join(text.split()))
-    return flat if len(flat) <= most else flat[: most - 1] + "…"

@@ -3,11 +3,11 @@
 Rule: decides on the Host header alone, before the app sees the request.
 """
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from etl.network import is_loopback
 from etl.sandbox.answers import problem
 
 __all__ = ["OnlyLoopback", "names_loopback"]
@@ -16,8 +16,7 @@ __all__ = ["OnlyLoopback", "names_loopback"]
 def names_loopback(host: str) -> bool:
     """Return whether a Host header names this machine."""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return is_loopback(urlsplit(f"//{host}").hostname)
     except ValueError:
         return False
 

@@ -6,7 +6,6 @@ the cut in its scope, and the server's own list of connections leads to the tran
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import signal
 import socket
@@ -22,6 +21,7 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from etl.errors import JobError
+from etl.network import is_loopback
 from etl.sandbox.app import CUT_KEY, build_app
 from etl.sandbox.faults import NO_FAULTS, Faults
 from etl.sandbox.host import OnlyLoopback
@@ -48,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises `JobError` where the host is another, or the port is taken.
     """
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise JobError(
             f"Expected a loopback address, found `{host}` - --host",
             "Use 127.0.0.1, ::1 or localhost: the sandbox's keys are public",
@@ -174,12 +174,3 @@ def _store_path(path: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="backfill-sandbox-") as folder:
         yield Path(folder) / "store.db"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -77,15 +77,10 @@ def _wanted(batch: Batch, options: PreviewOptions, found: int) -> Iterator[Batch
         malformed = tuple(record for record in batch.malformed if record.row == options.row)
         yield Batch(batch.frame.filter(pl.col(ROW) == options.row), malformed)
     elif options.rejects_only:
-        edges: list[int] = [*range(0, batch.frame.height, CHUNK_ROWS)] or [0]
-        for edge in edges:
-            yield Batch(batch.frame[edge : edge + CHUNK_ROWS], batch.malformed if edge == 0 else ())
+        height = max(1, batch.frame.height)
+        yield from batch.split(range(CHUNK_ROWS, height + CHUNK_ROWS, CHUNK_ROWS))
     else:
-        left = options.rows - found
-        frame = batch.frame.head(left)
-        last = frame[ROW].max() if frame.height == left else None
-        kept = (record for record in batch.malformed if not isinstance(last, int) or record.row < last)
-        yield Batch(frame, tuple(kept))
+        yield next(batch.split([options.rows - found]))
 
 
 def _show(

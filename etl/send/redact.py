@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from html.entities import html5
 from typing import Final, NamedTuple
 
-__all__ = ["MAX_TEXT_CHARS", "Redactor", "clean_text"]
+from etl.plain import plain_words
+
+__all__ = ["MAX_TEXT_CHARS", "Redactor"]
 
 MARKER: Final = "[key]"
 MAX_TEXT_CHARS: Final = 500
@@ -21,9 +23,6 @@ MAX_TEXT_CHARS: Final = 500
 _MOST_READ_CHARS: Final = 8192
 _TAIL_CHARS: Final = 128
 _ENOUGH_CHARS: Final = 12
-_UNPRINTABLE: Final = re.compile(
-    r"[\x00-\x20\x7f-\xa0\ud800-\udfff\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+"
-)
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _ENTITIES: Final = {
     name.rstrip(";"): char for name, char in html5.items() if len(char) == 1 and "!" <= char <= "~"
@@ -70,8 +69,8 @@ class Redactor:
                 self._pieces.setdefault(target[at : at + self._piece], []).append((target, at))
 
     def clean(self, text: str) -> str:
-        """Return `text` without the key, on one line, without control characters, in at most 500 characters."""
-        return clean_text(self._cut(text))
+        """Return `text` without the key, as one plain line of at most 500 characters."""
+        return plain_words(self._cut(text), MAX_TEXT_CHARS)
 
     def _cut(self, text: str) -> str:
         is_long = len(text) > _MOST_READ_CHARS
@@ -100,12 +99,6 @@ class Redactor:
                 if last - first >= min(len(target), _ENOUGH_CHARS):
                     found = last - self._piece + 1
                     yield starts[first], ends[last - 1]
-
-
-def clean_text(text: str) -> str:
-    """Return `text` on one line, without control characters, in at most 500 characters."""
-    cleaned = _UNPRINTABLE.sub(" ", text).strip()
-    return cleaned if len(cleaned) <= MAX_TEXT_CHARS else cleaned[: MAX_TEXT_CHARS - 1] + "…"
 
 
 def _forms(secret: str) -> Iterator[str]:

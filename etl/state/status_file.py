@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ class StatusFile:
         """Say how far the staging is, at most once a second."""
         if self._clock() >= self._next_at:
             self._next_at = self._clock() + PUBLISH_SECONDS
-            rows = {"read": read, "rejected": rejected, "pending": read - rejected}
+            rows = Books(read=read, rejected=rejected, pending=read - rejected).to_json()
             self._write({"state": "running", "phase": "staging", "rows": rows})
 
     def publish_sending(
@@ -67,20 +68,18 @@ class StatusFile:
         if self._clock() < self._next_at:
             return
         self._next_at = self._clock() + PUBLISH_SECONDS
-        rows = {
-            "read": before.read,
-            "delivered": before.delivered + delivered,
-            "rejected": before.rejected + refused,
-            "duplicate": before.duplicate,
-            "skipped": before.skipped,
-            "pending": before.pending - delivered - refused,
-        }
+        rows = replace(
+            before,
+            delivered=before.delivered + delivered,
+            rejected=before.rejected + refused,
+            pending=before.pending - delivered - refused,
+        )
         self._write(
             {
                 "state": "running",
                 "phase": "sending",
                 "load": load,
-                "rows": rows,
+                "rows": rows.to_json(),
                 "rejects": dict(rejects),
                 "events_per_s": round(view.per_second, 1),
                 "left_s": None if view.seconds_left is None else round(view.seconds_left),

@@ -2,24 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
 from etl.errors import JobError
 from etl.intake.batches import TransformedBatch
-from etl.output import open_output
+from etl.output import form_in_name, open_output
 from etl.rejects.report import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
 from etl.values.rows import malformed_frame
 
 __all__ = ["RejectKeeper", "check_rejects_path"]
 
-SUFFIXES: Final = (".jsonl", ".ndjson", ".csv", ".parquet")
-
 
 def check_rejects_path(path: Path) -> None:
     """Raise `JobError` where the suffix says no format that is known."""
-    if path.suffix.lower() not in SUFFIXES:
+    if form_in_name(path) is None:
         raise JobError(
             f"Expected a name that ends in .jsonl, .csv or .parquet, found `{path.name}` - --rejects-out",
             f"As in: --rejects-out {path.stem or 'rejects'}.jsonl",
@@ -46,10 +43,11 @@ class RejectKeeper:
 
     def write(self, path: Path, fixes: dict[tuple[str, str, str], str]) -> None:
         """Write the report; `fixes` says what to mend by code, field and column. Raises `StateError`."""
+        form = form_in_name(path)
         with open_output(path, "the rejects") as out:
-            if path.suffix.lower() == ".csv":
+            if form == "csv":
                 write_csv(self._frames(fixes), original_columns(self._frames(fixes)), out)
-            elif path.suffix.lower() == ".parquet":
+            elif form == "parquet":
                 write_parquet(self._frames(fixes), out)
             else:
                 write_jsonl(self._frames(fixes), out)

@@ -1,6 +1,6 @@
 """The books of a load: every row that was read is in exactly one place."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 __all__ = ["Books"]
 
@@ -25,6 +25,10 @@ class Books:
     def balances(self) -> bool:
         """Whether `read = delivered + rejected + duplicate + skipped + pending`."""
         return self.read == self.settled + self.pending
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts under the words of the glossary, as every JSON object writes them."""
+        return asdict(self)
 
     def __add__(self, other: "Books") -> "Books":
         return Books(

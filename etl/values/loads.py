@@ -57,7 +57,7 @@ class JobHistory:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `loads --json` writes."""
-        loads = [asdict(load) | {"rows": asdict(load.books)} for load in self.loads]
+        loads = [asdict(load) | {"rows": load.books.to_json()} for load in self.loads]
         for load in loads:
             del load["books"]
         return {"job": self.job, "loads": loads, "runs": [asdict(run) for run in self.runs]}

@@ -112,7 +112,7 @@ class Outcome:
 
     def _repr_html_(self) -> str:
         rows = [
-            *self.to_json()["rows"].items(),
+            *self.books.to_json().items(),
             *((f"rejected: {code}", n) for code, n in self.rejects.items()),
         ]
         return render_table(
@@ -123,18 +123,10 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` writes."""
-        books = self.books
         return {
             "job": self.job,
             "state": self.state,
-            "rows": {
-                "read": books.read,
-                "delivered": books.delivered,
-                "rejected": books.rejected,
-                "duplicate": books.duplicate,
-                "skipped": books.skipped,
-                "pending": books.pending,
-            },
+            "rows": self.books.to_json(),
             "rejects": self.rejects,
             "corrections": self.corrections.to_json(),
             "open_rejects": self.open_rejects,

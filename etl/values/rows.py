@@ -3,7 +3,8 @@
 Values only: nothing here opens a file.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,6 +62,19 @@ class Batch:
     def records(self) -> int:
         """How many records the batch accounts for."""
         return self.frame.height + len(self.malformed)
+
+    def split(self, ends: Iterable[int]) -> Iterator["Batch"]:
+        """Yield the batch in parts: the rows of the frame up to each of `ends`, with the malformed records up to the last of them.
+
+        Those after all rows are of the part that ends where the frame does.
+        """
+        height, start, left = self.frame.height, 0, self.malformed
+        for end in ends:
+            frame = self.frame[start:end]
+            is_last = end >= height
+            here = len(left) if is_last else bisect_right(left, frame[ROW][-1], key=lambda record: record.row)
+            yield Batch(frame, left[:here])
+            start, left = end, left[here:]
 
 
 # One reject a row: its number and line in the file, why, and what stood there (`source`: the original columns

@@ -47,20 +47,12 @@ class Standing:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `status --json` writes."""
-        rows = self.rows
         return {
             "job": self.job,
             "state": self.state,
             "phase": self.phase,
             "percent": None if self.percent is None else round(self.percent, 2),
-            "rows": {
-                "read": rows.read,
-                "delivered": rows.delivered,
-                "rejected": rows.rejected,
-                "duplicate": rows.duplicate,
-                "skipped": rows.skipped,
-                "pending": rows.pending,
-            },
+            "rows": self.rows.to_json(),
             "rejects": self.rejects,
             "dismissed": self.dismissed,
             "events_per_s": self.events_per_second,

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from etl.values.outcome import Outcome
 from etl.watch.prometheus import Metric, Sample, render_metrics
-from etl.watch.wording import rows_of
 
 __all__ = ["JobMetrics", "metrics_text", "write_metrics"]
 
@@ -64,7 +63,7 @@ def _counts(jobs: Sequence[JobMetrics]) -> Iterable[Metric]:
         tuple(
             Sample(count, {"job": entry.outcome.job, "state": word})
             for entry in jobs
-            for word, count in rows_of(entry.outcome).items()
+            for word, count in entry.outcome.books.to_json().items()
         ),
     )
     yield Metric(

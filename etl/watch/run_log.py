@@ -15,7 +15,7 @@ from etl.values.books import Books
 from etl.values.outcome import Outcome
 from etl.watch.lines import Level, LogLine
 from etl.watch.sinks import LogFile, Sink
-from etl.watch.wording import public_reason, rows_of
+from etl.watch.wording import public_reason
 
 __all__ = ["RunLog"]
 
@@ -81,7 +81,7 @@ class RunLog:
 
     def staged(self, load: int, books: Books, *, files: int, seconds: float) -> None:
         """Log what was staged."""
-        self._say("staged", load=load, files=files, rows=_rows(books), seconds=round(seconds, 3))
+        self._say("staged", load=load, files=files, rows=books.to_json(), seconds=round(seconds, 3))
 
     def nothing_new(self, *, files: int) -> None:
         """Log that nothing was to be staged."""
@@ -97,7 +97,7 @@ class RunLog:
         """Log how far the sending is, at most once a minute."""
         if self._clock() >= self._next_progress_at:
             self._next_progress_at = self._clock() + PROGRESS_SECONDS
-            self._say("progress", load=load, rows=_rows(books), events_per_s=round(per_second, 1))
+            self._say("progress", load=load, rows=books.to_json(), events_per_s=round(per_second, 1))
 
     def waiting(self, load: int, *, seconds: float, asked_by: str) -> None:
         """Log a wait that is worth a line, once."""
@@ -116,7 +116,12 @@ class RunLog:
         counts = {str(status) if status else "none": count for status, count in sorted(statuses.items())}
         level: Level = "warning" if books.pending else "info"
         self._say(
-            "settled", level=level, load=load, rows=_rows(books), seconds=round(seconds, 3), statuses=counts
+            "settled",
+            level=level,
+            load=load,
+            rows=books.to_json(),
+            seconds=round(seconds, 3),
+            statuses=counts,
         )
 
     def rejected(self, counts: Mapping[str, int]) -> None:
@@ -139,7 +144,7 @@ class RunLog:
         fields = {
             "state": outcome.state,
             "exit_code": outcome.exit_code,
-            "rows": rows_of(outcome),
+            "rows": outcome.books.to_json(),
             "sent_now": outcome.sent_now,
             "attempts": outcome.attempts,
             "retries": outcome.retries,
@@ -157,10 +162,6 @@ class RunLog:
                 sink(line)
             except (OSError, ValueError):  # a full disk, a stream that was closed
                 self._sinks.remove(sink)
-
-
-def _rows(books: Books) -> dict[str, int]:
-    return {word: getattr(books, word) for word in Books.__dataclass_fields__}
 
 
 def _host_of(endpoint: str) -> str:

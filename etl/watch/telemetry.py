@@ -22,7 +22,7 @@ from opentelemetry.util.types import AnyValue
 
 from etl.values.books import Books
 from etl.values.outcome import Outcome
-from etl.watch.wording import describe_code, rows_of
+from etl.watch.wording import describe_code
 
 __all__ = ["Telemetry"]
 
@@ -139,7 +139,7 @@ class Telemetry:
     def finished(self, outcome: Outcome) -> None:
         """Close all spans, and send what is left."""
         self._duration.record(outcome.elapsed_seconds, {**self._labels, "state": outcome.state})
-        for word, count in rows_of(outcome).items():
+        for word, count in outcome.books.to_json().items():
             self._rows.set(count, {**self._labels, "state": word})
         if self._sending is not None:
             self._sending.end()

@@ -8,7 +8,7 @@ from typing import Final
 
 from etl.values.outcome import Outcome
 
-__all__ = ["describe_code", "public_reason", "rows_of"]
+__all__ = ["describe_code", "public_reason"]
 
 _BY_CODE: Final = {
     0: "every row is settled",
@@ -40,9 +40,3 @@ def public_reason(outcome: Outcome) -> str:
     if outcome.exit_code in _ABOUT_FILES and outcome.message:
         return outcome.message
     return "stopped as asked" if outcome.exit_code == 0 else describe_code(outcome.exit_code)
-
-
-def rows_of(outcome: Outcome) -> dict[str, int]:
-    """Return the books of a run under the words of the glossary."""
-    rows: dict[str, int] = outcome.to_json()["rows"]
-    return rows

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.send.redact import Redactor, clean_text
+from etl.send.redact import Redactor
 from tests.send.keyed import KEY, quotes_of
 
 KEYS = [
@@ -67,7 +67,7 @@ def test_a_short_key_is_cut_out_also_within_words() -> None:
 
 
 def test_without_secrets_a_text_is_only_cleaned() -> None:
-    assert Redactor("").clean("a\x1b[2Jb") == clean_text("a\x1b[2Jb") == "a [2Jb"
+    assert Redactor("").clean(" a\x1b[2J\r\n b") == "a␛[2J b"
 
 
 @given(st.text(max_size=2000))

@@ -17,7 +17,7 @@ from obstore.store import GCSStore, S3Store
 
 from etl.errors import InputError, JobError
 from etl.network import is_loopback
-from etl.read.kinds import has_known_suffix
+from etl.read.kinds import format_in_name
 from etl.read.partitions import Partitions, find_partitions
 from etl.read.remote.fetch import Passing, Reply, Version
 
@@ -110,7 +110,7 @@ def _list(store: Any, root: str, shown: str) -> Iterator[str]:
 
 def _is_data(key: str) -> bool:
     parts = key.split("/")
-    return not any(part.startswith((".", "_")) for part in parts) and has_known_suffix(parts[-1])
+    return not any(part.startswith((".", "_")) for part in parts) and format_in_name(parts[-1]) is not None
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

@@ -16,7 +16,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from etl.plain import plain_line
+from etl.plain import plain_line, shorten
 
 __all__ = ["SERIES", "draw_bars", "draw_books", "draw_mapping", "draw_stacks", "draw_timeline", "draw_week"]
 
@@ -199,5 +199,4 @@ def _count_axis(axis: Any) -> None:
 
 
 def _cut(text: str) -> str:
-    text = plain_line(text)
-    return text if len(text) <= 34 else f"{text[:33]}…"
+    return shorten(plain_line(text), 34)
