@@ -75,8 +75,8 @@ OnProgress = Callable[[ProgressView], object]
 def validate(job: JobLike, *, sample: int | None = None, on_progress: OnProgress | None = None) -> Validation:
     """Return what a run of `job` would do and what is in its way: every row read and checked, nothing sent, no key.
 
-    `sample`: only so many rows of each file. Raises `JobError` for a mapping that doesn't fit the files, `InputError` for
-    files that can't be read, and what `on_progress` raises.
+    `sample`: only so many rows of each file. Raises `JobError` for a mapping that doesn't fit the files, `InputError`
+    for files that can't be read, and what `on_progress` raises.
     """
     check_count(sample, "sample")
     return validate_job(job_of(job), DryOptions(sample=sample), _Reporting(on_progress))
@@ -98,13 +98,15 @@ def run(
     """Stage what is new of `job`, send what is pending, and return what came of it; again is resume.
 
     `key`: the API key; without it the environment's (INKEEPANALYTICS_API_INTEGRATION_KEY, else
-    INKEEPANALYTICS_WEB_INTEGRATION_KEY). `sandbox`: a local stand-in for the API, which needs none. `rate`: at most so fast,
-    as "20/s" or events a second. `limit`: at most so many events. `accept_new_mapping`: go on though the mapping changed after events were
-    delivered; `remapped` of the outcome says what that came to. `check`: raise unless every row is settled.
-    `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is raised here.
+    INKEEPANALYTICS_WEB_INTEGRATION_KEY). `sandbox`: a local stand-in for the API, which needs none. `rate`: at most so
+    fast, as "20/s" or events a second. `limit`: at most so many events. `accept_new_mapping`: go on though the mapping
+    changed after events were delivered; `remapped` of the outcome says what that came to. `check`: raise unless every
+    row is settled. `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and
+    is raised here.
 
-    Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the disk,
-    `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of them.
+    Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the
+    disk, `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of
+    them.
     """
     request = _Request(key, sandbox, endpoint, rate, limit, state_dir, check, on_progress)
     return _run(job_of(job), request, accept_new_mapping=accept_new_mapping, command="etl.run")
@@ -128,8 +130,8 @@ def retry(
     """Send rejects of `job` again, after it or the rows were mended, and return what came of it.
 
     `rows_from`: a file that `backfill rejects` wrote and a person edited; without it the rows are taken as they were.
-    `code`: only those with it; `most`: at most so many. `as_edited`: cells that a spreadsheet seems to have changed are meant so.
-    The other arguments, and what it raises, are those of `run`.
+    `code`: only those with it; `most`: at most so many. `as_edited`: cells that a spreadsheet seems to have changed are
+    meant so. The other arguments, and what it raises, are those of `run`.
     """
     check_code(code)
     check_count(most, "most")
@@ -238,7 +240,9 @@ def _error_of(outcome: Outcome) -> BackfillError:
 
 
 class _Reporting(SilentProgress):
-    """Tells a function how far a run is. What the function raises ends the work: by way of `stop`, where that is given."""
+    """Tells a function how far a run is. What the function raises ends the work: by way of `stop`, where that is
+    given.
+    """
 
     def __init__(self, tell: OnProgress | None, stop: threading.Event | None = None) -> None:
         self._tell, self._stop = tell, stop

@@ -73,10 +73,11 @@ def read_rejects(
     endpoint: str | None = None,
     state_dir: PathLike | None = None,
 ) -> pl.DataFrame:
-    """Return the open rejects of `job`: file, row, code, reason, fix, and as JSON text in `source` every original column.
+    """Return the open rejects of `job`: file, row, code, reason, fix, and as JSON text in `source` every original
+    column.
 
-    `code`, `load`: only those. `closed`: also those that were retried or dismissed. Raises `JobLocked` while a run holds the
-    job, `StateError` where its state can't be read.
+    `code`, `load`: only those. `closed`: also those that were retried or dismissed. Raises `JobLocked` while a run
+    holds the job, `StateError` where its state can't be read.
     """
     parsed = job_of(job)
     check_code(code)

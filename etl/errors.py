@@ -34,8 +34,8 @@ __all__ = [
 class BackfillError(Exception):
     """Something the reader can mend: `problem` says what and where, `fix` says how.
 
-    Raise a subclass; this one exists to be caught at the edges. Each text becomes one plain line, whatever it quotes; of several
-    problems, `problem` is a tuple with a line for each.
+    Raise a subclass; this one exists to be caught at the edges. Each text becomes one plain line, whatever it quotes;
+    of several problems, `problem` is a tuple with a line for each.
     """
 
     exit_code: ClassVar[int] = 1

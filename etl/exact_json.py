@@ -1,7 +1,8 @@
-"""Reads JSON so that nothing is lost: a key that stands twice is refused, digits that a double can't hold stay text. Pure.
+"""Reads JSON so that nothing is lost: a key that stands twice is refused, digits that a double can't hold stay text.
+Pure.
 
-orjson keeps the last of two values of a key, and rounds numbers; what it reads is compared with the text by counting, which
-is cheap, and only what differs is read again by Python's own parser.
+orjson keeps the last of two values of a key, and rounds numbers; what it reads is compared with the text by counting,
+which is cheap, and only what differs is read again by Python's own parser.
 """
 
 import json

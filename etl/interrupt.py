@@ -40,7 +40,9 @@ def exit_at_once(number: int) -> None:
 
 
 def handles_signals() -> bool:
-    """Whether this thread may set handlers: Python lets the main one alone. A run elsewhere leaves signals to the program."""
+    """Whether this thread may set handlers: Python lets the main one alone. A run elsewhere leaves signals to the
+    program.
+    """
     return threading.current_thread() is threading.main_thread()
 
 
@@ -57,11 +59,11 @@ def heeded_signals() -> tuple[signal.Signals, ...]:
 def interruptible() -> Iterator[Callable[[], None]]:
     """Raise `Interrupted` in the block at the first SIGINT, SIGTERM or SIGHUP; end the process at the second.
 
-    What the signal became on its way (an error of a job's own function, or of Polars around it) is taken for what it is; where
-    such a function swallowed it, the callable that the block gets raises it again. Python runs a handler only between two steps of
-    its own, and a step of Polars may take seconds: the second signal is therefore heeded by a thread, which the kernel tells of it
-    at once. That ends the process too where the block goes on too long after the first. In another thread than the main one,
-    this does nothing.
+    What the signal became on its way (an error of a job's own function, or of Polars around it) is taken for what it
+    is; where such a function swallowed it, the callable that the block gets raises it again. Python runs a handler only
+    between two steps of its own, and a step of Polars may take seconds: the second signal is therefore heeded by a
+    thread, which the kernel tells of it at once. That ends the process too where the block goes on too long after the
+    first. In another thread than the main one, this does nothing.
     """
     if not handles_signals():
         yield lambda: None

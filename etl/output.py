@@ -1,6 +1,7 @@
 """Files that a person names, as with `-o`: written whole or not at all.
 
-Unlike the state's own files they may be reached by a symlink, and be a pipe or a device, which can only be written through.
+Unlike the state's own files they may be reached by a symlink, and be a pipe or a device, which can only be written
+through.
 """
 
 import errno
@@ -33,7 +34,8 @@ def form_in_name(path: Path) -> ReportForm | None:
 
 @contextmanager
 def open_output(path: Path, what: str, *, shared: bool = False) -> Iterator[BinaryIO]:
-    """Lend the file that becomes the one at `path` once the block ends well; raises `StateError`, which calls it `what`.
+    """Lend the file that becomes the one at `path` once the block ends well; raises `StateError`, which calls it
+    `what`.
 
     It is for the owner alone, for reports hold what the rows hold; a `shared` one has the mode that the umask says.
     """

@@ -1,8 +1,8 @@
 r"""Text of others made plain: cells, names of columns and files, a server's words, messages of libraries. Pure.
 
 Whoever wrote it may have put into it what a terminal, a log or a page would obey: escape sequences, line breaks where a
-line is meant, marks that turn the direction of writing. Each such character is shown as what it is, `␛` or `\u202e`, and
-does nothing. Text that goes to people passes here, or through a stream or console that calls this; data does not.
+line is meant, marks that turn the direction of writing. Each such character is shown as what it is, `␛` or `\u202e`,
+and does nothing. Text that goes to people passes here, or through a stream or console that calls this; data does not.
 """
 
 import html
@@ -30,7 +30,9 @@ def plain_line(text: object) -> str:
 
 
 def plain_words(text: str, most_chars: int) -> str:
-    """Return `text` as one line that no terminal obeys, of at most `most_chars`: all white space in a row is one space."""
+    """Return `text` as one line that no terminal obeys, of at most `most_chars`: all white space in a row is one
+    space.
+    """
     return shorten(plain_line(" ".join(text.split())), most_chars)
 
 

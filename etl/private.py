@@ -1,7 +1,7 @@
 """Private places on disk: folders of mode 0700, files of mode 0600, whatever the umask.
 
-A symlink where one of them goes is refused or replaced, never followed: it could lead a write anywhere. What is checked here stays
-true afterwards, because only the owner can change what a folder of mode 0700 holds.
+A symlink where one of them goes is refused or replaced, never followed: it could lead a write anywhere. What is checked
+here stays true afterwards, because only the owner can change what a folder of mode 0700 holds.
 """
 
 import errno
@@ -27,7 +27,10 @@ __all__ = [
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
-_RUN_AGAIN = "then run the same command again: what was recorded is safe, and only events answered in the last moments may be sent again, with the same ids"
+_RUN_AGAIN = (
+    "then run the same command again: what was recorded is safe, and only events answered in the last moments "
+    "may be sent again, with the same ids"
+)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -81,7 +84,8 @@ def create_private_file(path: Path) -> None:
 def replace_private(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Lend a file that takes the place of `path`, whole, once the block ends well; raises OSError.
 
-    `durable`: what was written survives a power loss from then on. An error leaves `path` as it was, and nothing beside it.
+    `durable`: what was written survives a power loss from then on. An error leaves `path` as it was, and nothing beside
+    it.
     """
     aside = path.with_name(f".{path.name}.new")
     try:
@@ -118,7 +122,8 @@ def explain_os_error(error: OSError, path: Path) -> StateError:
     if error.errno in _NO_PERMISSION:
         return StateError(
             f"Expected leave to read and write, found `{reason}` - {path}",
-            f"Make it writable for the user who runs this (it may be another user's, or mounted read-only), {_RUN_AGAIN}",
+            "Make it writable for the user who runs this (it may be another user's, or mounted read-only), "
+            f"{_RUN_AGAIN}",
         )
     return StateError(
         f"Expected the disk to read and write, found `{reason}` - {path}",

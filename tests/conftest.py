@@ -1,4 +1,6 @@
-"""What holds for every test: a property takes the time it takes, and no test is left out for a reason that nobody wrote down."""
+"""What holds for every test: a property takes the time it takes, and no test is left out for a reason that nobody wrote
+down.
+"""
 
 import atexit
 import os

@@ -57,7 +57,10 @@ def test_importing_it_imports_nothing_heavy() -> None:
     ],
 )
 def test_run_can_be_called_whatever_was_imported_before(first: str) -> None:
-    script = f"{first}\nfrom etl import run\nimport etl.upload.run as job, inspect\nprint(callable(run), list(inspect.signature(run).parameters)[:2], callable(job.run_job))"
+    script = (
+        f"{first}\nfrom etl import run\nimport etl.upload.run as job, inspect\nprint(callable(run), "
+        "list(inspect.signature(run).parameters)[:2], callable(job.run_job))"
+    )
     assert run_script(script) == "True ['job', 'key'] True\n"
 
 

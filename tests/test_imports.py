@@ -1,4 +1,5 @@
-"""Imports go one way, from the command line down to values; libraries stay in their rooms; no two modules import each other.
+"""Imports go one way, from the command line down to values; libraries stay in their rooms; no two modules import each
+other.
 
 The floors below are those of `docs/architecture.md`.
 """

@@ -38,9 +38,9 @@ def doctor(
 ) -> None:
     """Check Python, packages, job file, source, state, disk, endpoint, key and clock; say how to mend each.
 
-    To see whether the key is accepted, it is sent with an event that has no fields, which the API can't log: 400 means that
-    the key is good, 401 or 403 that it is not. A made-up key is tried beside it, for comparison. Without JOB, only what
-    all jobs share is checked.
+    To see whether the key is accepted, it is sent with an event that has no fields, which the API can't log: 400 means
+    that the key is good, 401 or 403 that it is not. A made-up key is tried beside it, for comparison. Without JOB, only
+    what all jobs share is checked.
 
     \b
     Exit status: 0 where nothing but warnings was found, else that of the worst problem:

@@ -1,7 +1,7 @@
 """What a command needs of the machine before Polars is loaded: threads and address space. Told in time, not half way.
 
-Where either is too little, Polars, NumPy and the sender don't fail: they wait for ever, or end the process without a word.
-Rule: imports nothing that needs what is looked for.
+Where either is too little, Polars, NumPy and the sender don't fail: they wait for ever, or end the process without a
+word. Rule: imports nothing that needs what is looked for.
 """
 
 import errno
@@ -34,7 +34,8 @@ def loads_polars(arguments: Sequence[str]) -> bool:
 def check_machine() -> None:
     """Raise `StateError` where this process gets too few threads or too little address space; make do with few threads.
 
-    Only a try tells how many threads there are: users, groups of processes and the system each have a limit of their own.
+    Only a try tells how many threads there are: users, groups of processes and the system each have a limit of their
+    own.
     """
     if sys.platform == "win32":
         return
@@ -76,7 +77,8 @@ def _check_address_space(cores: int) -> None:
         allowed = resource.getrlimit(limit)[0]
         if allowed != resource.RLIM_INFINITY and allowed < least:
             raise StateError(
-                f"Expected room for at least {least / 1e6:,.0f} MB of address space, found a limit of {allowed / 1e6:,.0f} MB",
+                f"Expected room for at least {least / 1e6:,.0f} MB of address space, found a limit of "
+                f"{allowed / 1e6:,.0f} MB",
                 f"Raise it, as in ulimit {flag} unlimited, {_AGAIN}",
             )
 

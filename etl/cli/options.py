@@ -143,6 +143,6 @@ def check_charts(page: Path | None) -> None:
 accept_state_option = click.option(
     "--accept-state",
     is_flag=True,
-    help="Go on though this state knows less than was delivered: an older copy of it, or a second one. What it doesn't know of "
-    "is sent again, with the same ids.",
+    help="Go on though this state knows less than was delivered: an older copy of it, or a second one. What it doesn't "
+    "know of is sent again, with the same ids.",
 )

@@ -77,7 +77,8 @@ def receipt(
         if ledger is None or wanted not in there:
             known = f"loads {there[0]} to {there[-1]}" if there else "none"
             raise JobError(
-                f"Expected {f'load {number}' if number else 'a load'} of {parsed.name} whose files are kept, found {known} - {job}",
+                f"Expected {f'load {number}' if number else 'a load'} of {parsed.name} whose files are kept, found "
+                f"{known} - {job}",
                 f"See them: backfill loads {job}",
             )
         _, found = issue_receipt(parsed, place.folder, ledger, wanted, issued_at=time.time())

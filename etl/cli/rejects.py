@@ -68,8 +68,8 @@ def rejects(
 ) -> None:
     """Write the error report: file, row, code, reason, fix, and every original column.
 
-    The table groups the rejects by cause, with examples. CSV opens in a spreadsheet and JSONL keeps every value as it was:
-    mend the rows in either and send them with `backfill retry JOB --from FILE`.
+    The table groups the rejects by cause, with examples. CSV opens in a spreadsheet and JSONL keeps every value as it
+    was: mend the rows in either and send them with `backfill retry JOB --from FILE`.
 
     \b
     Exit status:

@@ -49,7 +49,8 @@ def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: 
         if not sys.stdin.isatty():
             raise JobError(
                 f"Expected a yes before {state} is forgotten, found nobody to ask - {place.folder}",
-                f"Say it: backfill reset {job}{place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)} --yes",
+                f"Say it: backfill reset {job}{place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)} "
+                "--yes",
             )
         click.confirm(f"Forget {state}, in {place.folder}?", abort=True, err=True)
     reset_job(place, marks)

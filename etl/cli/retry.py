@@ -107,7 +107,8 @@ def retry(
 
     Without --from, the rejected rows are taken as they were and read by the job file as it is now. With it, they are
     taken from a file that `backfill rejects` wrote and a person edited. The cell that a reject was for may come in any
-    form; where a spreadsheet rewrote another one (lost zeros, dates, points), what stood there is kept, and told. A reject is taken up once: doing it twice sends nothing twice.
+    form; where a spreadsheet rewrote another one (lost zeros, dates, points), what stood there is kept, and told. A
+    reject is taken up once: doing it twice sends nothing twice.
 
     \b
     Exit status:

@@ -166,7 +166,9 @@ class _Command:
     log_form: LogForm | None
 
     def run_all(self, paths: tuple[Path, ...]) -> "list[Outcome]":
-        """Run the jobs in order; of several, one that is wrong keeps no other from running. An interrupt ends the command."""
+        """Run the jobs in order; of several, one that is wrong keeps no other from running. An interrupt ends the
+        command.
+        """
         outcomes: list[Outcome] = []
         # Before the first is run: what is wrong with the last is told in the first second.
         for path, job in [(path, _load(path)) for path in paths]:

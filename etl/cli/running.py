@@ -1,4 +1,6 @@
-"""What `run` and `retry` share: where events go, the one sandbox of a command, the run itself, its log and its summary."""
+"""What `run` and `retry` share: where events go, the one sandbox of a command, the run itself, its log and its
+summary.
+"""
 
 import sys
 import traceback
@@ -96,7 +98,9 @@ def run_one(
     log_form: LogForm | None = None,
     goes_on: bool = False,
 ) -> "Outcome":
-    """Run one job; an error that a person can mend becomes its outcome, and where the command `goes_on`, a bug does too."""
+    """Run one job; an error that a person can mend becomes its outcome, and where the command `goes_on`, a bug does
+    too.
+    """
     from etl.report.progress import choose_progress
     from etl.upload.run import run_job
     from etl.values.outcome import Outcome

@@ -1,9 +1,10 @@
 """Owns standard input, output and error while a command works. What is printed goes through here, or it isn't printed.
 
-Three rules. Text is plain (`etl.plain`): only what asks for `escapes`, as a console of rich does, may send what a terminal
-obeys. Characters that the stream's encoding lacks are replaced. And a stream that is closed, full or left by its reader
-never changes what the exit code says of the work: the first failure is kept for the end, and nothing more is written.
-Only a command that does nothing but print stops at that failure, and ends with 7 unless its reader has simply left.
+Three rules. Text is plain (`etl.plain`): only what asks for `escapes`, as a console of rich does, may send what a
+terminal obeys. Characters that the stream's encoding lacks are replaced. And a stream that is closed, full or left by
+its reader never changes what the exit code says of the work: the first failure is kept for the end, and nothing more is
+written. Only a command that does nothing but print stops at that failure, and ends with 7 unless its reader has simply
+left.
 """
 
 import errno
@@ -48,7 +49,9 @@ class Streams:
         )
 
     def give_back(self, code: int) -> int:
-        """Write what is left, say what couldn't be written, and return the exit code for a command that came to `code`."""
+        """Write what is left, say what couldn't be written, and return the exit code for a command that came to
+        `code`.
+        """
         with suppress(OutputLost):
             self._out.flush()
         fault = self._out.fault
@@ -71,7 +74,9 @@ def output_bytes() -> BinaryIO:
 
 
 class _Sink:
-    """A stream that may fail, as it does for the last time: then it swallows what it is given, or where it `stops`, raises."""
+    """A stream that may fail, as it does for the last time: then it swallows what it is given, or where it `stops`,
+    raises.
+    """
 
     def __init__(self, stream: TextIO | None, *, stops: bool) -> None:
         self.stream, self._stops = stream, stops
@@ -174,7 +179,9 @@ class _ByteStream(io.RawIOBase):
 
 
 def _fill_closed_descriptors() -> None:
-    """Open the null device in the place of each closed one: else the next file, as the ledger, would be standard output."""
+    """Open the null device in the place of each closed one: else the next file, as the ledger, would be standard
+    output.
+    """
     for number in range(3):
         try:
             os.fstat(number)

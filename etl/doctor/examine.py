@@ -36,7 +36,9 @@ _PACKAGES: Final = ("inkeep-backfill", "polars", "pyarrow", "pydantic")
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What to look at: the job file, if any; where its state is; the key and what it was read from; the endpoint asked for."""
+    """What to look at: the job file, if any; where its state is; the key and what it was read from; the endpoint asked
+    for.
+    """
 
     job_path: Path | None = None
     state_dir: Path | None = None
@@ -214,7 +216,10 @@ def _judge_key(patient: Patient, probe: Probe, environ: Mapping[str, str]) -> Sy
         found = f"refused with {probe.key_status}, from {source}"
         fix = "Set a key of this project that may write events"
         return Symptom("key", "problem", found, fix, exit_code=KeyProblem.exit_code)
-    found = f"there is one, from {source}; the answers ({probe.made_up_status}, {probe.key_status}) don't tell whether it is good"
+    found = (
+        f"there is one, from {source}; the answers ({probe.made_up_status}, {probe.key_status}) don't tell whether "
+        "it is good"
+    )
     return Symptom("key", "warning", found, "Send one event and see: backfill run --limit 1 JOB")
 
 

@@ -17,7 +17,9 @@ class Sureness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of the job file: a column's name or a table (as in `{"column": "ts", "format": "epoch_s"}`), and why."""
+    """One value of the job file: a column's name or a table (as in `{"column": "ts", "format": "epoch_s"}`), and
+    why.
+    """
 
     value: Any
     why: str

@@ -15,7 +15,8 @@ __all__ = ["guess_null_values", "guess_separator", "has_header", "name_columns",
 
 SEPARATORS: Final = (",", "\t", ";", "|")
 SNIFFED_CHARS: Final = 20_000
-# Whole cells that exports write for a missing value; the second set only counts in more than one column or beside numbers.
+# Whole cells that exports write for a missing value; the second set only counts in more than one column or beside
+# numbers.
 NULL_MARKERS: Final = ("NULL", "null", "\\N", "N/A", "#N/A", "<null>", "(null)", "(not set)")
 DOUBTFUL_MARKERS: Final = ("n/a", "NA", "None", "NaN", "nan", "nil", "undefined", "-")
 _NUMBER: Final = re.compile(r"[+-]?\d+([.,]\d+)?")

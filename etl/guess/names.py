@@ -7,7 +7,8 @@ from typing import Final
 __all__ = ["FIELD_NAMES", "find_column", "fold"]
 
 FIELD_NAMES: Final = {
-    "messageId": ("messageid", "msgid", "messageuuid", "answerid", "responseid", "replyid", "commentid", "msg", "message"),
+    "messageId": ("messageid", "msgid", "messageuuid", "answerid", "responseid", "replyid", "commentid", "msg",
+        "message"),
     "conversationId": (
         "conversationid", "convid", "conversation", "chatid", "chatsessionid", "threadid", "thread", "dialogid",
         "ticketid", "ticket", "caseid", "sessionid", "session", "roomid", "channelid", "room",
@@ -28,7 +29,8 @@ FIELD_NAMES: Final = {
     "integrationId": ("integrationid",),
     "user": (
         "userid", "user", "uid", "distinctid", "userpseudoid", "visitorid", "clientid", "customerid", "accountid",
-        "authorid", "fromuserid", "requesterid", "memberid", "personid", "contactid", "anonymousid", "deviceid", "username",
+        "authorid", "fromuserid", "requesterid", "memberid", "personid", "contactid", "anonymousid", "deviceid",
+        "username",
     ),
     "identificationType": ("identificationtype",),
     "userType": ("usertype",),

@@ -60,8 +60,9 @@ def open_rows(
 ) -> tuple[Source, Plans]:
     """Open the job's files and compile its mapping for them; raises `InputError` and `JobError`.
 
-    Remote files are fetched into `fetched`, or beside the job file. Without `with_source` the events don't carry their original columns, which takes a good part of the time;
-    in a dry run they carry digests that tell them apart for ids, which take another.
+    Remote files are fetched into `fetched`, or beside the job file. Without `with_source` the events don't carry their
+    original columns, which takes a good part of the time; in a dry run they carry digests that tell them apart for ids,
+    which take another.
     """
     now = started.timestamp() if job.source.mode == "incremental" else None
     source = open_source(job, fetched, now=now)

@@ -1,7 +1,7 @@
 """Whether this machine's clock can be believed. Pure, but for the times of files.
 
-A time later than "now" is no time of history, so rows are rejected for it; a clock that is wrong must never be what rejects
-them. Where it can't be right, no time is taken to be from the future, and the person is told.
+A time later than "now" is no time of history, so rows are rejected for it; a clock that is wrong must never be what
+rejects them. Where it can't be right, no time is taken to be from the future, and the person is told.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,9 @@ CLOCK_FIX: Final = "Set the clock of this machine, or say which times are credib
 
 
 def doubt_clock(now: datetime, written: Iterable[tuple[str, float]]) -> str | None:
-    """Return why the clock that says `now` can't be right, or None. `written` says when files were, in seconds since the epoch."""
+    """Return why the clock that says `now` can't be right, or None. `written` says when files were, in seconds since
+    the epoch.
+    """
     says = f"The clock of this machine says {now:%Y-%m-%d %H:%M} UTC"
     if now < MADE:
         return f"{says}, before this version of backfill was made: {_LEFT_OUT}"

@@ -1,7 +1,7 @@
 """Notices that a job's [filter] changed after rows were skipped by it, and reads again what it lets in now.
 
-Each load of files notes the filter's text. Rows that every filter so far let in have been taken; of the others of known files
-those that the filter of now lets in are new, save what was delivered from elsewhere.
+Each load of files notes the filter's text. Rows that every filter so far let in have been taken; of the others of known
+files those that the filter of now lets in are new, save what was delivered from elsewhere.
 """
 
 import tempfile
@@ -28,7 +28,9 @@ MOST_COUNTED_BYTES: Final = 256_000_000
 
 
 class FilterChange(NamedTuple):
-    """The newest load whose filter isn't that of the job now; how many rows that it skipped would be events, if counted."""
+    """The newest load whose filter isn't that of the job now; how many rows that it skipped would be events, if
+    counted.
+    """
 
     load: int
     rows: int | None
@@ -75,7 +77,10 @@ def find_change(
 def change_lines(change: FilterChange) -> Iterable[str]:
     """Yield what a person should know of `change`, and the way to take the rows in."""
     if change.rows is None:
-        yield f"[filter] changed since load {change.load}: rows that were skipped may be events now; they were not counted"
+        yield (
+            f"[filter] changed since load {change.load}: rows that were skipped may be events now; they were not "
+            "counted"
+        )
     else:
         some = (
             "row that was skipped would be an event"

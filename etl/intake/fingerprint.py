@@ -1,4 +1,6 @@
-"""Tells one mapping from another: what of a job decides which event and id a row becomes, and which of it was accepted."""
+"""Tells one mapping from another: what of a job decides which event and id a row becomes, and which of it was
+accepted.
+"""
 
 import hashlib
 import json
@@ -46,7 +48,9 @@ def _digest(value: object) -> str:
 
 
 def accept_mapping(job: Job, ledger: Ledger) -> None:
-    """Note that new ids were asked for: from here on the job's mapping, and this version's id scheme, are the right ones."""
+    """Note that new ids were asked for: from here on the job's mapping, and this version's id scheme, are the right
+    ones.
+    """
     ledger.notes.accepted_mapping = _accepted(job)
 
 

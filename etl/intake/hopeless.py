@@ -17,8 +17,8 @@ def stopped_early(read: int, rejected: int, most: MaxRejects, job_path: Path) ->
     if read < LEAST_ROWS or 2 * rejected <= read or most.allows(rejected, read):
         return None
     return (
-        f"Stopped after {read:,} rows: expected at most {most.text} rejects, found {rejected:,} ({100 * rejected / read:.1f}%) - "
-        f"[limits] max_rejects, {job_path}"
+        f"Stopped after {read:,} rows: expected at most {most.text} rejects, found {rejected:,} "
+        f"({100 * rejected / read:.1f}%) - [limits] max_rejects, {job_path}"
     )
 
 

@@ -23,7 +23,8 @@ __all__ = ["check_mapping"]
 
 
 def check_mapping(job: Job, folder: Path, ledger: Ledger, started: datetime) -> None:
-    """Raise `JobError` where some event that was delivered would have another id or content under the job's mapping now.
+    """Raise `JobError` where some event that was delivered would have another id or content under the job's mapping
+    now.
 
     Where none would, as when a reject was mended, the mapping may be noted as accepted. Changes nothing.
     """
@@ -35,7 +36,8 @@ def check_mapping(job: Job, folder: Path, ledger: Ledger, started: datetime) -> 
         raise JobError(
             f"Expected events with ids of scheme {newest.id_scheme_version}, as the delivered ones have, found scheme "
             f"{ID_SCHEME_VERSION} in this version of backfill - {job.path}",
-            "Go on with the version that delivered them, or give what is new ids of the new scheme: --accept-new-mapping",
+            "Go on with the version that delivered them, or give what is new ids of the new scheme: "
+            "--accept-new-mapping",
         )
     # What is of an older mapping was accepted as such before.
     found = _explain_change(
@@ -45,11 +47,14 @@ def check_mapping(job: Job, folder: Path, ledger: Ledger, started: datetime) -> 
         return
     raise JobError(
         (
-            f"Expected the mapping with which this job's events were delivered, found [event] or [source] changed - {job.path}",
+            (
+                "Expected the mapping with which this job's events were delivered, found [event] or [source] changed - "
+                f"{job.path}"
+            ),
             *found,
         ),
-        "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is new follows the new "
-        "mapping. To mend rejects alone: backfill retry",
+        "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is new "
+        "follows the new mapping. To mend rejects alone: backfill retry",
     )
 
 
@@ -86,8 +91,8 @@ def _lines(counts: Counter[str], example: RowChange | None) -> Iterator[str]:
         file, row, old, new = example
         as_in = f", as in {file} row {row}: {f'{old} would be {new}' if old != new else old}"
     yield (
-        f"Of {counts['delivered']:,} events that were delivered and can't be recalled, {counts['new_id']:,} would get another id and "
-        f"{counts['new_content']:,} the same id with another content{as_in}"
+        f"Of {counts['delivered']:,} events that were delivered and can't be recalled, {counts['new_id']:,} would get "
+        f"another id and {counts['new_content']:,} the same id with another content{as_in}"
     )
     if counts["gone"]:
         yield f"{counts['gone']:,} of them would not be sent at all"

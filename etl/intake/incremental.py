@@ -1,7 +1,7 @@
 """Which files and rows no load has yet. Pure, but for the looks into files that it asks for.
 
-A file is known by its content: an unchanged one is never read again. In an incremental job one that grew is read for its new
-rows; one that changed in place, shrank or vanished is an error that names it, or is taken as `on_change` says.
+A file is known by its content: an unchanged one is never read again. In an incremental job one that grew is read for
+its new rows; one that changed in place, shrank or vanished is an error that names it, or is taken as `on_change` says.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,9 @@ __all__ = ["Looks", "Take", "find_new"]
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A file to stage: its position in the source, how many of its first rows an earlier load has, what it was known by."""
+    """A file to stage: its position in the source, how many of its first rows an earlier load has, what it was known
+    by.
+    """
 
     index: int
     after_row: int = 0
@@ -28,7 +30,9 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """How to look into a file: its fingerprint, or that of its first bytes; and whether new rows can follow those staged."""
+    """How to look into a file: its fingerprint, or that of its first bytes; and whether new rows can follow those
+    staged.
+    """
 
     take_print: Callable[[SourcePath, int | None], Fingerprint] = fingerprint
     rows_can_follow: Callable[[SourcePath, Job, SourceFile], bool] = rows_can_follow
@@ -45,8 +49,8 @@ def find_new(
 ) -> list[Take]:
     """Return what to stage of `files`; `known` is each file as its newest load saw it, by name.
 
-    `waiting` are files of the source that hold no whole line. `takes_all`: also rows that an earlier load has read, as their
-    window was narrower. Raises `InputError` for a file that changed in a way that the job doesn't allow.
+    `waiting` are files of the source that hold no whole line. `takes_all`: also rows that an earlier load has read, as
+    their window was narrower. Raises `InputError` for a file that changed in a way that the job doesn't allow.
     """
     takes = []
     for index, file in enumerate(files):
@@ -66,7 +70,9 @@ def find_new(
 
 
 def _compare(job: Job, index: int, file: SourcePath, before: SourceFile, looks: Looks) -> Take | None:
-    """Return what a known file has beyond the rows staged, none of them where it is unchanged; None to leave it alone."""
+    """Return what a known file has beyond the rows staged, none of them where it is unchanged; None to leave it
+    alone.
+    """
     now = looks.take_print(file, file.end)
     if now.sha256 == before.sha256:
         return Take(index, before.rows, now)
@@ -99,7 +105,8 @@ def _is_half_written(job: Job, file: SourcePath, looks: Looks) -> bool:
 def _check_numbering(job: Job, file: SourcePath) -> None:
     if job.event.id.duplicates == "number":
         raise InputError(
-            f'Expected a file that is whole when it is staged, as `duplicates = "number"` needs, found it grown - {file.name}',
+            'Expected a file that is whole when it is staged, as `duplicates = "number"` needs, found it grown - '
+            f"{file.name}",
             'Write new rows to new files, or set duplicates = "collapse" in `id`',
         )
 

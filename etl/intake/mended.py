@@ -1,4 +1,6 @@
-"""Reads rejects that a person has edited, as CSV or JSONL, as `backfill rejects` wrote them. Opens that one file only."""
+"""Reads rejects that a person has edited, as CSV or JSONL, as `backfill rejects` wrote them. Opens that one file
+only.
+"""
 
 import csv
 import io
@@ -49,7 +51,8 @@ def read_mended(path: Path) -> dict[RowKey, Mended]:
     for key, mended in rows:
         if key in found:
             raise InputError(
-                f"Expected each reject once, found row {key.row} of {key.file} in lines {found[key].line} and {mended.line} - {path}",
+                f"Expected each reject once, found row {key.row} of {key.file} in lines {found[key].line} and "
+                f"{mended.line} - {path}",
                 "Remove one of the two lines",
             )
         found[key] = mended
@@ -116,5 +119,6 @@ def _read_csv(text: str, path: Path) -> Iterator[tuple[RowKey, Mended]]:
 def _no_reject(where: str, path: Path) -> InputError:
     return InputError(
         f"Expected a reject with its load, file and row, found something else in {where} - {path}",
-        "Edit the original columns only, and keep those that name the row: write the file anew with backfill rejects JOB -o FILE",
+        "Edit the original columns only, and keep those that name the row: write the file anew with backfill rejects "
+        "JOB -o FILE",
     )

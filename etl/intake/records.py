@@ -1,4 +1,6 @@
-"""Reads one mended record as the job's reader would, and gives retried rows the columns that the job's mapping expects."""
+"""Reads one mended record as the job's reader would, and gives retried rows the columns that the job's mapping
+expects.
+"""
 
 import glob
 import json
@@ -26,7 +28,9 @@ def format_of(job: Job, file: str) -> str:
 
 
 def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:
-    """Return the columns of the one record that `text` is, in the dialect of the source file; else what is wrong with it."""
+    """Return the columns of the one record that `text` is, in the dialect of the source file; else what is wrong with
+    it.
+    """
     form = format_of(job, file)
     if form == "parquet":
         return "a Parquet file has no malformed records"
@@ -63,7 +67,9 @@ def text_frame(
     *,
     json_flags: bool,
 ) -> pl.DataFrame:
-    """Return rows of a text format as the reader gives them: text columns, and where `json_flags` what of it is JSON."""
+    """Return rows of a text format as the reader gives them: text columns, and where `json_flags` what of it is
+    JSON.
+    """
     nulls = set(job.source.csv.null_values) if format_of(job, file) in TEXT_FORMATS else set()
     series = [pl.Series(ROW, [row for row, _ in rows], dtype=pl.UInt32)]
     for name in columns:

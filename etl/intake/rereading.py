@@ -1,4 +1,6 @@
-"""Transforms the rows of a load again, under the job as it is now: from its files, or where they changed from what was kept of them."""
+"""Transforms the rows of a load again, under the job as it is now: from its files, or where they changed from what was
+kept of them.
+"""
 
 import json
 from collections.abc import Generator, Iterator
@@ -32,7 +34,9 @@ _START_OVER: Final = "Or start the job over: backfill reset JOB; it then sends e
 
 
 class Again(NamedTuple):
-    """What becomes of the rows up to `last` of the file at position `file` of the load, after those of the one before."""
+    """What becomes of the rows up to `last` of the file at position `file` of the load, after those of the one
+    before.
+    """
 
     file: int
     last: int
@@ -45,7 +49,8 @@ def transform_again(
 ) -> Iterator[Again]:
     """Yield what becomes of the rows of `load` now, in their order.
 
-    Raises `InputError` where the rows can't be told any more as they were read, `JobError` for a mapping that doesn't fit.
+    Raises `InputError` where the rows can't be told any more as they were read, `JobError` for a mapping that doesn't
+    fit.
     """
     source, plans = _open(job, folder, load, started)
     kept = _KeptRows(job, folder, ledger, load, started)
@@ -60,7 +65,9 @@ def transform_again(
 def transform_unchanged(
     job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, started: datetime
 ) -> Iterator[Again]:
-    """Yield what becomes of the rows of `load` now, by its files alone; raises `InputError` where one is gone or changed."""
+    """Yield what becomes of the rows of `load` now, by its files alone; raises `InputError` where one is gone or
+    changed.
+    """
     source, plans = open_rows(job, started, with_source=False, fetched=folder / "fetched")
     for position, file in enumerate(ledger.files(load.number)):
         index = _find_unchanged(source, file)
@@ -101,8 +108,10 @@ def _from_file(source: Source, plans: Plans, index: int, position: int, file: So
     has_grown = fingerprint(source.files[index]).size > file.size
     if read < file.rows or (read > file.rows and not has_grown):
         raise InputError(
-            f"Expected the {file.rows:,} rows that were staged, found {read:,} as [source] reads them now - {file.path}",
-            f"Set [source] back as it was: with other rows it can't be told which of them were delivered. {_START_OVER}",
+            f"Expected the {file.rows:,} rows that were staged, found {read:,} as [source] reads them now - "
+            f"{file.path}",
+            "Set [source] back as it was: with other rows it can't be told which of them were delivered. "
+            f"{_START_OVER}",
         )
 
 
@@ -110,7 +119,9 @@ _NO_EVENTS: Final = pl.DataFrame(schema={"row": pl.UInt32, "source": pl.String})
 
 
 class _KeptRows:
-    """Transforms rows as they were kept with the parts of the load: a text format's are all there, in the words of the file."""
+    """Transforms rows as they were kept with the parts of the load: a text format's are all there, in the words of the
+    file.
+    """
 
     def __init__(self, job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime) -> None:
         self._job, self._folder, self._ledger = job, folder, ledger
@@ -122,8 +133,10 @@ class _KeptRows:
         """Yield what becomes of the rows of the file at `position`, a part at a time."""
         if not reads_alike(self._job, self._load):
             raise InputError(
-                f"Expected the file as it was when it was staged, because [source] changed since, found it gone or changed - {file.path}",
-                f"Put the file back, or set [source] back: what was kept of its rows was read the old way. {_START_OVER}",
+                "Expected the file as it was when it was staged, because [source] changed since, found it gone or "
+                f"changed - {file.path}",
+                "Put the file back, or set [source] back: what was kept of its rows was read the old way. "
+                f"{_START_OVER}",
             )
         while (events := self._events.take_part(position)) is not None:
             yield self._apply(position, file, events, int(events["row"][-1]))

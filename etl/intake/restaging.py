@@ -1,8 +1,10 @@
-"""Stages again what is unsettled of an open load whose mapping changed since: what was delivered stays, and is told first.
+"""Stages again what is unsettled of an open load whose mapping changed since: what was delivered stays, and is told
+first.
 
-A new load takes the unsettled rows over, in one step of the ledger: killed before it, the old load stands as it was; killed after
-it, the new one does. The rows that the old load settled are staged beside them, never to be sent: so the repeats of an event are
-numbered as ever, and what has by now the id of a delivered event is found to be a duplicate of it.
+A new load takes the unsettled rows over, in one step of the ledger: killed before it, the old load stands as it was;
+killed after it, the new one does. The rows that the old load settled are staged beside them, never to be sent: so the
+repeats of an event are numbered as ever, and what has by now the id of a delivered event is found to be a duplicate of
+it.
 """
 
 import shutil
@@ -57,8 +59,8 @@ def restage_load(
 ) -> Restaged:
     """Stage the rows of the open `load` again, and compare them with what they were.
 
-    `show` is told how many rows are read so far, and how many of them are rejects. Raises `InputError` and `JobError` as staging
-    does, and where the rows can't be had any more as they were read.
+    `show` is told how many rows are read so far, and how many of them are rejects. Raises `InputError` and `JobError`
+    as staging does, and where the rows can't be had any more as they were read.
     """
     number = ledger.next_load_number
     numbers_repeats = job.event.id.duplicates == "number"
@@ -103,7 +105,8 @@ def settle_open_load(
     started: datetime,
     now: float,
 ) -> Remapped | None:
-    """Bring the open `load` under the job's mapping as it is now; return what that comes to, None where it changes nothing.
+    """Bring the open `load` under the job's mapping as it is now; return what that comes to, None where it changes
+    nothing.
 
     Raises `JobError` where it changes something and the caller doesn't accept that, and what `restage_load` raises.
     """
@@ -118,11 +121,14 @@ def settle_open_load(
         return None
     raise JobError(
         (
-            f"Expected the mapping with which load {load.number} was staged, found [event] or [source] changed - {job.path}",
+            (
+                f"Expected the mapping with which load {load.number} was staged, found [event] or [source] changed - "
+                f"{job.path}"
+            ),
             *change.describe("would go"),
         ),
-        "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is pending is staged "
-        "again and follows the new mapping",
+        "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is pending "
+        "is staged again and follows the new mapping",
     )
 
 
@@ -172,12 +178,15 @@ def _cut(again: Again, rows: pl.DataFrame) -> tuple[Again, Transformed]:
 def _mark_settled(
     place: Path, staged: Staged, *, sends_corrections: bool
 ) -> tuple[tuple[StagedPart, ...], int]:
-    """Return the parts with what is settled, and what has the id of a delivered event, marked as not to be sent; and how many are settled."""
+    """Return the parts with what is settled, and what has the id of a delivered event, marked as not to be sent; and
+    how many are settled.
+    """
 
     def told(part: StagedPart) -> pl.DataFrame:
         return _with_flags(place, part, sends_corrections=sends_corrections)
 
-    # Where an unsettled row stands before the delivered one that has its id by now, the later was taken for the duplicate.
+    # Where an unsettled row stands before the delivered one that has its id by now, the later was taken for the
+    # duplicate.
     is_behind = pl.col(SETTLED).eq_missing(DELIVERED) & pl.col("repeats")
     behind = pl.concat(
         [
@@ -197,7 +206,9 @@ def _mark_settled(
 
 
 def _with_flags(place: Path, part: StagedPart, *, sends_corrections: bool) -> pl.DataFrame:
-    """Return of each row of a part what an earlier load made of it, whether it `repeats` another, and what is the `same` in a duplicate."""
+    """Return of each row of a part what an earlier load made of it, whether it `repeats` another, and what is the
+    `same` in a duplicate.
+    """
     frame = read_part(events_path(place, part.number))
     is_by_content = sends_corrections and "content" in frame.columns
     same = pl.concat_str("id", pl.col("content").cast(pl.String)) if is_by_content else pl.col("id")

@@ -1,7 +1,7 @@
 """Stages rejects again, as a load of their own: rows keep their file and row number, and no reject is taken twice.
 
-The load's folder says which rejects it took, and the ledger that the load is there: so the two are true at once, and whatever
-becomes of a row is told by its newest load alone.
+The load's folder says which rejects it took, and the ledger that the load is there: so the two are true at once, and
+whatever becomes of a row is told by its newest load alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,8 @@ ROWS_AT_ONCE: Final = 8_192
 class StagedRetry:
     """The load that was staged, None where there was nothing to try again; and what a person should know.
 
-    `left_out` are the rejects that couldn't be taken up, `undone` the cells that were kept as they were, each with its reason.
+    `left_out` are the rejects that couldn't be taken up, `undone` the cells that were kept as they were, each with its
+    reason.
     """
 
     load: int | None
@@ -123,7 +124,8 @@ def rehearse_retry(
 def _on_correction(job: Job, request: RetryRequest) -> OnCorrection:
     """Return what becomes of a row whose id was delivered with another content.
 
-    A reject may be older than what was delivered since, so that it goes out only where it was held back for its content.
+    A reject may be older than what was delivered since, so that it goes out only where it was held back for its
+    content.
     """
     if request.corrections:
         return "send"

@@ -52,12 +52,13 @@ def stage_new_rows(
     wall_clock: Callable[[], float],
     take_skipped: bool = False,
 ) -> StagedNow:
-    """Stage the rows that no load has yet; or where `take_skipped`, of files that are staged, rows that an earlier filter skipped.
+    """Stage the rows that no load has yet; or where `take_skipped`, of files that are staged, rows that an earlier
+    filter skipped.
 
     `show` is told how many rows are read so far, and how many of them are rejects.
 
-    Raises `InputError` for files that are missing, unreadable, or changed since they were staged, `JobError` for a mapping that
-    doesn't fit them, `StateError` where the disk won't have the parts.
+    Raises `InputError` for files that are missing, unreadable, or changed since they were staged, `JobError` for a
+    mapping that doesn't fit them, `StateError` where the disk won't have the parts.
     """
     known = ledger.known_files()
     reads = of_skipped(job, ledger) if take_skipped else job
@@ -149,7 +150,9 @@ def _write_load(
 def _batches(
     source: Source, plans: Plans, takes: list[Take], window: Window, *, skips_malformed: bool
 ) -> Iterator[TransformedBatch]:
-    """Yield what becomes of the rows of `takes`; where `skips_malformed`, records that are rejects of an earlier load are skipped."""
+    """Yield what becomes of the rows of `takes`; where `skips_malformed`, records that are rejects of an earlier load
+    are skipped.
+    """
     after = {take.index: take.after_row for take in takes}
     for batch in transform_rows(source, plans, after, window=window, after=after):
         if skips_malformed and batch.malformed:
@@ -160,7 +163,9 @@ def _batches(
 
 
 def _reached(job: Job, ledger: Ledger) -> Reached:
-    """Return how far the job's watermark column has come, by the newest load that noted it; a discarded one doesn't count."""
+    """Return how far the job's watermark column has come, by the newest load that noted it; a discarded one doesn't
+    count.
+    """
     for load in reversed(ledger.loads()):
         noted = ledger.notes.watermark.of(load.number)
         if noted is not None and noted.column == job.source.watermark:
@@ -198,8 +203,8 @@ def describe_load(
 def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.DataFrame]]:
     """Return, for each part of each complete load, what reads the ids that were delivered from it.
 
-    A row whose id is among them is a duplicate, whichever load had it first; so is one that has by now the id of a row which was
-    delivered under another mapping. What retention removed is not among them.
+    A row whose id is among them is a duplicate, whichever load had it first; so is one that has by now the id of a row
+    which was delivered under another mapping. What retention removed is not among them.
     """
     cleared = ledger.cleared_through
     found: list[Callable[[], pl.DataFrame]] = []

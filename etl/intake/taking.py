@@ -30,8 +30,8 @@ AS_EDITED: Final = "Where such a change was meant, take every cell as it came: -
 class RetryRequest:
     """Which rejects to try again: all, or those of an edited `file`, those with `code`, at most `limit`.
 
-    `as_edited`: cells that look damaged by a spreadsheet are meant so. `corrections`: not rejects, but the rows that came
-    again with another content than was delivered.
+    `as_edited`: cells that look damaged by a spreadsheet are meant so. `corrections`: not rejects, but the rows that
+    came again with another content than was delivered.
     """
 
     file: Path | None = None
@@ -43,7 +43,9 @@ class RetryRequest:
 
 @dataclass(frozen=True, slots=True)
 class TakenRow:
-    """One reject to try again: where it is from, its original columns as they are now, and which of them were edited."""
+    """One reject to try again: where it is from, its original columns as they are now, and which of them were
+    edited.
+    """
 
     key: RowKey
     values: dict[str, Any]
@@ -52,7 +54,9 @@ class TakenRow:
 
 @dataclass(slots=True)
 class Taken:
-    """The rejects to try again, and what a person should know: which were `left` out, which cells were `undone`, and the rest."""
+    """The rejects to try again, and what a person should know: which were `left` out, which cells were `undone`, and
+    the rest.
+    """
 
     rows: list[TakenRow] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -137,7 +141,9 @@ class _Causes:
 
 
 class _Known(NamedTuple):
-    """What is known of a reject that a person mended: the columns it was for, what was asked; and where what is undone is told."""
+    """What is known of a reject that a person mended: the columns it was for, what was asked; and where what is undone
+    is told.
+    """
 
     causes: frozenset[str]
     request: RetryRequest
@@ -146,7 +152,10 @@ class _Known(NamedTuple):
 
 def _take_stored(key: RowKey, source: dict[str, Any] | None) -> TakenRow | str:
     if source is None:
-        return "the record itself is malformed; mend it in an edited file: backfill rejects JOB -o FILE, then retry --from FILE"
+        return (
+            "the record itself is malformed; mend it in an edited file: backfill rejects JOB -o FILE, then retry "
+            "--from FILE"
+        )
     return TakenRow(key, source)
 
 
@@ -174,19 +183,24 @@ def _take_mended(
         if finding:
             stood, came = (cell_text(cell, "")[:60] for cell in (before, value))
             known.undone.append(
-                f"{key.file} row {key.row}: column `{name}` was `{stood}` and came as `{came}` in line {mended.line} ({finding}): "
-                f"`{stood}` is kept"
+                f"{key.file} row {key.row}: column `{name}` was `{stood}` and came as `{came}` in line {mended.line} "
+                f"({finding}): `{stood}` is kept"
             )
             continue
         values[name] = value if mended.is_exact else _retype(before, value)
         edited.add(name)
     if mended.is_exact and set(source) - set(mended.values):
-        return f"line {mended.line} lacks the column `{min(set(source) - set(mended.values))}`; write null where nothing stands"
+        return (
+            f"line {mended.line} lacks the column `{min(set(source) - set(mended.values))}`; write null where "
+            "nothing stands"
+        )
     return TakenRow(key, values, frozenset(edited))
 
 
 def _find_damage(before: Any, value: Any, mended: Mended, request: RetryRequest) -> str | None:
-    """Return what a spreadsheet did to the cell; what isn't of a spreadsheet is damaged where a number lost digits, alone."""
+    """Return what a spreadsheet did to the cell; what isn't of a spreadsheet is damaged where a number lost digits,
+    alone.
+    """
     are_numbers = all(type(one) in (int, float) for one in (before, value))
     if request.as_edited or (mended.is_exact and not are_numbers):
         return None
@@ -198,7 +212,10 @@ def _take_mended_record(job: Job, key: RowKey, raw: str | None, mended: Mended) 
     if filled:
         return TakenRow(key, dict(mended.values), frozenset(mended.values))
     if mended.raw is None or mended.raw == raw:
-        return f"the record is as malformed as it was; mend its text (`raw`) or fill in its columns in line {mended.line}"
+        return (
+            "the record is as malformed as it was; mend its text (`raw`) or fill in its columns in line "
+            f"{mended.line}"
+        )
     values = parse_record(job, key.file, mended.raw)
     return (
         f"line {mended.line}: {values}"

@@ -1,7 +1,7 @@
 """How far a watermark column has come: numbers by size, times by instant, typed or as text. Pure.
 
-Rule: a row is old only where its value and the mark are of one kind and can be compared. What is neither a number nor an
-ISO 8601 time is never old: to read a row again costs a duplicate, to leave it out would lose it.
+Rule: a row is old only where its value and the mark are of one kind and can be compared. What is neither a number nor
+an ISO 8601 time is never old: to read a row again costs a duplicate, to leave it out would lose it.
 """
 
 from datetime import datetime

@@ -1,6 +1,7 @@
 """What each key of a job file takes, in the words of an error message. Pure: two tables.
 
-`EXPECTED` says what a value must be, where the type alone doesn't say it well; `FIXES` shows a line that would be right.
+`EXPECTED` says what a value must be, where the type alone doesn't say it well; `FIXES` shows a line that would be
+right.
 """
 
 from typing import Final

@@ -104,7 +104,10 @@ def _fix_for(keys: Location) -> str:
     if "map" in names[:-1]:
         return FIXES["map"]
     if _is_field(keys) and names[-1:] != ["createdAt"] and names[-1:] != ["id"]:
-        return f'Write {_printable(names[-1])} = "your_column", or {_printable(names[-1])} = {{ column = "your_column" }}'
+        return (
+            f'Write {_printable(names[-1])} = "your_column", or {_printable(names[-1])} = {{ column = "your_column" '
+            f"}}"
+        )
     return next(
         (FIXES[name] for name in reversed(names) if name in FIXES),
         "Write it as the README's job file shows it",

@@ -23,7 +23,8 @@ __all__ = ["load_job", "parse_job"]
 
 MOST_DEPTH: Final = 32
 MOST_BYTES: Final = 8_000_000
-# What reading a dotted key takes grows with the square of its dots, time and memory: this many are seen before it is read.
+# What reading a dotted key takes grows with the square of its dots, time and memory: this many are seen before it is
+# read.
 _DOTTED: Final = re.compile(
     r"""(?m)(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){200}"""
 )
@@ -44,7 +45,8 @@ def load_job(path: Path) -> Job:
         ) from None
     except UnicodeDecodeError as error:
         raise JobError(
-            f"Expected a job file in UTF-8, found byte 0x{error.object[error.start]:02x} at offset {error.start} - {path}",
+            f"Expected a job file in UTF-8, found byte 0x{error.object[error.start]:02x} at offset {error.start} - "
+            f"{path}",
             "Save the file as UTF-8; a job file is TOML text, not the data itself",
         ) from None
     except (OSError, ValueError) as error:
@@ -82,7 +84,9 @@ def parse_job(text: str, path: Path) -> Job:
 
 
 def _is_deep(tables: dict[str, Any]) -> bool:
-    """Whether tables or lists nest deeper than `MOST_DEPTH`: a dotted key makes one of each dot, without any bracket."""
+    """Whether tables or lists nest deeper than `MOST_DEPTH`: a dotted key makes one of each dot, without any
+    bracket.
+    """
     level: list[Any] = [tables]
     for _ in range(MOST_DEPTH):
         level = [
@@ -97,7 +101,8 @@ def _is_deep(tables: dict[str, Any]) -> bool:
 def _too_deep(path: Path) -> JobError:
     return JobError(
         f"Expected tables and lists at most {MOST_DEPTH} deep, found deeper ones - {path}",
-        'Write a key that holds dots in quotes, as in "a.b.c" = "your_column"; nothing in a job file nests deeper than a `map`',
+        'Write a key that holds dots in quotes, as in "a.b.c" = "your_column"; nothing in a job file nests deeper than '
+        "a `map`",
     )
 
 

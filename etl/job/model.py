@@ -115,7 +115,9 @@ class CsvDialect(Table):
 
 
 class NdjsonSpec(Table):
-    """Which keys of an NDJSON file's objects are columns: all of them, or `keys`, and the others as one object called `rest`."""
+    """Which keys of an NDJSON file's objects are columns: all of them, or `keys`, and the others as one object called
+    `rest`.
+    """
 
     keys: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     rest: Annotated[str, Field(min_length=1)] | None = None
@@ -193,7 +195,8 @@ Moment = Annotated[AwareDatetime, BeforeValidator(parse_moment)]
 class Limits(Table):
     """When a run is hopeless and stops, and which times are credible (`not_after`: a day after the run's start).
 
-    `open_rejects`: whether rejects of earlier runs, neither retried nor dismissed, are told or make the run fail (exit 3).
+    `open_rejects`: whether rejects of earlier runs, neither retried nor dismissed, are told or make the run fail (exit
+    3).
     """
 
     max_rejects: Annotated[MaxRejects, BeforeValidator(parse_max_rejects)] = MaxRejects(None, 1.0)
@@ -211,7 +214,9 @@ class Limits(Table):
 
 
 class Job(Table):
-    """One job file, parsed. `path` is the file itself, `text` what it holds; source paths are relative to its folder."""
+    """One job file, parsed. `path` is the file itself, `text` what it holds; source paths are relative to its
+    folder.
+    """
 
     path: Path
     text: Annotated[str, Field(repr=False)]

@@ -1,4 +1,6 @@
-"""What every table of a job file is: it never changes, takes no key that it doesn't know, and reads nothing as what it isn't."""
+"""What every table of a job file is: it never changes, takes no key that it doesn't know, and reads nothing as what it
+isn't.
+"""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,7 +1,7 @@
 """Checks, when a ledger is opened, that what it says holds together. Changes nothing.
 
-Reads every row but the refusals, which are only counted here, and the dismissed rejects: their seals are checked where they are
-read.
+Reads every row but the refusals, which are only counted here, and the dismissed rejects: their seals are checked where
+they are read.
 """
 
 import sqlite3

@@ -16,7 +16,9 @@ __all__ = ["Dismissal", "Dismissals", "DismissedRow"]
 
 @dataclass(frozen=True, slots=True)
 class Dismissal:
-    """One decision to dismiss rejects: its number, when it was made (seconds since the epoch, UTC), and the reason given."""
+    """One decision to dismiss rejects: its number, when it was made (seconds since the epoch, UTC), and the reason
+    given.
+    """
 
     number: int
     at: float
@@ -24,7 +26,9 @@ class Dismissal:
 
 
 class DismissedRow(NamedTuple):
-    """A reject that was dismissed: its load, the position of its file there, its row, and the number of the decision."""
+    """A reject that was dismissed: its load, the position of its file there, its row, and the number of the
+    decision.
+    """
 
     load: int
     file: int
@@ -39,7 +43,9 @@ class Dismissals:
         self._session = session
 
     def add(self, rows: Iterable[tuple[int, int, int]], *, at: float, reason: str) -> int:
-        """Dismiss the rejects at `rows` (load, file, row), none of which is dismissed yet; return the decision's number."""
+        """Dismiss the rejects at `rows` (load, file, row), none of which is dismissed yet; return the decision's
+        number.
+        """
         with self._session.writing() as connection:
             last = connection.execute("SELECT coalesce(max(number), 0) FROM dismissals").fetchone()[0]
             number = int(last) + 1

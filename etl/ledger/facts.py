@@ -68,7 +68,8 @@ class PartEntry:
 class RunEntry:
     """One run of the job; a run that was killed has no end.
 
-    `message`, `fix` and `log` are why it ended so, what to do, and where its log is, as it told them; empty where it didn't.
+    `message`, `fix` and `log` are why it ended so, what to do, and where its log is, as it told them; empty where it
+    didn't.
     """
 
     number: int

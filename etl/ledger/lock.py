@@ -2,9 +2,9 @@
 
 It is flock(2) on the file `lock`, which stays where it is for ever: removing it would let two runs hold two files
 of one name. What the file says about its holder is only for people to read, and never decides who may work: a pid
-means nothing in another container. It always fills the same few kilobytes, so that a run which a full disk ends has room
-for its last word; whoever only looks leaves that word where it is. A child made by fork alone would share the lock; children are made by exec,
-which closes it.
+means nothing in another container. It always fills the same few kilobytes, so that a run which a full disk ends has
+room for its last word; whoever only looks leaves that word where it is. A child made by fork alone would share the
+lock; children are made by exec, which closes it.
 """
 
 import errno
@@ -38,8 +38,8 @@ class JobLock:
     """Holds the job whose state folder is `folder` while its block runs.
 
     A second holder gets JobLocked at once, or after `wait_seconds`; a folder that can't be locked, StateError.
-    `command` is what the other one is told that this one does: it must hold no secret. `is_run` says that it is a run, which
-    what it publishes carries the `token` of. `last_word` is what the run before this one left, if it had to.
+    `command` is what the other one is told that this one does: it must hold no secret. `is_run` says that it is a run,
+    which what it publishes carries the `token` of. `last_word` is what the run before this one left, if it had to.
     """
 
     def __init__(
@@ -89,7 +89,9 @@ class JobLock:
             os.close(handle)
 
     def leave_word(self, word: dict[str, Any]) -> None:
-        """Put `word` where it needs no room on the disk: how a run ended that its ledger couldn't be told of. Never raises."""
+        """Put `word` where it needs no room on the disk: how a run ended that its ledger couldn't be told of. Never
+        raises.
+        """
         if self._handle is not None:
             with suppress(OSError):
                 _write_holder(self._handle, self._holder | {"word": word})
@@ -153,7 +155,9 @@ def _is_still(path: Path, handle: int) -> bool:
 
 
 def read_holder(folder: Path) -> dict[str, Any]:
-    """Return what the lock file of a job says: who holds it or held it last, and the last `word` of its last run, if any."""
+    """Return what the lock file of a job says: who holds it or held it last, and the last `word` of its last run, if
+    any.
+    """
     try:
         handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -208,7 +212,8 @@ def _write_holder(handle: int, holder: dict[str, Any]) -> None:
 
 def _locked(path: Path) -> JobLocked:
     holder = read_holder(path.parent)
-    who = "another process"  # it took the lock this instant, and has not yet written who it is; or it is another program
+    # It took the lock this instant and has not yet written who it is, or it is another program.
+    who = "another process"
     with suppress(ValueError, KeyError, TypeError, OverflowError):
         since = datetime.fromtimestamp(holder["since"], UTC)
         if _is_alive(holder):

@@ -1,7 +1,7 @@
 """What the destination said of a job's events when it was asked for them, in the ledger: durable as everything there.
 
-A verification is begun, noted batch by batch, and ended. Killed in between it has no end, and the next one goes on with it:
-what it confirmed is a bitmap a part, what it found to differ a row an event.
+A verification is begun, noted batch by batch, and ended. Killed in between it has no end, and the next one goes on with
+it: what it confirmed is a bitmap a part, what it found to differ a row an event.
 """
 
 import sqlite3
@@ -25,7 +25,9 @@ class Proofs:
         self._session = session
 
     def begin(self, load: int, *, began_at: float, sample: int | None) -> Verification:
-        """Return the verification of `load` that has no end yet, where it asks for the same; else a new one, which starts afresh."""
+        """Return the verification of `load` that has no end yet, where it asks for the same; else a new one, which
+        starts afresh.
+        """
         with self._session.writing() as connection:
             newest = _newest(connection, load)
             if newest is not None and newest.ended_at is None and newest.sample == sample:
@@ -47,7 +49,8 @@ class Proofs:
         differences: Iterable[EventDifference],
         events: Mapping[int, int],
     ) -> None:
-        """Record what a verification has found since the last time: indices by part; `events` is how many each part has.
+        """Record what a verification has found since the last time: indices by part; `events` is how many each part
+        has.
 
         `verification` is how far it has come with that.
         """

@@ -192,9 +192,11 @@ class Ledger:
             sql.discard_load(connection, entry)
 
     def take_over(self, number: int, load: StagedLoad, *, settled: int, now: float) -> None:
-        """Record `load`, which stages again what is not settled of the open load `number`; that one keeps what is, and ends.
+        """Record `load`, which stages again what is not settled of the open load `number`; that one keeps what is, and
+        ends.
 
-        `settled` events in the parts of `load` are of the other: they are marked as not to be sent, and count there alone.
+        `settled` events in the parts of `load` are of the other: they are marked as not to be sent, and count there
+        alone.
         """
         check_staged(load)
         with self._session.writing() as connection:
@@ -206,7 +208,9 @@ class Ledger:
         self._session.checkpoint()
 
     def takes_over(self, number: int) -> int | None:
-        """Return the load whose unsettled rows load `number` took over; None where it was staged from files or rejects."""
+        """Return the load whose unsettled rows load `number` took over; None where it was staged from files or
+        rejects.
+        """
         return self.notes.takes_over.of(number)
 
     def adopt_mapping(self, number: int, mapping: str, id_scheme_version: int) -> None:
@@ -217,7 +221,9 @@ class Ledger:
             sql.update_load(connection, changed)
 
     def keep_ids(self, number: int, kept: Iterable[KeptFile]) -> None:
-        """Note that the ids of a complete load are on disk by themselves, in the files `kept`, so that its parts may go."""
+        """Note that the ids of a complete load are on disk by themselves, in the files `kept`, so that its parts may
+        go.
+        """
         with self._session.writing() as connection:
             entry = sql.read_load(connection, number)
             if entry.state != "complete":
@@ -258,7 +264,8 @@ class Ledger:
         return unset_indices(entry.events, entry.duplicate, entry.delivered, entry.refused)
 
     def settle(self, load: int, settlements: Sequence[tuple[int, int, Refusal | None]]) -> tuple[int, int]:
-        """Record the fate of some events (`Settlement`s, or plain tuples of the same); return by how many the delivered and the refused grew.
+        """Record the fate of some events (`Settlement`s, or plain tuples of the same); return by how many the delivered
+        and the refused grew.
 
         Settling an event twice changes nothing; delivered wins over refused, so the refused may shrink.
         """

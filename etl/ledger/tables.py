@@ -47,7 +47,9 @@ def seal_of(name: str, cells: Sequence[Cell]) -> int:
 
 
 def storable(text: str) -> str:
-    """Return `text` as a cell can hold it; what no text can hold (a lone surrogate of an answer or a path) becomes `?`."""
+    """Return `text` as a cell can hold it; what no text can hold (a lone surrogate of an answer or a path) becomes
+    `?`.
+    """
     return text.encode(errors="replace").decode()
 
 

@@ -1,4 +1,6 @@
-"""Issues the receipts of a job's loads: made from the ledger and what is kept, written into the state folder, in a chain."""
+"""Issues the receipts of a job's loads: made from the ledger and what is kept, written into the state folder, in a
+chain.
+"""
 
 import tempfile
 from collections.abc import Iterator

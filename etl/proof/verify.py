@@ -1,7 +1,7 @@
 """Verifies a load: asks the destination for every event that the ledger calls delivered, and compares what it shows.
 
-What comes back is compared by digest; where that differs, with the body itself if it is still kept, field by field. What
-is found is in the ledger, batch by batch, so that a verification that is killed goes on where it was.
+What comes back is compared by digest; where that differs, with the body itself if it is still kept, field by field.
+What is found is in the ledger, batch by batch, so that a verification that is killed goes on where it was.
 """
 
 import asyncio
@@ -180,9 +180,9 @@ async def verify_load(
 ) -> Verified:
     """Verify the delivered events of `load`, or go on with a verification of it that has no end yet.
 
-    `sample` is how many events to ask for, drawn at random, and the seed; None asks for all. `read_again` yields the bodies
-    of events, given by id with the digests of what was sent, that their source still gives; `clean` makes texts of the
-    destination fit to be shown. `show` is told how far it is,
+    `sample` is how many events to ask for, drawn at random, and the seed; None asks for all. `read_again` yields the
+    bodies of events, given by id with the digests of what was sent, that their source still gives; `clean` makes texts
+    of the destination fit to be shown. `show` is told how far it is,
     and how many there are in all. Raises `StateError` where the ledger or a kept file fails.
     """
     wanted = _wanted(ledger, load, sample)

@@ -64,7 +64,8 @@ def verify_job(
 ) -> JobVerification:
     """Ask for every event that the ledger of `job` calls delivered, or go on with a verification that was cut short.
 
-    `output` is a file for the differences. Raises `JobLocked` where a run holds the job, `StateError` where its state can't be read, `KeyProblem` without a key.
+    `output` is a file for the differences. Raises `JobLocked` where a run holds the job, `StateError` where its state
+    can't be read, `KeyProblem` without a key.
     """
     if destination.key is None:
         raise KeyProblem(
@@ -236,12 +237,18 @@ def _conclude(
         return (
             6,
             f"Expected a key that can read, found one that can't ({stopped.reason}): of the events nothing can be told",
-            "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY); web, Slack, Discord, Copilot and MCP keys only write",
+            (
+                "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY); web, Slack, Discord, Copilot and "
+                "MCP keys only write"
+            ),
         )
     if stopped is not None:
         return (
             5,
-            f"Expected an answer to every query, found: {stopped.reason}; of the events that are left nothing can be told",
+            (
+                f"Expected an answer to every query, found: {stopped.reason}; of the events that are left nothing can "
+                "be told"
+            ),
             "Check the endpoint with backfill doctor, then run the same command again to go on",
         )
     if counts.differences:
@@ -249,7 +256,10 @@ def _conclude(
     if counts.unknown:
         return (
             5,
-            f"Of {counts.unknown:,} of {counts.asked:,} events it can't be told whether they are there as they were sent",
+            (
+                f"Of {counts.unknown:,} of {counts.asked:,} events it can't be told whether they are there as they "
+                "were sent"
+            ),
             "Run the same command again, later",
         )
     return 0, "", ""

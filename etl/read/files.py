@@ -70,10 +70,9 @@ def fingerprint(source: SourcePath, size: int | None = None) -> Fingerprint:
     try:
         with source.path.open("rb") as file:
             state = os.fstat(file.fileno())
-            if size is None:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            else:
-                digest = _digest_start(file, size)
+            digest = (
+                hashlib.file_digest(file, "sha256").hexdigest() if size is None else _digest_start(file, size)
+            )
     except OSError as error:
         raise explain_os_error(error, source) from None
     return Fingerprint(state.st_size if size is None else size, state.st_mtime_ns, digest, source.etag)

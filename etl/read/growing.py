@@ -1,7 +1,8 @@
-"""Files that somebody is still writing: where their whole lines end, and whether new rows can follow. For incremental jobs.
+"""Files that somebody is still writing: where their whole lines end, and whether new rows can follow. For incremental
+jobs.
 
-A last line without its end may be half a line, so it is left for the next run, unless nobody has written to the file for
-a while: then it is just a last line without an end.
+A last line without its end may be half a line, so it is left for the next run, unless nobody has written to the file
+for a while: then it is just a last line without an end.
 """
 
 from collections.abc import Sequence

@@ -70,7 +70,8 @@ def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:
         kind = "parquet"
     if kind is None:
         raise InputError(
-            f"Expected a name that ends in .csv, .tsv, .ndjson or .parquet (and .gz, .zst, .bz2 or .zip), found `{_last(name)}` - {name}",
+            "Expected a name that ends in .csv, .tsv, .ndjson or .parquet (and .gz, .zst, .bz2 or .zip), found "
+            f"`{_last(name)}` - {name}",
             'Say what the files are: format = "csv" under [source]',
         )
     _check_signature(name, kind, compression, found)

@@ -52,7 +52,8 @@ class NdjsonReader:
                 continue
             if len(names) > spec.max_keys:
                 raise InputError(
-                    f"Expected at most {spec.max_keys:,} different keys, each a column of every row, found more - {source.name}",
+                    f"Expected at most {spec.max_keys:,} different keys, each a column of every row, found more - "
+                    f"{source.name}",
                     "Name the keys that are columns, all others become one object: "
                     '[source.ndjson] keys = ["id", "at"], rest = "other"; or raise max_keys there',
                 )
@@ -85,7 +86,9 @@ class NdjsonReader:
             yield Batch(self._to_frame(objects, rows), tuple(malformed))
 
     def _set_rest_apart(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return the record with the keys that are no columns as one object, sorted: their order in the file is of no matter."""
+        """Return the record with the keys that are no columns as one object, sorted: their order in the file is of no
+        matter.
+        """
         own = self._own
         if own is None or self._rest is None:
             return record

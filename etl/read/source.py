@@ -96,7 +96,9 @@ class Source:
         return widened
 
     def _conform(self, frame: pl.DataFrame, index: int) -> pl.DataFrame:
-        """Return the frame with the columns of its file's schema, by name alone: `pl.col` would take `*` or `^a$` for patterns."""
+        """Return the frame with the columns of its file's schema, by name alone: `pl.col` would take `*` or `^a$` for
+        patterns.
+        """
         file, has_flags = self.files[index], self.has_json_flags(index)
         given, height = dict(zip(frame.columns, frame.get_columns(), strict=True)), frame.height
         partitions = dict(file.partitions)
@@ -170,7 +172,8 @@ def _unite(
             wide = widen(united.get(name, dtype), dtype)
             if wide is None and name in used:
                 raise InputError(
-                    f"Expected column `{name}` to be {united[name]} as in the files before, found {dtype} - {file.name}",
+                    f"Expected column `{name}` to be {united[name]} as in the files before, found {dtype} - "
+                    f"{file.name}",
                     "Give files of different types a job each",
                 )
             united[name] = wide or united[name]
@@ -185,7 +188,8 @@ def _cast(column: pl.Series, dtype: pl.DataType, file: SourcePath) -> pl.Series:
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0][:200]
         raise InputError(
-            f"Expected values of column `{column.name}` that fit {dtype}, as in the other files, found: {reason} - {file.name}",
+            f"Expected values of column `{column.name}` that fit {dtype}, as in the other files, found: {reason} - "
+            f"{file.name}",
             "Give files of different types a job each",
         ) from None
 

@@ -1,4 +1,6 @@
-"""Notices dates and times that a spreadsheet wrote another way, or made of what was none. Pure: two texts in, a claim out."""
+"""Notices dates and times that a spreadsheet wrote another way, or made of what was none. Pure: two texts in, a claim
+out.
+"""
 
 import re
 from datetime import date

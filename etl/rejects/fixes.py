@@ -89,7 +89,10 @@ def _values(cause: Cause) -> list[str]:
 def _fix_record(_: Job, cause: Cause) -> str:
     example = cause.examples[0]
     at = f"line {example.line}" if example.line else f"row {example.row}"
-    return f"mend these records in the file (the first: {example.file} {at}): quote cells that hold separators, quotes or line breaks"
+    return (
+        f"mend these records in the file (the first: {example.file} {at}): quote cells that hold separators, quotes "
+        "or line breaks"
+    )
 
 
 def _fix_encoding(job: Job, _: Cause) -> str:
@@ -132,7 +135,10 @@ def _fix_range(job: Job, cause: Cause) -> str:
 
 
 def _fix_ambiguous(*_: object) -> str:
-    return 'decide which of the two is meant: ambiguous = "earliest" or "latest" in createdAt; or export the times in UTC'
+    return (
+        'decide which of the two is meant: ambiguous = "earliest" or "latest" in createdAt; or export the times in '
+        "UTC"
+    )
 
 
 def _fix_nonexistent(*_: object) -> str:
@@ -155,7 +161,10 @@ def _fix_value(job: Job, cause: Cause) -> str:
 
 
 def _fix_entity(_: Job, cause: Cause) -> str:
-    return f"map them with `map` in entityType, or leave the rows out: sql = \"{cause.column} IN ('message', 'conversation', 'search')\" under [filter]"
+    return (
+        f"map them with `map` in entityType, or leave the rows out: sql = \"{cause.column} IN ('message', "
+        "'conversation', 'search')\" under [filter]"
+    )
 
 
 def _fix_body(*_: object) -> str:

@@ -1,7 +1,7 @@
 """The error report: every reject with its place, its cause, the fix, and every original column.
 
-JSONL keeps values as they were; CSV is for a spreadsheet, and `etl.rejects.spreadsheet` has its rules and the way back. Frames in,
-text out.
+JSONL keeps values as they were; CSV is for a spreadsheet, and `etl.rejects.spreadsheet` has its rules and the way back.
+Frames in, text out.
 """
 
 import json
@@ -63,7 +63,8 @@ def write_csv(
 ) -> int:
     """Write the rejects for a spreadsheet, the original `columns` after the report's own of `schema`; return how many.
 
-    An original null is written as `null_marker`, quoted where that is empty text that the source tells apart from a null.
+    An original null is written as `null_marker`, quoted where that is empty text that the source tells apart from a
+    null.
     """
     own = [name_own(name) for name in schema if name != "source"]
     header = pl.DataFrame(schema=dict.fromkeys([*own, *map(name_original, columns)], pl.String))

@@ -1,8 +1,8 @@
 """Values as the cells of a spreadsheet, and back: what `rejects` writes as CSV, `retry --from` reads. Pure.
 
-A cell that starts like a formula gets a `'` before it, and so does one that starts with `'`: so a first `'` is always ours, and
-taking it away gives back the very text. The report's own columns start with one `_`; an original name that could be taken for one
-of them gets another `_`.
+A cell that starts like a formula gets a `'` before it, and so does one that starts with `'`: so a first `'` is always
+ours, and taking it away gives back the very text. The report's own columns start with one `_`; an original name that
+could be taken for one of them gets another `_`.
 """
 
 import json

@@ -14,7 +14,9 @@ __all__ = ["Place", "github_annotations", "junit_xml"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a CI system looks for files: the folder `root` that its names are relative to, and the `job` file, both resolved."""
+    """Where a CI system looks for files: the folder `root` that its names are relative to, and the `job` file, both
+    resolved.
+    """
 
     root: Path
     job: Path

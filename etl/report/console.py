@@ -21,7 +21,9 @@ LEAST_COLUMNS: Final = 20
 
 
 class PlainConsole(Console):
-    """A console whose text no terminal obeys, whatever it came from: only styles and the console's own moves do something."""
+    """A console whose text no terminal obeys, whatever it came from: only styles and the console's own moves do
+    something.
+    """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as rich does, and make each text plain."""

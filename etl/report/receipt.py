@@ -15,7 +15,10 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
     yield f"  tool        backfill {receipt.tool_version}, id scheme {receipt.id_scheme_version}"
     yield f"  mapping     {receipt.mapping}"
     for source in receipt.sources:
-        yield f"  source      {plain_line(source.path)}: {source.size_bytes:,} bytes, {source.rows:,} rows, sha256 {source.sha256}"
+        yield (
+            f"  source      {plain_line(source.path)}: {source.size_bytes:,} bytes, {source.rows:,} rows, sha256 "
+            f"{source.sha256}"
+        )
     books = ", ".join(f"{name} {count:,}" for name, count in receipt.books.model_dump().items())
     yield f"  books       {books}"
     if receipt.first_event_at is not None and receipt.last_event_at is not None:

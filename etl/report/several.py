@@ -30,7 +30,9 @@ def table_lines(outcomes: Sequence[Outcome], exit_code: int, *, left: Sequence[s
 
 
 def advice_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[str]:
-    """Yield why a job stopped, and where to see its rejects; `flags` are those that name the same state folder again."""
+    """Yield why a job stopped, and where to see its rejects; `flags` are those that name the same state folder
+    again.
+    """
     for note in outcome.notes:
         yield f"{outcome.job}: {note}"
     if outcome.message:

@@ -75,7 +75,10 @@ def _percent(standing: Standing) -> str:
 
 
 def _history(standing: Standing) -> str:
-    runs = f"{standing.runs:,} run{'s' if standing.runs != 1 else ''}, {standing.loads:,} load{'s' if standing.loads != 1 else ''}"
+    runs = (
+        f"{standing.runs:,} run{'s' if standing.runs != 1 else ''}, {standing.loads:,} "
+        f"load{'s' if standing.loads != 1 else ''}"
+    )
     if standing.started_at is None:
         return runs
     began = f"{datetime.fromtimestamp(standing.started_at, UTC):%Y-%m-%d %H:%M:%S} UTC"

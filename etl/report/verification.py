@@ -40,7 +40,10 @@ def verification_lines(
     if found.resent:
         yield f"  sent {found.resent:,} missing events again, with the same ids: {found.repaired:,} are there now"
     if found.lost:
-        yield f"  {found.lost:,} missing events can't be sent again: neither their parts nor their source give them as they were sent"
+        yield (
+            f"  {found.lost:,} missing events can't be sent again: neither their parts nor their source give them as "
+            "they were sent"
+        )
     if share is not None:
         yield f"  of {counts.asked:,}, none missing: fewer than {100 * share:.2g} % are, with 95 % confidence"
     if found.others is not None:
@@ -49,7 +52,10 @@ def verification_lines(
     if counts.differences:
         yield f"See each: backfill verify{flags} -o differences.csv {shlex.quote(job_path)}"
     if counts.missing and not found.resent:
-        yield f"Send what is missing again, with the same ids and bytes: backfill verify --repair{flags} {shlex.quote(job_path)}"
+        yield (
+            f"Send what is missing again, with the same ids and bytes: backfill verify --repair{flags} "
+            f"{shlex.quote(job_path)}"
+        )
 
 
 def _advice(found: JobVerification) -> Iterator[str]:

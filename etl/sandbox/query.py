@@ -57,7 +57,8 @@ class _Column(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a query is shown: at most `page_rows` results, only what came by `came_by` (seconds since the epoch, None: all of it).
+    """What a query is shown: at most `page_rows` results, only what came by `came_by` (seconds since the epoch, None:
+    all of it).
 
     `as_strings`: the values inside `properties` and `userProperties` as strings.
     """
@@ -126,7 +127,9 @@ def _select(item: object) -> _Column:
 
 
 def _field_column(field: object, path: object) -> _Column:
-    """Return a field as a column, or what is at `path` inside one of JSON: its key is then the names with points between."""
+    """Return a field as a column, or what is at `path` inside one of JSON: its key is then the names with points
+    between.
+    """
     if path is None:
         return _Column(str(field), _field(field), is_group=True)
     return _Column(".".join((str(field), *_path(path))), _member(field, path), is_group=True)

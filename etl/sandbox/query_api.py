@@ -1,4 +1,6 @@
-"""`POST /query/events`: who may ask and how often, and what a query is shown. The query itself is `etl.sandbox.query`."""
+"""`POST /query/events`: who may ask and how often, and what a query is shown. The query itself is
+`etl.sandbox.query`.
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -151,7 +151,8 @@ def _guess_job(
         return guess_mapping(profiles, has_names=has_names, timezone=options.timezone, keeps_types=typed)
     if missing := [name for name in PRESETS[preset].signature if name not in profiles]:
         raise JobError(
-            f"Expected the columns of {PRESETS[preset].title}, found no {', '.join(f'`{name}`' for name in missing)} - --preset {preset}",
+            f"Expected the columns of {PRESETS[preset].title}, found no {', '.join(f'`{name}`' for name in missing)} - "
+            f"--preset {preset}",
             "Leave --preset out to have the mapping guessed, or check that this is the right file",
         )
     column = PRESETS[preset].event["createdAt"]

@@ -21,8 +21,8 @@ class SendProgress:
     """Where a send stands now. The sender writes it, anyone may read it at any time.
 
     `refused_codes` counts what was refused by reject code, from the moment it goes to the ledger. `limit` is how many
-    requests may be in flight; `wait_seconds` is how long a pause or the next probe is away, `asked` the header that a pause is for; `rate_per_second` is the
-    rate kept, None for as fast as it goes.
+    requests may be in flight; `wait_seconds` is how long a pause or the next probe is away, `asked` the header that a
+    pause is for; `rate_per_second` is the rate kept, None for as fast as it goes.
     """
 
     delivered: int = 0
@@ -55,7 +55,8 @@ class SendReport:
     `sent` counts delivered events, `refused` those the server rejected; every other event that was taken stays
     pending. `resent` counts attempts whose predecessor may have been stored although no answer proved it.
     `unanswered` requests were still out when the send ended; `statuses` counts answers by status, under 0 the
-    attempts that got none. `stopped` is None where all events were settled. `carried` is for the next send to the same endpoint.
+    attempts that got none. `stopped` is None where all events were settled. `carried` is for the next send to the same
+    endpoint.
     """
 
     sent: int

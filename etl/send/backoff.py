@@ -2,7 +2,8 @@
 
 Theory of operation. Full jitter (AWS, "Exponential Backoff and Jitter") spreads retries that failed together. The
 budget keeps retries from becoming the load that hurts a sick server: each success earns half a retry, and ten a second
-are free. Its cap is twice the most that can be in flight, so that all of it can be retried at once after a short outage.
+are free. Its cap is twice the most that can be in flight, so that all of it can be retried at once after a short
+outage.
 
 Rule: pure; randomness and the clock are arguments.
 """
@@ -20,7 +21,9 @@ MAX_RETRIES_SAVED: Final = 2048.0
 
 
 def backoff_seconds(failures: int, rng: Random, longest_seconds: float = MAX_BACKOFF_SECONDS) -> float:
-    """Return how long to wait after the n-th failure in a row (n ≥ 1): evenly between 0 and a bound that doubles to 20 s."""
+    """Return how long to wait after the n-th failure in a row (n ≥ 1): evenly between 0 and a bound that doubles to 20
+    s.
+    """
     return rng.uniform(0.0, min(longest_seconds, BASE_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 16)))
 
 

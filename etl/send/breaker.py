@@ -4,8 +4,8 @@ Theory of operation. Ten failures in a row, over all requests, open the breaker:
 chance of 1e-10, and with a dead server a matter of one round trip. Then one request at a time probes, after a back-off
 that doubles from half a second to five, so a server that comes back is found within seconds. An answer that settles
 an event closes it. After a refusal (429) and its pause one request goes ahead as well, so that what had queued up
-doesn't fall on a server that still refuses. Failing goes on from the moment the first failed request was sent until something succeeds;
-a run gives up on a failure that comes later than its patience.
+doesn't fall on a server that still refuses. Failing goes on from the moment the first failed request was sent until
+something succeeds; a run gives up on a failure that comes later than its patience.
 
 Rule: pure; the clock and the jitter are arguments.
 """

@@ -3,7 +3,8 @@
 Theory of operation. As Vector's adaptive request concurrency and Netflix's concurrency-limits do, the latency of an
 unloaded server is remembered as the base, and more in flight is right as long as latency stays near it. The run starts
 with one request, whose answer shows that the key and the endpoint are right, then doubles each window until latency
-rises; after that the limit grows by its square root and shrinks in proportion as latency passes the tolerance. Failures shrink it by their share: a tenth of answers lost balances at about a hundred, a half at four.
+rises; after that the limit grows by its square root and shrinks in proportion as latency passes the tolerance. Failures
+shrink it by their share: a tenth of answers lost balances at about a hundred, a half at four.
 
 Tolerance: twice the base, plus 1 ms: a full server may make us queue once. The millisecond matters for a server in the
 same rack only: a little that queues is what keeps it and us busy, and with 3 ms twice as many only waited for longer.

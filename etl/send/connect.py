@@ -1,4 +1,5 @@
-"""Opens the connection to a destination: the endpoint and the key are looked at first, and one of the two clients is chosen.
+"""Opens the connection to a destination: the endpoint and the key are looked at first, and one of the two clients is
+chosen.
 
 Rule: the key goes into one request header and nowhere else.
 """
@@ -28,8 +29,8 @@ def open_transport(
 ) -> Transport:
     """Return a transport to the events API at the base URL `endpoint`; call it inside the running loop.
 
-    `auto` takes pyreqwest, or httpx where pyreqwest can't be imported. Nothing is sent yet. What comes back quotes neither
-    the key, nor a proxy's password, nor `other_secrets`.
+    `auto` takes pyreqwest, or httpx where pyreqwest can't be imported. Nothing is sent yet. What comes back quotes
+    neither the key, nor a proxy's password, nor `other_secrets`.
     Raises `EndpointError` for an endpoint that must not get the key, `KeyProblem` for a key that no header can carry.
     """
     place = check_endpoint(endpoint)
@@ -49,7 +50,9 @@ def open_transport(
 
 
 def check_endpoint(endpoint: str) -> Endpoint:
-    """Return where events go; raises `EndpointError` where they must not, or the environment's way there can't be taken."""
+    """Return where events go; raises `EndpointError` where they must not, or the environment's way there can't be
+    taken.
+    """
     place = parse_endpoint(endpoint)
     if not place.is_loopback:
         check_certificate_settings()

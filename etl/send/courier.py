@@ -52,8 +52,8 @@ class _Trial:
 class Courier:
     """Delivers events for all workers of one send.
 
-    `is_proven` turns true with the first answer that settles an event. `is_watching` says that the next success is to be
-    looked at, not only counted. Requests go `spacing_seconds` apart, on average, and wait for that no longer than
+    `is_proven` turns true with the first answer that settles an event. `is_watching` says that the next success is to
+    be looked at, not only counted. Requests go `spacing_seconds` apart, on average, and wait for that no longer than
     `spread_seconds`. `surplus_workers` are to end after the event they have. `left` events failed too often and stay
     pending; `left_reason` is the last's.
     """

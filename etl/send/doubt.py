@@ -1,9 +1,9 @@
 """Decides how many answers without proof are too many: 2XX that don't carry the event that was sent.
 
-Theory of operation. A server that has never proved an event is the wrong one, or changed: two such answers are enough, and
-since one request goes alone until it is proved, they are for one event. One that has proved many may lie now and then, as
-a proxy does that answers for it; how often it did so far says how many lies in a row are no chance any more (once in 10^9).
-An event that meets five, while others are proved, is left pending: a
+Theory of operation. A server that has never proved an event is the wrong one, or changed: two such answers are enough,
+and since one request goes alone until it is proved, they are for one event. One that has proved many may lie now and
+then, as a proxy does that answers for it; how often it did so far says how many lies in a row are no chance any more
+(once in 10^9). An event that meets five, while others are proved, is left pending: a
 destination that keeps doubles must not get more of them.
 
 Rule: pure.
@@ -43,7 +43,9 @@ def after_unproven(doubt: Doubt, proofs: int) -> Doubt:
 
 
 def most_in_a_row(proofs: int, unproven: int) -> int:
-    """Return how many answers in a row without proof end a send that saw `proofs`, and `unproven` others between them."""
+    """Return how many answers in a row without proof end a send that saw `proofs`, and `unproven` others between
+    them.
+    """
     if not proofs:
         return NEVER_PROVEN
     share = (unproven + 1) / (proofs + unproven + 1)

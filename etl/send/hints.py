@@ -29,8 +29,8 @@ class Headers(Protocol):
 class Hints(NamedTuple):
     """How long the server asks to wait from now, and the rate that it says it allows; None where it doesn't say.
 
-    `has_limits` tells that it speaks of limits at all, so that its next answers are worth reading. `wait_text` and `rate_text`
-    quote the header that says so.
+    `has_limits` tells that it speaks of limits at all, so that its next answers are worth reading. `wait_text` and
+    `rate_text` quote the header that says so.
     """
 
     wait_seconds: float | None

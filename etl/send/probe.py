@@ -1,8 +1,8 @@
 """Asks the events API whether it is there and takes the key, without logging an event.
 
-How: `POST /events` with the body `{}`. It lacks every required field, so no server that keeps to the contract can store it; a
-good key gets 400, a bad one 401 or 403. To know that the key was looked at before the body, the same is first sent with a
-made-up key. Rule: the key is in nothing that comes back.
+How: `POST /events` with the body `{}`. It lacks every required field, so no server that keeps to the contract can store
+it; a good key gets 400, a bad one 401 or 403. To know that the key was looked at before the body, the same is first
+sent with a made-up key. Rule: the key is in nothing that comes back.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ KeyVerdict = Literal["accepted", "refused", "unknown", "no_events_api", "unwell"
 class Probe:
     """What the endpoint said. Without an answer, `failure` says why and `failure_kind` how.
 
-    `skew_seconds` is how far this machine's clock is ahead of the server's, None where it sent no date. `rate_headers` are
-    those of its answers that speak of limits. `key_status` is None where there was no key to ask with.
+    `skew_seconds` is how far this machine's clock is ahead of the server's, None where it sent no date. `rate_headers`
+    are those of its answers that speak of limits. `key_status` is None where there was no key to ask with.
     """
 
     url: str

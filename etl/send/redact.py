@@ -1,8 +1,9 @@
 """Cuts the key out of texts that others wrote, in whatever form they quote it.
 
 How: a text is read several times, as it is and in each way of writing a character otherwise (JSON, HTML, percent,
-quoted-printable, all of them together; each also twice), without case, white space and invisible characters. Twelve characters in a
-row of the key, of its base64 at any offset or of its hexadecimal digits are the key, and what they were read from is cut out.
+quoted-printable, all of them together; each also twice), without case, white space and invisible characters. Twelve
+characters in a row of the key, of its base64 at any offset or of its hexadecimal digits are the key, and what they were
+read from is cut out.
 
 Rule: pure. A text is cut to its bound only after the key is out of it.
 """
@@ -19,7 +20,8 @@ __all__ = ["MAX_TEXT_CHARS", "Redactor"]
 
 MARKER: Final = "[key]"
 MAX_TEXT_CHARS: Final = 500
-# So much of a text is read: past it nothing can end up in the first 500 characters. What may be half a key at its end goes.
+# So much of a text is read: past it nothing can end up in the first 500 characters. What may be half a key at its end
+# goes.
 _MOST_READ_CHARS: Final = 8192
 _TAIL_CHARS: Final = 128
 _ENOUGH_CHARS: Final = 12
@@ -29,7 +31,10 @@ _ENTITIES: Final = {
 }
 
 _NOTHING: Final = r"[\s\x00-\x20\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+"
-_JSON: Final = r"\\u\{?0*(?P<json>[0-9a-f]{2})\}?|\\x(?P<hex>[0-9a-f]{2})|\\(?P<octal>[0-7]{3})|\\[nrtbf]|\\(?P<plain>[^\s\w])"
+_JSON: Final = (
+    r"\\u\{?0*(?P<json>[0-9a-f]{2})\}?|\\x(?P<hex>[0-9a-f]{2})|\\(?P<octal>[0-7]{3})"
+    r"|\\[nrtbf]|\\(?P<plain>[^\s\w])"
+)
 _HTML: Final = (
     r"&#x0*(?P<htmlhex>[0-9a-f]{2});?|&#0*(?P<htmlnumber>\d{2,3});?"
     rf"|&(?P<entity>{'|'.join(sorted(_ENTITIES, key=len, reverse=True))});?"

@@ -1,4 +1,6 @@
-"""How many bytes of large bodies are on their way at once: what bounds memory where a body takes megabytes. Opens nothing."""
+"""How many bytes of large bodies are on their way at once: what bounds memory where a body takes megabytes. Opens
+nothing.
+"""
 
 import asyncio
 from typing import Final

@@ -48,8 +48,8 @@ class Outcome(StrEnum):
 class Verdict(NamedTuple):
     """The meaning of one attempt. `reason` is fit for a person; texts of the server are cleaned and without the key.
 
-    `status` is 0 where no answer came. `is_uncertain`: the event may be stored although nothing proves it; `is_unproven`: that
-    is because a success came without it.
+    `status` is 0 where no answer came. `is_uncertain`: the event may be stored although nothing proves it;
+    `is_unproven`: that is because a success came without it.
     `stops` says what a stop is about.
     """
 

@@ -6,11 +6,13 @@ __all__ = ["compare_contents"]
 
 
 def compare_contents(candidates: pl.DataFrame, n_delivered: int, *, sends_corrections: bool) -> pl.DataFrame:
-    """Return the load's own rows among `candidates` (`part`, `index`, `id`, `content`, in order) with what becomes of each.
+    """Return the load's own rows among `candidates` (`part`, `index`, `id`, `content`, in order) with what becomes of
+    each.
 
-    The first `n_delivered` parts are those of earlier loads, the earliest first. `goes`: it is no duplicate; `delivered`:
-    an earlier load delivered its id; `differs`: its content isn't that of the newest delivery, or where there is none of the
-    row that goes; `newest`: the last row with its id agrees with it; `unknown`: the delivery kept no digest to compare with.
+    The first `n_delivered` parts are those of earlier loads, the earliest first. `goes`: it is no duplicate;
+    `delivered`: an earlier load delivered its id; `differs`: its content isn't that of the newest delivery, or where
+    there is none of the row that goes; `newest`: the last row with its id agrees with it; `unknown`: the delivery kept
+    no digest to compare with.
     """
     is_own = pl.col("part") >= n_delivered
     place = pl.int_range(pl.len())

@@ -1,8 +1,8 @@
 """Finds rows whose event id an earlier row of the load already has: exactly, in bounded memory.
 
 A 64-bit hash of each id goes to a scratch file, 8 bytes a row. At the end the hashes are taken in buckets small enough
-to sort; those that occur twice are candidates, and only a candidate's full id, read back from its part, decides. Equal ids
-have equal hashes, so none is missed; unequal ones are told apart by the ids themselves, so none is taken wrongly.
+to sort; those that occur twice are candidates, and only a candidate's full id, read back from its part, decides. Equal
+ids have equal hashes, so none is missed; unequal ones are told apart by the ids themselves, so none is taken wrongly.
 Repeats within one part never become candidates: they are found at once.
 
 Ids that earlier loads delivered come first, as parts of their own that are only read: a row that has one of them is a
@@ -46,8 +46,9 @@ class DuplicateFinder:
     """Takes the ids of a load part by part; gives back, for each part, which of its rows are duplicates.
 
     `read_ids(part)` returns `id`, and `content` where there is one, of a part again, in order; each of `delivered_ids`
-    returns those of some events that were delivered before, each time the same, the earliest delivery first. Of rows with
-    one id the first is no duplicate; where `sends_corrections`, it is the last that differs from what was delivered.
+    returns those of some events that were delivered before, each time the same, the earliest delivery first. Of rows
+    with one id the first is no duplicate; where `sends_corrections`, it is the last that differs from what was
+    delivered.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class DuplicateFinder:
         """Take the ids of the next part. Raises `StateError` where the disk won't have them."""
         hashes = _hash(events["id"]) | np.uint64(1)
         if pl.Series(hashes).n_unique() == len(events):
-            # Hashes that differ settle it, several times as fast as the ids. Most parts end here: their flags take no memory.
+            # Hashes that differ settle it, several times as fast as the ids. Most parts end here: their flags take no
+            # memory.
             repeats = np.broadcast_to(np.False_, len(events))
         else:
             repeats = self._repeats_within(events)
@@ -93,10 +95,12 @@ class DuplicateFinder:
 
     @property
     def differing(self) -> pl.DataFrame:
-        """Return, once found, the rows whose id stands for another content elsewhere: `part`, `index`, `delivered`, `newest`, `goes`.
+        """Return, once found, the rows whose id stands for another content elsewhere: `part`, `index`, `delivered`,
+        `newest`, `goes`.
 
-        `delivered`: that was delivered before. `newest`: the last row of the load with that id agrees with it. `goes`: the
-        row is no duplicate, and corrects what was delivered. Of rows of one part that agree, only the first and the last are there.
+        `delivered`: that was delivered before. `newest`: the last row of the load with that id agrees with it. `goes`:
+        the row is no duplicate, and corrects what was delivered. Of rows of one part that agree, only the first and the
+        last are there.
         """
         return pl.concat(self._differing)
 
@@ -186,7 +190,9 @@ class DuplicateFinder:
             self._flags[int(part)] = repeats
 
     def _compare(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """Return the candidates that are duplicates, and note those whose content isn't that of what was delivered or goes."""
+        """Return the candidates that are duplicates, and note those whose content isn't that of what was delivered or
+        goes.
+        """
         rows = compare_contents(
             candidates, len(self._delivered_ids), sends_corrections=self._sends_corrections
         )

@@ -90,10 +90,11 @@ def read_ids_at(
     *,
     takes_over: bool = False,
 ) -> pl.DataFrame:
-    """Return columns, such as `id` and `content` where it was kept, of a part at the bits that are set, be its events still there or not.
+    """Return columns, such as `id` and `content` where it was kept, of a part at the bits that are set, be its events
+    still there or not.
 
-    With `takes_over`, also those that its rows would have by now that an earlier load delivered. Raises `StateError` where they
-    can't be read or believed.
+    With `takes_over`, also those that its rows would have by now that an earlier load delivered. Raises `StateError`
+    where they can't be read or believed.
     """
     ids = kept.read_ids(part, [*columns, *([SETTLED] if takes_over else [])], if_there=if_there)
     chosen = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little")
@@ -106,10 +107,11 @@ def read_ids_at(
 def retire_part(
     kept: KeptFolder, part: int, refused: list[int], *, takes_over: bool = False
 ) -> list[KeptFile]:
-    """Put the ids of a part, and what the report needs of its refused events, beside it; return both: the part may then go.
+    """Put the ids of a part, and what the report needs of its refused events, beside it; return both: the part may then
+    go.
 
-    Raises `StateError` where the disk won't have them, or where the part is not as it was staged; doing it again changes
-    nothing.
+    Raises `StateError` where the disk won't have them, or where the part is not as it was staged; doing it again
+    changes nothing.
     """
     path = events_path(kept.folder, part)
     columns = ["file", "row", "id", "created_at", "type", "entity_type", "body"]

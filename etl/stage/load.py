@@ -42,7 +42,9 @@ EVENT_COLUMNS: Final = ("file", "row", "id", "body", "created_at", "type", "enti
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What `LoadWriter` made: the parts with their duplicates marked, the files beside them, the counts, a digest of all ids."""
+    """What `LoadWriter` made: the parts with their duplicates marked, the files beside them, the counts, a digest of
+    all ids.
+    """
 
     parts: tuple[StagedPart, ...]
     kept: tuple[KeptFile, ...]
@@ -66,7 +68,9 @@ class _Pending:
     n_bytes: int = 0
 
     def add(self, frame: pl.DataFrame) -> Iterable[pl.DataFrame]:
-        """Take a frame; yield each full part that it completes. A row that is too large for any part gets one of its own."""
+        """Take a frame; yield each full part that it completes. A row that is too large for any part gets one of its
+        own.
+        """
         ends = frame.select(self.size.cum_sum()).to_series().to_numpy()
         start = done_bytes = 0
         while start < frame.height:

@@ -1,7 +1,7 @@
 """Gives the k-th repeat of an event within one file an id of its own: `duplicates = "number"`.
 
-The name gets U+001F and k (k = 1 for the first repeat), so that each repeat is kept, and re-sorting the file still gives
-the same set of ids.
+The name gets U+001F and k (k = 1 for the first repeat), so that each repeat is kept, and re-sorting the file still
+gives the same set of ids.
 """
 
 from pathlib import Path

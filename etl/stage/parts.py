@@ -1,7 +1,8 @@
 """Parts on disk: Parquet files of events and of rejects, written whole, fsynced, private; read by place.
 
-Columns of an event part: `file` (position in the load), `row`, `id`, `body`, `created_at`, `type`, `entity_type`, `source` (the original
-columns as JSON), and of a load that took over what another left unsettled `settled`. Of a reject part: `file` and the columns of `etl.values.rows.REJECT_SCHEMA`.
+Columns of an event part: `file` (position in the load), `row`, `id`, `body`, `created_at`, `type`, `entity_type`,
+`source` (the original columns as JSON), and of a load that took over what another left unsettled `settled`. Of a reject
+part: `file` and the columns of `etl.values.rows.REJECT_SCHEMA`.
 """
 
 import errno
@@ -74,7 +75,9 @@ def rejects_path(folder: Path, number: int) -> Path:
 
 
 def corrections_path(folder: Path, number: int) -> Path:
-    """Where rows that came again with another content, and don't go, are kept: `file`, `row`, `id`, `source`, `reason`, `newest`."""
+    """Where rows that came again with another content, and don't go, are kept: `file`, `row`, `id`, `source`, `reason`,
+    `newest`.
+    """
     return folder / f"corrections-{number:05d}.parquet"
 
 
@@ -175,7 +178,8 @@ def damaged_part(path: Path, found: str) -> StateError:
     """Return what a person reads of a part that is not as it was written: it is believed in no case."""
     return StateError(
         f"Expected the staged part as it was written, found it {found} - {path}",
-        "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same ids",
+        "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same "
+        "ids",
     )
 
 
@@ -192,8 +196,8 @@ def explain_disk(error: Exception, path: Path) -> StateError:
         return explain_os_error(OSError(number, os.strerror(number)), path)
     return StateError(
         f"Expected a part that can be written and read, found: {reason} - {path}",
-        "Free space or mend the disk, then run the same command again: what was recorded is safe. Where the part itself is damaged: "
-        "restore it from a backup, or start the job over with backfill reset",
+        "Free space or mend the disk, then run the same command again: what was recorded is safe. Where the part "
+        "itself is damaged: restore it from a backup, or start the job over with backfill reset",
     )
 
 

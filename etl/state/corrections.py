@@ -1,7 +1,7 @@
 """The rows of a job that came again with another content than was delivered under their id: counted, and found again.
 
-An open correction is one that nothing has gone out for since: no retry took it, and no later load delivered its id or holds
-a newer one, nor a later row of its own load.
+An open correction is one that nothing has gone out for since: no retry took it, and no later load delivered its id or
+holds a newer one, nor a later row of its own load.
 """
 
 from collections.abc import Iterable, Sequence

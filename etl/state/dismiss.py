@@ -1,4 +1,6 @@
-"""Closes rejects that nobody will mend, and opens them again. The books count them as before; what a report says follows."""
+"""Closes rejects that nobody will mend, and opens them again. The books count them as before; what a report says
+follows.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ __all__ = ["DismissRequest", "Dismissed", "dismiss_rejects", "restore_rejects"]
 
 @dataclass(frozen=True, slots=True)
 class DismissRequest:
-    """Which rejects are meant: those with one of `codes` and at one of `rows`, where they are given; of one file, of one load."""
+    """Which rejects are meant: those with one of `codes` and at one of `rows`, where they are given; of one file, of
+    one load.
+    """
 
     codes: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
@@ -28,7 +32,9 @@ class DismissRequest:
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """What came of it: how many were closed or opened by code, how many were so before, and how many are open now by code."""
+    """What came of it: how many were closed or opened by code, how many were so before, and how many are open now by
+    code.
+    """
 
     changed: dict[str, int]
     before: int
@@ -44,7 +50,9 @@ def dismiss_rejects(
     *,
     wall_clock: Callable[[], float],
 ) -> Dismissed:
-    """Dismiss the open rejects that `request` means, for `reason`; raises `JobError` where it names what isn't a reject."""
+    """Dismiss the open rejects that `request` means, for `reason`; raises `JobError` where it names what isn't a
+    reject.
+    """
     found = _find(job, place, ledger, request)
     opened = found.filter(~pl.col("is_dismissed"))
     if opened.height:
@@ -69,7 +77,9 @@ def _conclude(job: Job, place: JobPlace, ledger: Ledger, changed: pl.DataFrame, 
 
 
 def _find(job: Job, place: JobPlace, ledger: Ledger, request: DismissRequest) -> pl.DataFrame:
-    """Return the rejects that `request` means, open or dismissed, as `load`, `file`, `row`, `code` and `is_dismissed`."""
+    """Return the rejects that `request` means, open or dismissed, as `load`, `file`, `row`, `code` and
+    `is_dismissed`.
+    """
     rejects = Rejects(job, place, ledger, load=request.load, with_closed=True)
     taken = taken_rows(place.folder, ledger)
     nothing = pl.DataFrame(schema=rejects.schema)

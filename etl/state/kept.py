@@ -11,7 +11,9 @@ __all__ = ["kept_folder"]
 
 
 def kept_folder(folder: Path, ledger: Ledger, load: int) -> KeptFolder:
-    """Return the files of `load`, a load of the job whose state is in `folder`: parts of events, rejects, ids, and the like."""
+    """Return the files of `load`, a load of the job whose state is in `folder`: parts of events, rejects, ids, and the
+    like.
+    """
     place = load_folder(folder, load)
     parts = [
         KeptFile(events_path(place, part.number).name, part.size_bytes, part.sha256)

@@ -1,7 +1,8 @@
-"""The last word of a run whose ledger couldn't be told how it ended: a full disk, a damaged ledger, a key that is missing.
+"""The last word of a run whose ledger couldn't be told how it ended: a full disk, a damaged ledger, a key that is
+missing.
 
-It is left in the lock file, where it needs no room, and told by whatever looks; the next run takes it into the ledger, so that
-the run doesn't count as killed.
+It is left in the lock file, where it needs no room, and told by whatever looks; the next run takes it into the ledger,
+so that the run doesn't count as killed.
 """
 
 from typing import Any, Final
@@ -18,7 +19,9 @@ MOST_CHARS: Final = 600
 def compose_word(
     error: BackfillError, run: int | None, log: str, *, started_at: float, ended_at: float
 ) -> dict[str, Any]:
-    """Return the word of a run that `error` ended; `run` is its number, None where it never got one. Times are UTC seconds."""
+    """Return the word of a run that `error` ended; `run` is its number, None where it never got one. Times are UTC
+    seconds.
+    """
     return {
         "run": run,
         "state": "failed",

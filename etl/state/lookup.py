@@ -18,8 +18,8 @@ PATIENCE_SECONDS = 0.5
 def look_into(folder: Path, command: str) -> Iterator[Ledger | None]:
     """Lend the ledger of the job whose state folder is `folder`, or None where it has never run.
 
-    `command` is what a run that starts meanwhile is told. Raises `JobLocked` while a run holds the job, `StateError` where the
-    ledger can't be trusted.
+    `command` is what a run that starts meanwhile is told. Raises `JobLocked` while a run holds the job, `StateError`
+    where the ledger can't be trusted.
     """
     try:
         is_there = folder.is_dir()

@@ -1,8 +1,10 @@
-"""Marks beside the state of a job that an older copy of it contradicts: how many runs there were, how much was delivered.
+"""Marks beside the state of a job that an older copy of it contradicts: how many runs there were, how much was
+delivered.
 
-One mark is in the job's own folder: a ledger alone that was put back is told by it. Another is in the user's state folder
-(`$XDG_STATE_HOME/backfill`), by the job file's path: it tells of a whole folder that was put back, and of a second one of the
-same job. A mark that can't be written or read keeps nobody from running; a machine that has none can tell nothing.
+One mark is in the job's own folder: a ledger alone that was put back is told by it. Another is in the user's state
+folder (`$XDG_STATE_HOME/backfill`), by the job file's path: it tells of a whole folder that was put back, and of a
+second one of the same job. A mark that can't be written or read keeps nobody from running; a machine that has none can
+tell nothing.
 """
 
 import hashlib
@@ -110,15 +112,16 @@ def _compare(mark: Mark, now: Mark) -> None:
             raise StateError(
                 f"Expected the state that delivered {mark.delivered:,} events of this job by {_show(mark.at)} "
                 f"({mark.folder}), found another - {now.folder}",
-                "Go on with that folder (put it back, or name it with --state-dir), or say --accept-state to go on with this "
-                "one: what the other delivered is sent again, with the same ids",
+                "Go on with that folder (put it back, or name it with --state-dir), or say --accept-state to go on "
+                "with this one: what the other delivered is sent again, with the same ids",
             )
     elif (mark.runs, mark.delivered) > (now.runs, now.delivered):
         raise StateError(
-            f"Expected the state as run {mark.runs:,} left it by {_show(mark.at)} ({mark.delivered:,} events delivered), found it "
-            f"as run {now.runs:,} left it ({now.delivered:,}): an older copy was put back - {now.folder}",
-            "Put the newer copy back, or say --accept-state to go on with the older one: what was delivered since is sent "
-            "again, with the same ids",
+            f"Expected the state as run {mark.runs:,} left it by {_show(mark.at)} ({mark.delivered:,} events "
+            f"delivered), found it as run {now.runs:,} left it ({now.delivered:,}): an older copy was put back - "
+            f"{now.folder}",
+            "Put the newer copy back, or say --accept-state to go on with the older one: what was delivered since is "
+            "sent again, with the same ids",
         )
 
 

@@ -60,7 +60,9 @@ def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) 
 def open_reject_frames(
     job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rejects of `loads` that are neither dismissed nor taken up by a retry, whose own load tells what became of them."""
+    """Yield the rejects of `loads` that are neither dismissed nor taken up by a retry, whose own load tells what became
+    of them.
+    """
     closed = pl.concat([taken_rows(folder, ledger), dismissed_rows(ledger).select(PLACE)])
     for frame in reject_frames(job, folder, ledger, loads):
         left = frame.join(closed, on=PLACE, how="anti", maintain_order="left") if closed.height else frame
@@ -117,8 +119,8 @@ def count_rejects(frames: Iterable[pl.DataFrame]) -> dict[str, int]:
 class Rejects:
     """The rejects of a job, as often as they are asked for: only those with `code`, only those of `load`, unless None.
 
-    Those that were retried or dismissed are left out, unless `with_closed`: then they are among them, `dismissed` saying why.
-    `corrections`: instead of the rejects, the rows that came again with another content than was delivered.
+    Those that were retried or dismissed are left out, unless `with_closed`: then they are among them, `dismissed`
+    saying why. `corrections`: instead of the rejects, the rows that came again with another content than was delivered.
     """
 
     def __init__(
@@ -193,7 +195,9 @@ class Rejects:
 
 
 def null_marker(job: Job) -> str:
-    """Return the text that stands for a null in a report for a spreadsheet: the job's own, so that it reads as one again."""
+    """Return the text that stands for a null in a report for a spreadsheet: the job's own, so that it reads as one
+    again.
+    """
     return "" if "" in job.source.csv.null_values else next(iter(job.source.csv.null_values), "")
 
 

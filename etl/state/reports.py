@@ -1,7 +1,8 @@
-"""Keeps the error reports in a job's folder as they follow from its ledger: derived state, which whoever runs next makes good.
+"""Keeps the error reports in a job's folder as they follow from its ledger: derived state, which whoever runs next
+makes good.
 
-Rule: what a report was written from is noted once it is there. So one that a kill kept from being written, or that is gone, is
-written by the next run, and one that is still true is left alone.
+Rule: what a report was written from is noted once it is there. So one that a kill kept from being written, or that is
+gone, is written by the next run, and one that is still true is left alone.
 """
 
 from pathlib import Path
@@ -15,7 +16,8 @@ __all__ = ["refresh_reports"]
 
 
 def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ...]:
-    """Return the paths of the reports as CSV and JSONL, written where they weren't true; none for a job that rejected nothing.
+    """Return the paths of the reports as CSV and JSONL, written where they weren't true; none for a job that rejected
+    nothing.
 
     Raises `StateError` where the disk won't have them.
     """
@@ -33,9 +35,14 @@ def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ..
 
 
 def _describe_state(ledger: Ledger) -> str:
-    """Return text that changes whenever a reject comes, is refused by the server, taken up by a retry, dismissed, or removed."""
+    """Return text that changes whenever a reject comes, is refused by the server, taken up by a retry, dismissed, or
+    removed.
+    """
     loads = ledger.loads()
     newest = loads[-1].number if loads else 0
     rejected = ledger.books_of(load.number for load in loads).rejected
     decisions, dismissed = len(ledger.dismissals.decisions()), ledger.dismissals.count()
-    return f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared {ledger.cleared_through}"
+    return (
+        f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared "
+        f"{ledger.cleared_through}"
+    )

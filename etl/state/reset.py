@@ -18,7 +18,8 @@ __all__ = ["describe_state", "reset_job"]
 def describe_state(job: Job, place: JobPlace) -> str | None:
     """Return what would be forgotten, for a person; None where the job has no state.
 
-    Raises `JobLocked` while a run holds the job. A ledger that can't be read is state as well: forgetting it is the way out.
+    Raises `JobLocked` while a run holds the job. A ledger that can't be read is state as well: forgetting it is the way
+    out.
     """
     try:
         with look_into(place.folder, f"backfill reset {job.path}") as ledger:
@@ -33,7 +34,8 @@ def describe_state(job: Job, place: JobPlace) -> str | None:
 def reset_job(place: JobPlace, marks: Marks) -> None:
     """Remove the state of the job; raises `JobLocked` while a run holds it, `StateError` where it can't be removed.
 
-    The lock stays where it is: whoever waits for it must find the same file. Killed halfway, it is done again in the same way.
+    The lock stays where it is: whoever waits for it must find the same file. Killed halfway, it is done again in the
+    same way.
     """
     with JobLock(place.folder, command="backfill reset"):
         try:

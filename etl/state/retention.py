@@ -1,7 +1,9 @@
-"""Removes the files of old loads, as `[state] keep_loads` asks: their ids and their rejects. The ledger keeps their books.
+"""Removes the files of old loads, as `[state] keep_loads` asks: their ids and their rejects. The ledger keeps their
+books.
 
-Rule: the ledger says first that the files of a load are gone, then they go; so a load whose files are missing without that
-is damage, and a run that is killed here goes on at the next. An unfinished load, and any after it, is never touched.
+Rule: the ledger says first that the files of a load are gone, then they go; so a load whose files are missing without
+that is damage, and a run that is killed here goes on at the next. An unfinished load, and any after it, is never
+touched.
 """
 
 import shutil
@@ -16,7 +18,9 @@ __all__ = ["clear_old_loads", "last_clearable"]
 
 
 def last_clearable(loads: Iterable[LoadEntry], keep: int | None) -> int:
-    """Return the number of the newest load that may be cleared, with all before it; 0 where none may, or `keep` is None."""
+    """Return the number of the newest load that may be cleared, with all before it; 0 where none may, or `keep` is
+    None.
+    """
     if keep is None:
         return 0
     in_order = sorted(loads, key=lambda load: load.number)

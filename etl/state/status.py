@@ -22,7 +22,8 @@ __all__ = ["books_of_job", "read_standing"]
 def read_standing(job: Job, place: JobPlace) -> Standing:
     """Return where `job` stands.
 
-    Raises `StateError` where its ledger can't be trusted, `JobLocked` where no run holds it but another program or command.
+    Raises `StateError` where its ledger can't be trusted, `JobLocked` where no run holds it but another program or
+    command.
     """
     try:
         with look_into(place.folder, f"backfill status {job.path}") as ledger:

@@ -22,8 +22,8 @@ _LONG: Final = r"[0-9]{16}"
 def read_cells(texts: pl.Series, path: tuple[str, ...]) -> pl.Series:
     """Return, as a `CELL` series, the value at `path` of the JSON in each text; a path of nothing is the whole.
 
-    A key that isn't there, and JSON null, are a null text. A cell that isn't JSON is broken; with a path, so is one that holds
-    neither an object nor an array.
+    A key that isn't there, and JSON null, are a null text. A cell that isn't JSON is broken; with a path, so is one
+    that holds neither an object nor an array.
     """
     cells = [_read_cell(text, path) for text in texts]
     columns = {

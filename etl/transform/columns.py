@@ -46,8 +46,8 @@ class Columns:
     def find(self, name: str, key: str) -> Operand:
         """Return the column `name`, or what it names as a dotted path; a column of that very name comes first.
 
-        `key` is the job file's key that asks for it, as in `[event] messageId`. Raises `JobError` that names the nearest column
-        where there is none.
+        `key` is the job file's key that asks for it, as in `[event] messageId`. Raises `JobError` that names the
+        nearest column where there is none.
         """
         if name in self.schema:
             flag = self.json_flag.get(name)
@@ -60,7 +60,9 @@ class Columns:
         raise self._explain_unknown(name, list(self.schema), "a column of the source", key)
 
     def parse_sql(self, sql: str, name: str, key: str) -> Operand:
-        """Return the value of a Polars SQL expression, to be computed as a column called for `name`; raises `JobError`."""
+        """Return the value of a Polars SQL expression, to be computed as a column called for `name`; raises
+        `JobError`.
+        """
         expr = self._parse(sql, key)
         roots = tuple(dict.fromkeys(expr.meta.root_names()))
         for root in roots:

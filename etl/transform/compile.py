@@ -44,10 +44,11 @@ def compile_plan(
 ) -> Plan:
     """Return the plan of `job` over a source with the columns of `schema`.
 
-    `json_flags` names, for a column that may hold JSON (NDJSON), the Boolean column that says where it does. `started` is the
-    run's start: where the job sets no limit, a time more than a day after it is out of range. Without `with_source` the events
-    lack their original columns, which only staging needs. `union` has the columns as all files of the source have them together:
-    a path that leads nowhere in `schema` but somewhere there is null. Raises `JobError` for what the job asks wrongly of these columns.
+    `json_flags` names, for a column that may hold JSON (NDJSON), the Boolean column that says where it does. `started`
+    is the run's start: where the job sets no limit, a time more than a day after it is out of range. Without
+    `with_source` the events lack their original columns, which only staging needs. `union` has the columns as all files
+    of the source have them together: a path that leads nowhere in `schema` but somewhere there is null. Raises
+    `JobError` for what the job asks wrongly of these columns.
     """
     hook = load_hook(job, (*schema, *json_flags.values()))
     columns = _columns_after(hook, job, schema, json_flags, union or schema)
@@ -156,8 +157,8 @@ def _add_unused(event: EventSpec, columns: Columns) -> dict[str, FieldSpec]:
     }
     if clash := sorted(name for name in rest if name in spec.fields):
         raise JobError(
-            f"Expected every property once, found `{clash[0]}` as a property of its own and as a column that no field uses - "
-            f"{columns.place('[event.properties] ' + clash[0])}",
+            f"Expected every property once, found `{clash[0]}` as a property of its own and as a column that no field "
+            f"uses - {columns.place('[event.properties] ' + clash[0])}",
             f'Leave the column out: except = ["{clash[0]}"], or give the property another name',
         )
     return {**spec.fields, **rest}

@@ -49,8 +49,8 @@ class Check:
 class FieldPlan:
     """One field of the event: `source` and each of `steps` become columns of the frame, one after the other.
 
-    The last is named `column`; it is JSON text already where `is_json`, else of a type the JSON writer knows. `origin` is
-    what a reject names as the source's column.
+    The last is named `column`; it is JSON text already where `is_json`, else of a type the JSON writer knows. `origin`
+    is what a reject names as the source's column.
     """
 
     column: str
@@ -220,7 +220,9 @@ def _apply_cast(shaping: _Shaping, cast: str) -> None:
 
 
 def _check_finite(shaping: _Shaping, columns: Columns) -> None:
-    """Refuse numbers that JSON can't say, or make null of them, as the job says; one inside a list or object is null there."""
+    """Refuse numbers that JSON can't say, or make null of them, as the job says; one inside a list or object is null
+    there.
+    """
     value = shaping.value
     if value.is_json is not None:
         return

@@ -1,8 +1,9 @@
 """Runs a job's own Python function over frames of rows: `[source] transform = "mapping.py:clean"`.
 
-The function takes a LazyFrame of the source's columns and returns one. Its rule: a row must become the same whatever rows
-stand beside it, because rows come in batches of any size and order, two batches at a time. It may add, change and drop columns,
-and drop rows (they count as skipped); it may not invent rows. Only a file in the job file's own folder is ever run.
+The function takes a LazyFrame of the source's columns and returns one. Its rule: a row must become the same whatever
+rows stand beside it, because rows come in batches of any size and order, two batches at a time. It may add, change and
+drop columns, and drop rows (they count as skipped); it may not invent rows. Only a file in the job file's own folder is
+ever run.
 """
 
 import hashlib
@@ -120,7 +121,8 @@ def load_hook(job: Job, columns: tuple[str, ...]) -> Hook | None:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - anything may come from it
         text = (str(error).splitlines() or [""])[0][:200]
         raise JobError(
-            f"Expected a Python file that loads, it raised {type(error).__name__}: {text}{_line_of(error, name)} - {place}",
+            f"Expected a Python file that loads, it raised {type(error).__name__}: {text}{_line_of(error, name)} - "
+            f"{place}",
             f"Mend {path}",
         ) from None
     function = getattr(module, function_name, None)

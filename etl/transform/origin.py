@@ -1,4 +1,6 @@
-"""Writes the source's own columns of a row as one JSON object, for reports: nulls kept, every value to be told. Pure."""
+"""Writes the source's own columns of a row as one JSON object, for reports: nulls kept, every value to be told.
+Pure.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,6 @@
-"""The part of a plan that can fail for a row: the hook, the filter, the SQL. What fails is found and set apart. Pure."""
+"""The part of a plan that can fail for a row: the hook, the filter, the SQL. What fails is found and set apart.
+Pure.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +27,9 @@ REASON = "\x1freason"
 def prepare_rows(
     frame: pl.DataFrame, hook: Hook | None, keep: pl.Expr | None, sources: list[pl.Expr]
 ) -> Prepared:
-    """Return the rows of `frame` after hook and filter, with `sources` as columns; a row that can't be computed fails alone."""
+    """Return the rows of `frame` after hook and filter, with `sources` as columns; a row that can't be computed fails
+    alone.
+    """
 
     def compute(rows: pl.DataFrame) -> pl.DataFrame:
         made = rows if hook is None else hook.run(rows)

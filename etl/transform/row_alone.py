@@ -1,8 +1,8 @@
 """Finds out whether an expression's value of a row depends on that row alone. Pure.
 
-Asked of the engine twice. Its optimizer moves a filter beneath an expression only where the rows that are left keep their
-values: that tells aggregates, windows, lengths, formats guessed from the first row. And a few rows are computed together
-and each alone: that tells functions which take a column where they need one value for all.
+Asked of the engine twice. Its optimizer moves a filter beneath an expression only where the rows that are left keep
+their values: that tells aggregates, windows, lengths, formats guessed from the first row. And a few rows are computed
+together and each alone: that tells functions which take a column where they need one value for all.
 """
 
 from collections.abc import Mapping
@@ -22,18 +22,27 @@ _ERRORS: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 def check_row_alone(expr: pl.Expr, schema: Mapping[str, pl.DataType], sql: str) -> None:
-    """Raise `UnusableSql` where a row's value depends on the rows beside it; Polars' errors where it has no value at all."""
+    """Raise `UnusableSql` where a row's value depends on the rows beside it; Polars' errors where it has no value at
+    all.
+    """
     if _commutes_with_filter(expr, schema):
         _try_rows(expr, schema, sql)
         return
     culprit = expr
     while (inner := _find_inner(culprit, schema)) is not None:
         culprit = inner
-    fix = "A row must give the same event beside whatever rows it is read: use functions of one row, like trim(query) or a || b"
+    fix = (
+        "A row must give the same event beside whatever rows it is read: use functions of one row, like trim(query) "
+        "or a || b"
+    )
     if ".str.strptime(" in str(culprit):
-        fix = "Say how the times are written, or the first row decides: DATE(day, '%Y-%m-%d'), STRPTIME(at, '%Y-%m-%d %H:%M:%S')"
+        fix = (
+            "Say how the times are written, or the first row decides: DATE(day, '%Y-%m-%d'), STRPTIME(at, '%Y-%m-%d "
+            "%H:%M:%S')"
+        )
     raise UnusableSql(
-        f"Expected SQL that depends on its row alone, found `{shorten(str(culprit))}`, which looks at other rows, in {show_sql(sql)}",
+        f"Expected SQL that depends on its row alone, found `{shorten(str(culprit))}`, which looks at other rows, in "
+        f"{show_sql(sql)}",
         fix,
     )
 
@@ -69,7 +78,8 @@ def _try_rows(expr: pl.Expr, schema: Mapping[str, pl.DataType], sql: str) -> Non
     apart = [values for values in alone if values is not None]
     if together is None or len(apart) < len(alone) or not together.equals(pl.concat(apart)):
         raise UnusableSql(
-            f"Expected SQL that depends on its row alone, found that several rows come to something else than each alone, in {show_sql(sql)}",
+            "Expected SQL that depends on its row alone, found that several rows come to something else than each "
+            f"alone, in {show_sql(sql)}",
             "Give functions a constant where they take one value for all rows, as in replace(page, 'https://', '')",
         )
 

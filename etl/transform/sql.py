@@ -1,8 +1,8 @@
 """Reads the SQL of a job: one value a row, made of that row's own columns. Opens no file, asks no network. Pure.
 
-Rule: a row gives the same value whenever, and beside whatever rows, it is read: ids are made of it. Two things are found in the
-text, because Polars acts on them while it parses: a query is carried out, and the clock becomes a constant. The rest is asked
-of Polars itself: `etl.transform.row_alone`.
+Rule: a row gives the same value whenever, and beside whatever rows, it is read: ids are made of it. Two things are
+found in the text, because Polars acts on them while it parses: a query is carried out, and the clock becomes a
+constant. The rest is asked of Polars itself: `etl.transform.row_alone`.
 """
 
 import re
@@ -104,7 +104,8 @@ def parts_of(expr: pl.Expr) -> Iterator[pl.Expr]:
 
 def _too_long(found: str, sql: str) -> UnusableSql:
     return UnusableSql(
-        f"Expected SQL of at most {MOST_WORDS:,} words and signs and {MOST_DEPTH} steps, found {found}: {show_sql(sql)}",
+        f"Expected SQL of at most {MOST_WORDS:,} words and signs and {MOST_DEPTH} steps, found {found}: "
+        f"{show_sql(sql)}",
         "Take `map` for a long CASE, `a IN ('x', 'y')` for many comparisons, or a transform: [source] transform",
     )
 

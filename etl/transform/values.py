@@ -1,22 +1,38 @@
 """The text and the JSON of a value of each column type, as expressions. Pure.
 
-| type                      | in a text field                | in `properties` and `userProperties`                       |
+| type                      | in a text field                | in `properties` and `userProperties`
+|
 |---------------------------|--------------------------------|------------------------------------------------------------|
-| String, Categorical, Enum | as it is                       | string                                                     |
-| Boolean                   | `true`, `false`                | true, false                                                |
-| integers of any size      | digits                         | number; string beyond ±(2^53 - 1), where JavaScript rounds |
-| floats                    | shortest digits                | number; NaN and infinities: a reject, or null              |
-| Decimal                   | digits, the scale kept         | number of those digits; string beyond 15 digits            |
-| Date                      | `2024-01-31`                   | the same, as string                                        |
-| Time                      | `09:30:00`, `09:30:00.123456`  | the same, as string                                        |
-| Datetime with a zone      | `2024-01-31T09:30:00.123Z`     | the same, as string: UTC; 3, 6 or 9 fractional digits      |
-| Datetime without          | `2024-01-31T09:30:00.123`      | the same, as string                                        |
-| Duration                  | `P1DT2H3.5S` (ISO 8601)        | the same, as string                                        |
-| Binary                    | base64                         | the same, as string                                        |
-| List, Array               | its JSON                       | array; null members stay                                   |
-| Struct                    | its JSON                       | object; null members and the order stay                    |
-| Map                       | its JSON                       | object; the keys as text; a key twice: a reject            |
-| Null                      | missing                        | left out                                                   |
+| String, Categorical, Enum | as it is                       | string
+|
+| Boolean                   | `true`, `false`                | true, false
+|
+| integers of any size      | digits                         | number; string beyond ±(2^53 - 1), where JavaScript
+rounds |
+| floats                    | shortest digits                | number; NaN and infinities: a reject, or null
+|
+| Decimal                   | digits, the scale kept         | number of those digits; string beyond 15 digits
+|
+| Date                      | `2024-01-31`                   | the same, as string
+|
+| Time                      | `09:30:00`, `09:30:00.123456`  | the same, as string
+|
+| Datetime with a zone      | `2024-01-31T09:30:00.123Z`     | the same, as string: UTC; 3, 6 or 9 fractional digits
+|
+| Datetime without          | `2024-01-31T09:30:00.123`      | the same, as string
+|
+| Duration                  | `P1DT2H3.5S` (ISO 8601)        | the same, as string
+|
+| Binary                    | base64                         | the same, as string
+|
+| List, Array               | its JSON                       | array; null members stay
+|
+| Struct                    | its JSON                       | object; null members and the order stay
+|
+| Map                       | its JSON                       | object; the keys as text; a key twice: a reject
+|
+| Null                      | missing                        | left out
+|
 
 Polars' own JSON writer panics on Binary, and writes decimals and times in forms of its own, so only types that it gets
 right are given to it.

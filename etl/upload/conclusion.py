@@ -27,7 +27,9 @@ class Conclusion(NamedTuple):
 
 
 def conclude(report: SendReport | None, *, rejected: int, number: int | None) -> Conclusion:
-    """Return how the run ended whose last sending is `report`: `rejected` rows in its books, `number` the signal that came."""
+    """Return how the run ended whose last sending is `report`: `rejected` rows in its books, `number` the signal that
+    came.
+    """
     stopped = report.stopped if report else None
     reason = report.stop_reason if report else ""
     match stopped:
@@ -71,7 +73,9 @@ def check_rejects(job_path: Path, books: Books, most: MaxRejects) -> None:
 
 
 def heed_open_rejects(ending: Conclusion, job: Job, open_rejects: Mapping[str, int]) -> Conclusion:
-    """Return how the run ended where the job wants open rejects to fail it, those of earlier runs too: `open_rejects` by code."""
+    """Return how the run ended where the job wants open rejects to fail it, those of earlier runs too: `open_rejects`
+    by code.
+    """
     total = sum(open_rejects.values())
     if ending.state != "complete" or ending.exit_code or not total or job.limits.open_rejects == "warn":
         return ending
@@ -92,8 +96,8 @@ def interrupted(number: int) -> Conclusion:
 def _unproven(report: SendReport | None, reason: str) -> Conclusion:
     """Return how a run ended whose successes didn't carry the events: at the wrong place, or at one that changed."""
     fix = (
-        "See what it answers with (backfill doctor JOB), and run again once that is mended; what was answered so may be "
-        "stored there, stays pending, and is sent again with the same id"
+        "See what it answers with (backfill doctor JOB), and run again once that is mended; what was answered so may "
+        "be stored there, stays pending, and is sent again with the same id"
     )
     if report is not None and report.sent:
         problem = f"The destination stopped proving what it takes: {reason}"

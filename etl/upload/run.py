@@ -58,11 +58,12 @@ NO_LIMIT = MaxRejects(None, 1.0)
 class RunOptions:
     """How to run: where the state is, and what overrides the job file.
 
-    `take_skipped`: also take rows that an earlier filter skipped. `accept_state`: go on though more was delivered than the ledger knows. `retry`: stage rejects again, instead of what is
-    new. `command` is what a second run is told that this one does.
-    `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared with the other jobs of
-    a command. `sinks` get the log's lines too, `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything is sent,
-    `tell_problem` what couldn't be told to a webhook or a heartbeat.
+    `take_skipped`: also take rows that an earlier filter skipped. `accept_state`: go on though more was delivered than
+    the ledger knows. `retry`: stage rejects again, instead of what is new. `command` is what a second run is told that
+    this one does. `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared
+    with the other jobs of a command. `sinks` get the log's lines too, `environ` names webhooks and collectors,
+    `note_metrics` hears how it ended, `say` what must be said before anything is sent, `tell_problem` what couldn't be
+    told to a webhook or a heartbeat.
     """
 
     state_dir: Path | None = None

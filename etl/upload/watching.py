@@ -1,7 +1,7 @@
 """Everything that listens to one run of a job, as one thing that the run tells: its log, its traces, its notices.
 
-Rule: never raises, never fails a run. A run calls `begin` once it has a number, `watcher` while it works, `end` at its end; for
-one that ended before it had a number (another run holds the job, the disk is at fault) `end` alone is called.
+Rule: never raises, never fails a run. A run calls `begin` once it has a number, `watcher` while it works, `end` at its
+end; for one that ended before it had a number (another run holds the job, the disk is at fault) `end` alone is called.
 """
 
 from collections.abc import Callable, Mapping

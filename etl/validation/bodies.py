@@ -23,7 +23,10 @@ MOST_PARSED: Final = 500
 EXPECTED: Final = {"userProperties.supportAgentEmail", "userProperties.supportAgentName"}
 PATTERNS: Final = {
     "email address": r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,12}\b",
-    "phone number": r"(?:\+[1-9]\d{0,2}[ .\-]?(?:\(\d{1,4}\)[ .\-]?)?\d{2,4}(?:[ .\-]?\d{2,4}){1,4}\b|\(\d{3}\) ?\d{3}-\d{4}\b)",
+    "phone number": (
+        r"(?:\+[1-9]\d{0,2}[ .\-]?(?:\(\d{1,4}\)[ .\-]?)?\d{2,4}(?:[ .\-]?\d{2,4}){1,4}\b"
+        r"|\(\d{3}\) ?\d{3}-\d{4}\b)"
+    ),
     "card number": r"\b[3-6]\d{3}[ \-]?\d{4,6}[ \-]?\d{4,5}[ \-]?\d{0,4}\b",
 }
 _COMPILED: Final = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}

@@ -1,4 +1,6 @@
-"""Compares the contents of a dry run with what was delivered: finds rows that come again under their id with another."""
+"""Compares the contents of a dry run with what was delivered: finds rows that come again under their id with
+another.
+"""
 
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +39,9 @@ def can_compare(job: Job, state_dir: Path | None) -> bool:
 
 
 def find_skipped(job: Job, state_dir: Path | None, started: datetime) -> Finding | None:
-    """Return what a changed filter would let in of rows that a run skipped; None where that is nothing, or can't be told."""
+    """Return what a changed filter would let in of rows that a run skipped; None where that is nothing, or can't be
+    told.
+    """
     folder = JobPlace.of(job, state_dir, "").folder
     try:
         if find_ledger_file(folder) is None:
@@ -57,7 +61,8 @@ def find_skipped(job: Job, state_dir: Path | None, started: datetime) -> Finding
 def find_corrections(
     job: Job, state_dir: Path | None, ids: IdAudit, names: tuple[str, ...], read: int
 ) -> Finding | None:
-    """Return what a person should know of rows whose content isn't that of what was delivered; None where there are none.
+    """Return what a person should know of rows whose content isn't that of what was delivered; None where there are
+    none.
 
     A ledger that can't be asked is told by what looks for changed ids; a damaged part of it is told here.
     """

@@ -1,4 +1,6 @@
-"""Compares a dry run with what was delivered before: would the same rows now get other ids? Reads the ledger, if there is one."""
+"""Compares a dry run with what was delivered before: would the same rows now get other ids? Reads the ledger, if there
+is one.
+"""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Keeps the rejects of a dry run aside, and writes them as an error report: JSONL, CSV or Parquet, by the file's suffix."""
+"""Keeps the rejects of a dry run aside, and writes them as an error report: JSONL, CSV or Parquet, by the file's
+suffix.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

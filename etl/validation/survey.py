@@ -45,7 +45,9 @@ PART_ROWS: Final = 131_072
 
 @dataclass(frozen=True, slots=True)
 class DryOptions:
-    """How to validate: `sample` rows of each file or so (None: all); where to write the rejects, if anywhere; where state is."""
+    """How to validate: `sample` rows of each file or so (None: all); where to write the rejects, if anywhere; where
+    state is.
+    """
 
     sample: int | None = None
     rejects_out: Path | None = None
@@ -215,8 +217,8 @@ class _Survey:
             share = 100 * books.rejected / books.read
             exit_code = LimitReached.exit_code
             message = (
-                f"Expected at most {most.text} rejects, found {books.rejected:,} of {books.read:,} rows ({share:.1f}%) - "
-                f"[limits] max_rejects, {self.job.path}"
+                f"Expected at most {most.text} rejects, found {books.rejected:,} of {books.read:,} rows ({share:.1f}%) "
+                f"- [limits] max_rejects, {self.job.path}"
             )
             fix = "Mend the job or the files as the findings say, or raise max_rejects"
         if stopped := self._stopped_early():

@@ -86,11 +86,16 @@ def _look_at_ids(job: Job, ids: IdAudit, books: Books, names: tuple[str, ...]) -
     if job.event.id.kind == "verbatim":
         fix = "nothing to do, if they are the same events exported twice"
     if ids.differing:
-        what = f"the id is that of an earlier row, but the content differs in {ids.differing:,} of them: those would be lost"
+        what = (
+            f"the id is that of an earlier row, but the content differs in {ids.differing:,} of them: those would "
+            "be lost"
+        )
         fix = "add a column to `id` that tells them apart, or leave `id` out to make it of the content"
     yield Finding(
-        level, "id_collision" if ids.differing else "duplicate", what, books.duplicate, books.duplicate / books.read, fix,
-        field="id", column=", ".join(job.event.id.key_columns or filter(None, (job.event.id.column,))), examples=examples,
+        level, "id_collision" if ids.differing else "duplicate", what, books.duplicate, books.duplicate / books.read,
+        fix,
+        field="id", column=", ".join(job.event.id.key_columns or filter(None, (job.event.id.column,))),
+        examples=examples,
         job_file=str(place.path) if place.line else None, job_line=place.line,
     )  # fmt: skip
 
@@ -99,7 +104,10 @@ def _look_at_people(job: Job, looks: BodyLooks, names: tuple[str, ...]) -> Itera
     for noticed in looks.noticed():
         table, _, key = f"event.{noticed.path}".rpartition(".")
         place = place_of(job, table, key)
-        what = f"`{noticed.path}` holds what looks like {_article(noticed.kind)} in {noticed.rows:,} of the {looks.looked_at:,} bodies looked at"
+        what = (
+            f"`{noticed.path}` holds what looks like {_article(noticed.kind)} in {noticed.rows:,} of the "
+            f"{looks.looked_at:,} bodies looked at"
+        )
         yield Finding(
             "warning", "personal_data", what, noticed.rows, noticed.rows / looks.looked_at,
             "leave the column out, or hash or cut it with `sql`, if it should not leave your systems",

@@ -1,12 +1,12 @@
 """One form of an event for all the ways in which a destination may write it, and its digest. Pure.
 
 The form is JSON by RFC 8785 of the event without its id: instants in UTC with six digits, and inside `properties` and
-`userProperties` every value as text (texts as they are, objects, arrays and texts that are JSON of such as RFC 8785 JSON). So the order of keys, 1.0 for 1,
-another offset, and values that come back as strings change nothing. `projectId` and `integrationId` are in it where they
-were sent: a destination may fill them in.
+`userProperties` every value as text (texts as they are, objects, arrays and texts that are JSON of such as RFC 8785
+JSON). So the order of keys, 1.0 for 1, another offset, and values that come back as strings change nothing. `projectId`
+and `integrationId` are in it where they were sent: a destination may fill them in.
 
-Not everything that is the same has the same digest: 1.0 that comes back as the text "1.0" hasn't. Where digests differ, the
-event itself is compared (`etl.witness.compare`).
+Not everything that is the same has the same digest: 1.0 that comes back as the text "1.0" hasn't. Where digests differ,
+the event itself is compared (`etl.witness.compare`).
 """
 
 import hashlib

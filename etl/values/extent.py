@@ -24,7 +24,9 @@ class Span(NamedTuple):
 
 
 class Watermark(NamedTuple):
-    """The highest values of `column` that were read: of its numbers, and of its times (microseconds since the epoch)."""
+    """The highest values of `column` that were read: of its numbers, and of its times (microseconds since the
+    epoch).
+    """
 
     column: str
     number: float | None

@@ -106,8 +106,8 @@ class Forecast:
 class Validation:
     """All that a dry run found out.
 
-    `forecast` is None where it came to nothing; `sampled` rows at most were read a file, where it is set. `origins` names
-    the source's `columns` that each field is made of.
+    `forecast` is None where it came to nothing; `sampled` rows at most were read a file, where it is set. `origins`
+    names the source's `columns` that each field is made of.
     """
 
     outcome: Outcome

@@ -11,7 +11,9 @@ __all__ = ["JobHistory", "PastLoad", "PastRun"]
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run; one that was killed has no end. `message` is why it ended so, `log` where its log is; both may be empty."""
+    """One run; one that was killed has no end. `message` is why it ended so, `log` where its log is; both may be
+    empty.
+    """
 
     number: int
     started_at: float

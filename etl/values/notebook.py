@@ -1,4 +1,6 @@
-"""How results look in a notebook: small HTML tables. Pure; every text is escaped, for names and findings come from files."""
+"""How results look in a notebook: small HTML tables. Pure; every text is escaped, for names and findings come from
+files.
+"""
 
 from collections.abc import Iterable, Sequence
 

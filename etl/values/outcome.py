@@ -34,8 +34,8 @@ class SendSample(NamedTuple):
 class CorrectionCounts:
     """The rows that came again with another content than was delivered under their id.
 
-    `sent` go out again under it, `rejected` became rejects; the others are duplicates that are told. `unknown`: duplicates
-    that can't be compared. `first` is the place of the first that doesn't go.
+    `sent` go out again under it, `rejected` became rejects; the others are duplicates that are told. `unknown`:
+    duplicates that can't be compared. `first` is the place of the first that doesn't go.
     """
 
     found: int = 0
@@ -70,8 +70,9 @@ class Outcome:
 
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
     delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
-    both are empty where nothing went wrong. `notes` are what a person should know besides; `remapped` says what a changed mapping
-    came to, `left_out` which rejects a retry couldn't take up, `undone` which cells it kept as they were. `rejects` are those of these loads by code, `open_rejects` those of the whole job that are neither retried nor
+    both are empty where nothing went wrong. `notes` are what a person should know besides; `remapped` says what a
+    changed mapping came to, `left_out` which rejects a retry couldn't take up, `undone` which cells it kept as they
+    were. `rejects` are those of these loads by code, `open_rejects` those of the whole job that are neither retried nor
     dismissed.
     """
 

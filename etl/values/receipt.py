@@ -1,7 +1,7 @@
 """The receipt of a load: one JSON document that an auditor can keep and check, and its JSON Schema. Pure.
 
-Receipts form a chain: each holds the SHA-256 of the bytes of the one that was issued before it for the same job, so that none
-can be changed or taken out unseen. A load has one when it is complete, and another whenever it was verified.
+Receipts form a chain: each holds the SHA-256 of the bytes of the one that was issued before it for the same job, so
+that none can be changed or taken out unseen. A load has one when it is complete, and another whenever it was verified.
 """
 
 import hashlib
@@ -105,7 +105,9 @@ class Receipt(_Part):
     ids_sha256: Sha256
     """Of the ids of all delivered events, sorted by their UTF-8 bytes, one a line with a line feed after each."""
     found_there: Count
-    """How many of the delivered events were found at the destination by asking for them, instead of by its answer to their sending."""
+    """How many of the delivered events were found at the destination by asking for them, instead of by its answer to
+    their sending.
+    """
     rejects: dict[str, Count]
     """The rejects by code."""
     staged_at: AwareDatetime

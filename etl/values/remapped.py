@@ -19,10 +19,11 @@ class RowChange(NamedTuple):
 class Remapped:
     """How many events were `delivered` under the old mapping, how many go under the new one, and what differs.
 
-    `new_ids` counts those that go with another id, `new_bodies` those that keep it with another content, `dropped` those that
-    were pending and go no more: as rejects, as duplicates, or because they are left out; `revived` go that were duplicates. `delivered_differ` counts delivered
-    events that the new mapping would have sent otherwise. `maybe_sent`: some of those that go may have arrived under their
-    old ids already, because the run that sent them was killed.
+    `new_ids` counts those that go with another id, `new_bodies` those that keep it with another content, `dropped`
+    those that were pending and go no more: as rejects, as duplicates, or because they are left out; `revived` go that
+    were duplicates. `delivered_differ` counts delivered events that the new mapping would have sent otherwise.
+    `maybe_sent`: some of those that go may have arrived under their old ids already, because the run that sent them was
+    killed.
     """
 
     delivered: int
@@ -43,8 +44,8 @@ class Remapped:
     def describe(self, goes: str) -> tuple[str, ...]:
         """Return the lines that a person reads before anything goes; `goes` is the verb: "go", or "would go"."""
         first = (
-            f"{_events(self.delivered)} delivered under the old mapping and can't be recalled; {self.going:,} {goes} under the "
-            f"new one, {self._count(self.new_ids)} with another id"
+            f"{_events(self.delivered)} delivered under the old mapping and can't be recalled; {self.going:,} {goes} "
+            f"under the new one, {self._count(self.new_ids)} with another id"
         )
         if self.new_bodies:
             first += f", {self._count(self.new_bodies)} with the same id and another content"
@@ -63,7 +64,10 @@ class Remapped:
             ),
             (
                 self.maybe_sent,
-                "The run that sent them was killed: the last ones that it sent may have arrived under their old ids, besides",
+                (
+                    "The run that sent them was killed: the last ones that it sent may have arrived under their old "
+                    "ids, besides"
+                ),
             ),
         )
         return first, *(line for count, line in more if count)

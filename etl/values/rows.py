@@ -64,7 +64,8 @@ class Batch:
         return self.frame.height + len(self.malformed)
 
     def split(self, ends: Iterable[int]) -> Iterator["Batch"]:
-        """Yield the batch in parts: the rows of the frame up to each of `ends`, with the malformed records up to the last of them.
+        """Yield the batch in parts: the rows of the frame up to each of `ends`, with the malformed records up to the
+        last of them.
 
         Those after all rows are of the part that ends where the frame does.
         """
@@ -108,8 +109,10 @@ EVENT_SCHEMA = {
 class Transformed:
     """What became of a frame of rows.
 
-    `events`: `row`, `id`, `body`, `size` (of the body, in bytes), `created_at` (µs UTC), `type`, `entity_type`, `source` (the original columns as JSON)
-    and, where ids by key are numbered, `name`, and where ids are by key or verbatim, `content`: a digest of the body without its id. `rejects`: as `REJECT_SCHEMA`. `skipped`: how many rows the filter left out.
+    `events`: `row`, `id`, `body`, `size` (of the body, in bytes), `created_at` (µs UTC), `type`, `entity_type`,
+    `source` (the original columns as JSON) and, where ids by key are numbered, `name`, and where ids are by key or
+    verbatim, `content`: a digest of the body without its id. `rejects`: as `REJECT_SCHEMA`. `skipped`: how many rows
+    the filter left out.
     """
 
     events: pl.DataFrame

@@ -56,7 +56,9 @@ class Corrections:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """One file of a load's folder as it was written: later decisions rest on it, so it is checked before it is believed."""
+    """One file of a load's folder as it was written: later decisions rest on it, so it is checked before it is
+    believed.
+    """
 
     name: str
     size_bytes: int

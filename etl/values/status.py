@@ -13,9 +13,9 @@ __all__ = ["Standing"]
 class Standing:
     """Where a job stands. Times are seconds since the epoch, UTC; what isn't known is None.
 
-    `state` is `new` (never run), `running`, `killed`, or how the last run ended. While it runs, `rows` are those of the load in hand;
-    after, of the whole job, retried rejects counted once. `message`, `fix` and `log` are why the last run ended so, what to do, and
-    where its log is, as it told them.
+    `state` is `new` (never run), `running`, `killed`, or how the last run ended. While it runs, `rows` are those of the
+    load in hand; after, of the whole job, retried rejects counted once. `message`, `fix` and `log` are why the last run
+    ended so, what to do, and where its log is, as it told them.
     """
 
     job: str

@@ -10,7 +10,9 @@ __all__ = ["Symptom"]
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """What was looked at, how it is, what was found, how to mend it; a problem has the exit code that a run would end with."""
+    """What was looked at, how it is, what was found, how to mend it; a problem has the exit code that a run would end
+    with.
+    """
 
     name: str
     status: Literal["ok", "warning", "problem"]

@@ -1,4 +1,6 @@
-"""What verifying found, as values: the ledger keeps them, `verify` and `status` tell them. Times are seconds since the epoch, UTC."""
+"""What verifying found, as values: the ledger keeps them, `verify` and `status` tell them. Times are seconds since the
+epoch, UTC.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -58,8 +60,8 @@ class VerificationCounts:
 class Verification:
     """One verification of a load; one that was killed, or has not come to its end, has no `ended_at`.
 
-    `sample` is how many events were asked for where not all were, None for all. `lag_seconds` is how long after the first
-    question an event was seen that hadn't shown then, at most.
+    `sample` is how many events were asked for where not all were, None for all. `lag_seconds` is how long after the
+    first question an event was seen that hadn't shown then, at most.
     """
 
     number: int
@@ -89,8 +91,8 @@ class JobVerification:
     """What verifying a job came to: the newest verification of each of its loads, and all of them added up.
 
     `others` is how many events of the same types and days the destination holds beside the job's own, None where that
-    can't be told. `resent` missing events were sent again, `repaired` of them are there now; the content of `lost` ones can't be
-    had any more. `message` says why it is not all well, `fix` what to do.
+    can't be told. `resent` missing events were sent again, `repaired` of them are there now; the content of `lost` ones
+    can't be had any more. `message` says why it is not all well, `fix` what to do.
     """
 
     job: str

@@ -15,7 +15,9 @@ _PLAIN: Final = frozenset(" \"'=\\{}[],")
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """Something that happened in a run. `at` is seconds since the epoch, UTC; `fields` hold counts and our own words."""
+    """Something that happened in a run. `at` is seconds since the epoch, UTC; `fields` hold counts and our own
+    words.
+    """
 
     at: float
     level: Level

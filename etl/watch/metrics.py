@@ -1,7 +1,7 @@
 """The metrics of finished runs, for the node exporter's textfile collector: `backfill run --metrics-file`.
 
-Rule: a file that can't be written never fails a run. It is written aside and renamed, so that no scrape sees half of it;
-unlike the job's state it is readable by all, because the exporter is another user.
+Rule: a file that can't be written never fails a run. It is written aside and renamed, so that no scrape sees half of
+it; unlike the job's state it is readable by all, because the exporter is another user.
 """
 
 import os

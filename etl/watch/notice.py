@@ -26,8 +26,8 @@ _CODES_SHOWN: Final = 5
 class History:
     """What is known of the job before this run. Times are seconds since the epoch, UTC.
 
-    `last_new_at`: when rows were last staged from its files, this run included; where none ever were, when the job first ran.
-    `last_run_at`: when the run before this one ended; None where this is the first.
+    `last_new_at`: when rows were last staged from its files, this run included; where none ever were, when the job
+    first ran. `last_run_at`: when the run before this one ended; None where this is the first.
     """
 
     last_new_at: float | None = None

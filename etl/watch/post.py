@@ -1,7 +1,7 @@
 """Delivers notices and heartbeats over HTTP.
 
-Rule: an address is a secret, so it is in no text that leaves here, not even an error's; and nothing here raises or takes longer
-than `DEADLINE_SECONDS`. Python's own client is used because httpx logs the address of each request.
+Rule: an address is a secret, so it is in no text that leaves here, not even an error's; and nothing here raises or
+takes longer than `DEADLINE_SECONDS`. Python's own client is used because httpx logs the address of each request.
 """
 
 import http.client
@@ -43,7 +43,9 @@ def post_heartbeat(address: str, beat: Heartbeat, *, deadline_seconds: float = D
 
 
 def heartbeat_address(parts: SplitResult, beat: Heartbeat) -> str:
-    """Return where a healthchecks-style monitor takes `beat`: `/start` and `/fail` after its path, success at the path itself."""
+    """Return where a healthchecks-style monitor takes `beat`: `/start` and `/fail` after its path, success at the path
+    itself.
+    """
     suffix = "" if beat == "success" else f"/{beat}"
     return parts._replace(path=parts.path.rstrip("/") + suffix if suffix else parts.path).geturl()
 

@@ -1,7 +1,7 @@
 """Prometheus' text exposition format, version 0.0.4. Pure.
 
-Source: https://prometheus.io/docs/instrumenting/exposition_formats/. A help text escapes backslash and line feed; a label
-value these and the double quote; all samples of a metric stand together under its HELP and TYPE.
+Source: https://prometheus.io/docs/instrumenting/exposition_formats/. A help text escapes backslash and line feed; a
+label value these and the double quote; all samples of a metric stand together under its HELP and TYPE.
 """
 
 import math

@@ -28,8 +28,8 @@ WAIT_SECONDS: Final = 5.0
 class RunLog:
     """Writes a line for each thing that a run tells. A context manager that closes the run's file.
 
-    With `folder`, `run_started` opens a log of that run there and removes the oldest ones; before, and without a folder, only
-    `sinks` are written to.
+    With `folder`, `run_started` opens a log of that run there and removes the oldest ones; before, and without a
+    folder, only `sinks` are written to.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""Chooses which events stand for a load: a canary's few, and a sample spread over its parts. Pure: columns in, places out."""
+"""Chooses which events stand for a load: a canary's few, and a sample spread over its parts. Pure: columns in, places
+out.
+"""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,8 +27,9 @@ class Place(NamedTuple):
 def choose_canary(parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> tuple[Place, ...]:
     """Return the places of at most `count` events that stand for a load, in the order of the load.
 
-    One of each entity and type, the most frequent first; the oldest, the newest and the largest; one of each file; then what
-    fills the number up. `parts` are the number of a part and its `CANARY_COLUMNS`, with `index` where rows are left out.
+    One of each entity and type, the most frequent first; the oldest, the newest and the largest; one of each file; then
+    what fills the number up. `parts` are the number of a part and its `CANARY_COLUMNS`, with `index` where rows are
+    left out.
     """
     kinds: dict[tuple[object, ...], tuple[int, Place]] = {}
     files: dict[tuple[object, ...], Place] = {}
@@ -54,7 +57,9 @@ def choose_canary(parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> tupl
 
 
 def choose_sample(sizes: Sequence[int], count: int, seed: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield for each part the indices of its share of `count` events, drawn at random; `sizes` is how many each part has."""
+    """Yield for each part the indices of its share of `count` events, drawn at random; `sizes` is how many each part
+    has.
+    """
     rng, left, events = Random(seed), min(count, sum(sizes)), sum(sizes)
     for part, size in enumerate(sizes):
         # How many of the sample fall into this part is drawn, too: each event has the same chance.
@@ -66,7 +71,8 @@ def choose_sample(sizes: Sequence[int], count: int, seed: int) -> Iterator[tuple
 
 
 def largest_missing_share(asked: int, missing: int = 0) -> float:
-    """Return the share of all events that may at most be missing, with 95 % confidence, where `missing` of `asked` drawn ones are.
+    """Return the share of all events that may at most be missing, with 95 % confidence, where `missing` of `asked`
+    drawn ones are.
 
     For none missing it is exact; else Hoeffding's bound, which holds for any number.
     """

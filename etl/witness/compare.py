@@ -1,8 +1,9 @@
 """Compares an event as it was sent with what the destination shows of it. Pure.
 
-A server may write an event otherwise and still have kept it: with its keys in another order, 1.0 as 1, a time with other
-digits or another offset, and the values inside `properties` and `userProperties` as text (the API's published client types
-them so). What differs only in this is the same. What the server filled in beside what was sent is told, and no difference.
+A server may write an event otherwise and still have kept it: with its keys in another order, 1.0 as 1, a time with
+other digits or another offset, and the values inside `properties` and `userProperties` as text (the API's published
+client types them so). What differs only in this is the same. What the server filled in beside what was sent is told,
+and no difference.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,20 +1,21 @@
-"""Asks a destination for events by id until of each is known whether it is there. Pure: answers and times in, questions out.
+"""Asks a destination for events by id until of each is known whether it is there. Pure: answers and times in, questions
+out.
 
 Theory of operation
 -------------------
 *What proves what.* A whole answer (as many results as there are in all) that holds an id once proves that the event is
-there, and holding it twice that it is doubled. An id that a whole answer lacks was not visible at that moment, which is no
-proof that it is missing: a destination may show an event late. So it is asked for again, after growing waits, until
-`patience_seconds` have gone by since the first time, and only then called missing. A cut answer proves neither absence nor
-that an event is there once only: its ids are asked for again in halves. A question that is refused as too large is
+there, and holding it twice that it is doubled. An id that a whole answer lacks was not visible at that moment, which is
+no proof that it is missing: a destination may show an event late. So it is asked for again, after growing waits, until
+`patience_seconds` have gone by since the first time, and only then called missing. A cut answer proves neither absence
+nor that an event is there once only: its ids are asked for again in halves. A question that is refused as too large is
 halved, too, and the size that works is kept.
 
 *What proves nothing* is called unknown: an answer that can't be read, that lacks how many results there are, or that
 holds ids which were never asked for. It is asked again twice first.
 
 *What ends it.* A key that can't read and a destination without the route end the inquiry at once; answers that prove
-nothing, three questions in a row; passing troubles, once they have lasted for `outage_seconds`. `stopped` then says why,
-and of the ids that were not yet settled nothing is said.
+nothing, three questions in a row; passing troubles, once they have lasted for `outage_seconds`. `stopped` then says
+why, and of the ids that were not yet settled nothing is said.
 """
 
 from collections import deque
@@ -124,7 +125,9 @@ class Inquiry:
         return self.stopped is None and bool(self._again or self._absent or not self._is_exhausted)
 
     def wait_seconds(self, now: float) -> float | None:
-        """Return after how long `ask` may have a question; None where only an answer in flight can bring one, or none will."""
+        """Return after how long `ask` may have a question; None where only an answer in flight can bring one, or none
+        will.
+        """
         if self.stopped is not None:
             return None
         dues = [absent.due_at for absent in self._absent]

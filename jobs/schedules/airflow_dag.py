@@ -1,7 +1,7 @@
 """An Airflow DAG that uploads what is new every night, through the Python API. Airflow 3; goes into the DAGs folder.
 
-The worker needs `pip install inkeep-backfill`, the key in its environment, and a state folder that stays on a local disk of
-its own: with several workers, pin the task to one of them by a queue.
+The worker needs `pip install inkeep-backfill`, the key in its environment, and a state folder that stays on a local
+disk of its own: with several workers, pin the task to one of them by a queue.
 """
 
 from datetime import datetime, timedelta

@@ -1,6 +1,7 @@
 """A Dagster asset that is the events that a job has delivered, through the Python API.
 
-Load it with `dagster dev -f dagster_asset.py`. The key comes from the environment; the state folder must stay on a local disk.
+Load it with `dagster dev -f dagster_asset.py`. The key comes from the environment; the state folder must stay on a
+local disk.
 """
 
 from dagster import (

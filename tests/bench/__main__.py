@@ -1,7 +1,7 @@
 """`make bench`: measures the targets in one run, prints them as a table of ratios, and writes it to a file.
 
-Figures on a shared machine are only comparable within one run. `--rows N` sets the size of the input (2 million), `--big N` that
-of the memory and resume trials (10 million; 0 leaves them out), `--only NAME` runs one section.
+Figures on a shared machine are only comparable within one run. `--rows N` sets the size of the input (2 million),
+`--big N` that of the memory and resume trials (10 million; 0 leaves them out), `--only NAME` runs one section.
 """
 
 import argparse
@@ -352,7 +352,10 @@ def main() -> None:
 def describe(rows: int, sink: Sink) -> Iterator[str]:
     """Yield the head of the report: machine state, versions, input."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("polars", "pyarrow", "pyreqwest", "httpx"))
-    yield f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f} at the start, Python {platform.python_version()}, {versions}"
+    yield (
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f} at the start, Python {platform.python_version()}, "
+        f"{versions}"
+    )
     yield f"input: {rows:,} rows of nine columns; events of about 300 bytes; sink: {sink.kind}"
     yield ""
     yield "| what | measured | target | |"

@@ -1,4 +1,6 @@
-"""Makes the benchmark's input: chat events in nine columns, about 100 bytes a row of CSV, 300 bytes of JSON an event."""
+"""Makes the benchmark's input: chat events in nine columns, about 100 bytes a row of CSV, 300 bytes of JSON an
+event.
+"""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +16,8 @@ paths = ["{file}"]
 
 [event]
 entityType = {{ value = "message" }}
-type = {{ column = "action", map = {{ copy = "assistant_message_copied", like = "assistant_positive_feedback_submitted", \
+type = {{ column = "action", map = {{ copy = "assistant_message_copied", \
+like = "assistant_positive_feedback_submitted", \
 dislike = "assistant_negative_feedback_submitted", open = "assistant_message_inline_link_opened" }} }}
 messageId = "message_id"
 createdAt = "created"

@@ -1,4 +1,6 @@
-"""Files whose rows are of another shape than the benchmark's own: large, wide, or of a dictionary with millions of values."""
+"""Files whose rows are of another shape than the benchmark's own: large, wide, or of a dictionary with millions of
+values.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""Each way in which the input can be wrong: one clear message with the fix, the right exit code, nothing sent, no traceback."""
+"""Each way in which the input can be wrong: one clear message with the fix, the right exit code, nothing sent, no
+traceback.
+"""
 
 import socket
 import time

@@ -1,4 +1,6 @@
-"""Text of others does nothing, wherever it is shown: each command, over a file that is hostile in every cell and name."""
+"""Text of others does nothing, wherever it is shown: each command, over a file that is hostile in every cell and
+name.
+"""
 
 import ast
 import io
@@ -196,7 +198,9 @@ def test_a_plain_line_is_one_line_and_says_what_stood_there() -> None:
 
 
 def test_only_the_few_places_that_make_text_plain_print() -> None:
-    """What prints goes by `say`, by a console of ours, or by the streams of the command line, which are plain themselves."""
+    """What prints goes by `say`, by a console of ours, or by the streams of the command line, which are plain
+    themselves.
+    """
     found = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -81,7 +81,8 @@ def test_few_threads_are_told_before_anything_begins(tmp_path: Path, threads: in
     assert (said.code, said.out) == (7, "")
     assert said.err == (
         f"Expected room for at least 23 threads, found room for {threads - 1}\n"
-        "Allow more (ulimit -u, or the container's limit of processes), then run the same command again; nothing was sent\n"
+        "Allow more (ulimit -u, or the container's limit of processes), then run the same command again; nothing was "
+        "sent\n"
     )
 
 

@@ -187,7 +187,11 @@ def test_each_command_is_listed_as_its_own_help_begins(command):
 
 
 def test_help_loads_no_heavy_library():
-    code = "import sys; from etl.cli import main\ntry: main()\nexcept SystemExit: pass\nheavy = {'polars', 'rich', 'matplotlib', 'pydantic', 'clevercsv', 'pyarrow', 'numpy'} & set(sys.modules)\nsys.exit(str(heavy) if heavy else 0)"
+    code = (
+        "import sys; from etl.cli import main\ntry: main()\nexcept SystemExit: pass\nheavy = {'polars', 'rich', "
+        "'matplotlib', 'pydantic', 'clevercsv', 'pyarrow', 'numpy'} & set(sys.modules)\nsys.exit(str(heavy) if heavy "
+        "else 0)"
+    )
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code, "--help"],

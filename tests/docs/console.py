@@ -1,4 +1,6 @@
-"""Runs the commands of a page's console blocks, in their order, in a folder of the page's own that holds the samples."""
+"""Runs the commands of a page's console blocks, in their order, in a folder of the page's own that holds the
+samples.
+"""
 
 import os
 import re

@@ -353,8 +353,8 @@ def main() -> int:
         for name, run in trials:
             if wanted.only in name:
                 line = run()
-                shown = f"{line.fault:<40}{line.trials:>8}{line.hits:>6}{line.lost:>6}{line.doubled:>7}{line.resent:>11}"
-                print(f"{shown}  {line.problem}".rstrip(), flush=True)
+                counts = f"{line.trials:>8}{line.hits:>6}{line.lost:>6}{line.doubled:>7}{line.resent:>11}"
+                print(f"{line.fault:<40}{counts}  {line.problem}".rstrip(), flush=True)
                 sound = sound and (line.is_sound or line.problem.startswith(("skipped", "not possible")))
     print(f"bound for what one crash may send again: {MOST_RESENT:,}; load average {os.getloadavg()[0]:.1f}")
     return 0 if sound else 1

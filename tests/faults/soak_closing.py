@@ -1,4 +1,5 @@
-"""Kills at each step of closing a load, and disks that are full at each phase: what the next run and `status` make of them.
+"""Kills at each step of closing a load, and disks that are full at each phase: what the next run and `status` make of
+them.
 
 Each returns how many trials there were, how many of them hit, and the first fault found.
 """
@@ -24,7 +25,9 @@ Tmpfs = Callable[[Path, int], AbstractContextManager[tuple[Path, Callable[[], No
 
 
 def try_closing(root: Path) -> Tried:
-    """Kill a small run at each of its calls that change the disk; the next run must tell what the load came to, once."""
+    """Kill a small run at each of its calls that change the disk; the next run must tell what the load came to,
+    once.
+    """
     trials = hits = 0
     with SandboxProcess() as sandbox:
         for name in CALLS:

@@ -1,4 +1,6 @@
-"""Trials of machines that give little, for `make soak`: never a hang, never a traceback; it works, or one sentence says why not."""
+"""Trials of machines that give little, for `make soak`: never a hang, never a traceback; it works, or one sentence says
+why not.
+"""
 
 import os
 import resource

@@ -1,4 +1,6 @@
-"""Damages each file of a job's state in each way, before each command: refused, or harmless; nothing sent twice or altered."""
+"""Damages each file of a job's state in each way, before each command: refused, or harmless; nothing sent twice or
+altered.
+"""
 
 import os
 import shutil
@@ -16,7 +18,9 @@ ALLOWED = (0, 3, 7)
 
 
 class DamagedState:
-    """A job with two loads, a retry and rejects, whose state is as it was before each trial; and a new night to load."""
+    """A job with two loads, a retry and rejects, whose state is as it was before each trial; and a new night to
+    load.
+    """
 
     def __init__(self, folder: Path, sandbox: SandboxProcess) -> None:
         self.sandbox, self.folder = sandbox, folder
@@ -106,7 +110,9 @@ DAMAGES: dict[str, Callable[[Path, Path], None]] = {
 
 
 def try_damage(root: Path) -> tuple[int, int, str]:
-    """Return how many trials there were, as often again, and what is wrong with the first that was not as it should be."""
+    """Return how many trials there were, as often again, and what is wrong with the first that was not as it should
+    be.
+    """
     with SandboxProcess() as sandbox:
         done = list(DamagedState(root / "damaged", sandbox).try_each())
     return len(done), len(done), next((one for one in done if one), "")

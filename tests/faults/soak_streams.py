@@ -1,7 +1,8 @@
-"""Trials of output that can't be written or shown, and of state that is another user's, for `make soak`: each command × each fault.
+"""Trials of output that can't be written or shown, and of state that is another user's, for `make soak`: each command ×
+each fault.
 
-Oracle: the exit status is that of the same command where all is well; only a command that does nothing but print ends with 7 where
-its output is closed or full. State of another user is 7. Never a traceback.
+Oracle: the exit status is that of the same command where all is well; only a command that does nothing but print ends
+with 7 where its output is closed or full. State of another user is 7. Never a traceback.
 """
 
 import os
@@ -98,7 +99,9 @@ def try_encodings() -> tuple[int, int, str]:
 
 
 def try_state_of_another() -> tuple[int, int, str]:
-    """Return how many commands × streams were tried on another user's state, how many were refused, and what was wrong."""
+    """Return how many commands × streams were tried on another user's state, how many were refused, and what was
+    wrong.
+    """
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         return 0, 0, "skipped: needs root and setpriv"
     tried = refused = 0

@@ -44,7 +44,10 @@ LIMITED = (
     sys.executable,
     "-P",
     "-c",
-    "import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execvp(sys.argv[2], sys.argv[2:])",
+    (
+        "import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); "
+        "os.execvp(sys.argv[2], sys.argv[2:])"
+    ),
 )
 
 

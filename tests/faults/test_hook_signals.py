@@ -30,7 +30,8 @@ HOOKS = {
         "    return rows.with_columns(pl.col('query').map_batches(lambda s: linger() or s, return_dtype=pl.String))"
     ),
     "where it is caught": (
-        "def clean(rows):\n    try: linger()\n    except Exception as error: raise ValueError('odd') from error\n    return rows"
+        "def clean(rows):\n    try: linger()\n    except Exception as error: raise ValueError('odd') from error\n    "
+        "return rows"
     ),
     "where it is swallowed": "def clean(rows):\n    try: linger()\n    except: pass\n    return rows",
 }

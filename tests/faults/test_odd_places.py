@@ -1,4 +1,6 @@
-"""State of another user, a deleted folder, a far clock, pipes and devices in the place of files: one sentence, no traceback."""
+"""State of another user, a deleted folder, a far clock, pipes and devices in the place of files: one sentence, no
+traceback.
+"""
 
 import os
 import shutil

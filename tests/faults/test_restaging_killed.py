@@ -1,4 +1,6 @@
-"""Killed while a half sent load is staged again under a mended mapping, the same command goes on, and no row goes twice."""
+"""Killed while a half sent load is staged again under a mended mapping, the same command goes on, and no row goes
+twice.
+"""
 
 import json
 import time

@@ -1,4 +1,6 @@
-"""Each file of the state, flipped, deleted or older than the rest: refused, or harmless; nothing sent twice or altered."""
+"""Each file of the state, flipped, deleted or older than the rest: refused, or harmless; nothing sent twice or
+altered.
+"""
 
 from etl.sandbox.process import SandboxProcess
 from tests.faults.soak_state import DAMAGES, DamagedState

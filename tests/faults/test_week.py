@@ -1,4 +1,6 @@
-"""A job in seven nights, as a scheduler runs it: what each ends with, logs and measures; and what is there at the end."""
+"""A job in seven nights, as a scheduler runs it: what each ends with, logs and measures; and what is there at the
+end.
+"""
 
 import gzip
 import json

@@ -1,4 +1,6 @@
-"""A frame comes from its reader in several chunks, and a filter leaves some of them empty: no row may depend on that."""
+"""A frame comes from its reader in several chunks, and a filter leaves some of them empty: no row may depend on
+that.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -18,9 +18,9 @@ def test_validate_and_run_stop_where_reading_on_is_of_no_use(tmp_path: Path) -> 
     problem = told["message"]
     rows = problem.removeprefix("Stopped after ").split(" rows")[0]
     assert 100_000 <= int(rows.replace(",", "")) <= 200_000
-    assert (
-        problem
-        == f"Stopped after {rows} rows: expected at most 50% rejects, found {rows} (100.0%) - [limits] max_rejects, {job}"
+    assert problem == (
+        f"Stopped after {rows} rows: expected at most 50% rejects, found {rows} (100.0%) - [limits] max_rejects, "
+        f"{job}"
     )
     assert told["fix"] == (
         'Mend the job or the files as the findings say. To read every row all the same: max_rejects = "100%"'

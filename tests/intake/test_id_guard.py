@@ -20,8 +20,8 @@ def test_a_changed_mapping_is_refused_with_the_ids_that_would_change_until_the_f
     refused = run_here(job, sandbox)
     assert (refused.exit_code, refused.state, refused.attempts) == (2, "aborted", 0)
     assert refused.message.splitlines()[1].startswith(
-        "Of 10 events that were delivered and can't be recalled, 10 would get another id and 0 the same id with another content, as in "
-        "log.csv row 1: "
+        "Of 10 events that were delivered and can't be recalled, 10 would get another id and 0 the same id with "
+        "another content, as in log.csv row 1: "
     )
     assert "--accept-new-mapping" in refused.fix
     accepted = run_here(job, sandbox, accept_new_mapping=True)

@@ -1,4 +1,6 @@
-"""A mapping that changes while a load is half sent: what was delivered stays, what is pending is staged again, nothing goes unsaid."""
+"""A mapping that changes while a load is half sent: what was delivered stays, what is pending is staged again, nothing
+goes unsaid.
+"""
 
 import json
 from pathlib import Path
@@ -67,8 +69,8 @@ def test_a_mended_zone_is_refused_with_what_was_delivered_and_what_would_go(
         f"Expected the mapping with which load 1 was staged, found [event] or [source] changed - {job}"
     )
     assert second.startswith(
-        "40 events were delivered under the old mapping and can't be recalled; 60 would go under the new one, all of them with "
-        "another id, as in log.csv row 41: "
+        "40 events were delivered under the old mapping and can't be recalled; 60 would go under the new one, all of "
+        "them with another id, as in log.csv row 41: "
     )
     assert third == "40 of those delivered would be sent otherwise now"
     assert "--accept-new-mapping" in refused.fix
@@ -106,8 +108,8 @@ def test_the_command_says_it_before_anything_goes_and_in_the_json(
     assert call("run", job, *where, "--json").code == 2
     said = call("run", job, *where, "--json", "--accept-new-mapping")
     assert said.err.startswith(
-        "docs: The mapping changed: 40 events were delivered under the old mapping and can't be recalled; 60 go under the new one, all "
-        "of them with another id, as in log.csv row 41: "
+        "docs: The mapping changed: 40 events were delivered under the old mapping and can't be recalled; 60 go under "
+        "the new one, all of them with another id, as in log.csv row 41: "
     )
     told = json.loads(said.out)["remapped"]
     assert (told["delivered_before"], told["going"], told["new_ids"]) == (40, 60, 60)
@@ -155,7 +157,8 @@ def test_without_its_file_rows_that_would_be_read_otherwise_are_left_as_they_are
     done = run_here(job, sandbox, accept_new_mapping=True)
     assert (done.exit_code, done.attempts) == (4, 0)
     assert done.message == (
-        "Expected the file as it was when it was staged, because [source] changed since, found it gone or changed - log.csv"
+        "Expected the file as it was when it was staged, because [source] changed since, found it gone or changed - "
+        "log.csv"
     )
     assert check_books(job) == {"read": 100, "delivered": 40, "pending": 60}
 
@@ -172,7 +175,9 @@ def test_a_dialect_that_counts_other_rows_is_refused(tmp_path: Path, sandbox: Sa
 
 
 def test_every_fate_of_a_row_is_kept_or_decided_anew(tmp_path: Path, sandbox: SandboxProcess) -> None:
-    """Delivered, pending, rejected, malformed, duplicate, refused, skipped: the books of each load balance, before and after."""
+    """Delivered, pending, rejected, malformed, duplicate, refused, skipped: the books of each load balance, before and
+    after.
+    """
     rows = [*LOCAL[:10], LOCAL[2], LOCAL[12], LOCAL[12], row_of(14, at="n/a"), "15,cut", *LOCAL[15:20]]
     job = write_local(tmp_path, NEW_YORK, rows=rows)
     run_here(job, sandbox, limit=4)

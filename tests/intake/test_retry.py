@@ -125,9 +125,12 @@ def test_what_a_spreadsheet_damaged_is_undone_and_told_unless_meant(
     done = run_here(job, sandbox, retry=RetryRequest(path))
     assert (done.exit_code, done.books.delivered, done.left_out) == (0, 2, ())
     assert done.undone == (
-        "log.csv row 2: column `id` was `00002` and came as `2` in line 2 (zeros at the start were dropped): `00002` is kept",
-        "log.csv row 3: column `at` was `2024-01-31T09:30:00Z` and came as `1/31/2024 9:30` in line 3 (a date was written another "
-        "way): `2024-01-31T09:30:00Z` is kept",
+        (
+            "log.csv row 2: column `id` was `00002` and came as `2` in line 2 (zeros at the start were dropped): "
+            "`00002` is kept"
+        ),
+        "log.csv row 3: column `at` was `2024-01-31T09:30:00Z` and came as `1/31/2024 9:30` in line 3 (a date was "
+        "written another way): `2024-01-31T09:30:00Z` is kept",
     )
     assert done.notes == (
         *done.undone,

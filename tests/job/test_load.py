@@ -54,46 +54,146 @@ def test_what_a_job_file_writes_is_what_the_job_says() -> None:
 
 # What is wrong, what the message says of it, where, and the fix.
 PROBLEMS = [
-    (GOOD.replace("[source]", "[sorce]"), "found `sorce` - sorce, jobs/j.toml line 2", "Rename it to `source`"),
-    (GOOD + "cratedAt = 1", "found `cratedAt` - [event] cratedAt, jobs/j.toml line 9", "Rename it to `createdAt`"),
-    (GOOD + 'duration = "d"', "found `duration` - [event] duration", "[event.properties], as in duration = {"),
-    (GOOD.replace('createdAt = "at"', ""), "Expected `createdAt`, found nothing - [event] createdAt", 'Add createdAt = "your'),
-    (GOOD.replace('"x.csv"', ""), 'a list with at least one path, like ["logs/*.csv"], found `[]` - [source] paths', "Name the files"),
-    (GOOD.replace('["x.csv"]', '"x.csv"'), 'found `"x.csv"` - [source] paths, jobs/j.toml line 3', 'paths = ["logs/*.csv"]'),
-    (GOOD + "[event.properties]\np = 5", "a column's name in quotes or a table, found `5` - [event.properties] p", "{ value = 5 } for a constant"),
-    (GOOD + '[event.properties]\np = { column = "c", cats = "int" }', "found `cats` - [event.properties.p] cats", "Rename it to `cast`"),
-    (GOOD + '[event.properties]\np = { column = "c", cast = "integer" }', 'found `"integer"`', 'Set cast = "int"'),
-    (GOOD + '[event.properties]\np = { column = "c", trim = "yes" }', 'Expected true or false, found `"yes"`', "Set trim = true"),
-    (GOOD + '[event.properties]\np = { column = "c", value = 1 }', "found `column` and `value`", 'p = "your_column"'),
+    (
+        GOOD.replace("[source]", "[sorce]"),
+        "found `sorce` - sorce, jobs/j.toml line 2",
+        "Rename it to `source`",
+    ),
+    (
+        GOOD + "cratedAt = 1",
+        "found `cratedAt` - [event] cratedAt, jobs/j.toml line 9",
+        "Rename it to `createdAt`",
+    ),
+    (
+        GOOD + 'duration = "d"',
+        "found `duration` - [event] duration",
+        "[event.properties], as in duration = {",
+    ),
+    (
+        GOOD.replace('createdAt = "at"', ""),
+        "Expected `createdAt`, found nothing - [event] createdAt",
+        'Add createdAt = "your',
+    ),
+    (
+        GOOD.replace('"x.csv"', ""),
+        'a list with at least one path, like ["logs/*.csv"], found `[]` - [source] paths',
+        "Name the files",
+    ),
+    (
+        GOOD.replace('["x.csv"]', '"x.csv"'),
+        'found `"x.csv"` - [source] paths, jobs/j.toml line 3',
+        'paths = ["logs/*.csv"]',
+    ),
+    (
+        GOOD + "[event.properties]\np = 5",
+        "a column's name in quotes or a table, found `5` - [event.properties] p",
+        "{ value = 5 } for a constant",
+    ),
+    (
+        GOOD + '[event.properties]\np = { column = "c", cats = "int" }',
+        "found `cats` - [event.properties.p] cats",
+        "Rename it to `cast`",
+    ),
+    (
+        GOOD + '[event.properties]\np = { column = "c", cast = "integer" }',
+        'found `"integer"`',
+        'Set cast = "int"',
+    ),
+    (
+        GOOD + '[event.properties]\np = { column = "c", trim = "yes" }',
+        'Expected true or false, found `"yes"`',
+        "Set trim = true",
+    ),
+    (
+        GOOD + '[event.properties]\np = { column = "c", value = 1 }',
+        "found `column` and `value`",
+        'p = "your_column"',
+    ),
     (GOOD + '[event.properties]\np = { value = 1, cast = "int" }', "`value` alone", 'p = "your_column"'),
-    (GOOD + '[event.properties]\np = { column = "c", split = ";", cast = "json" }', "found both", 'p = "your_column"'),
-    (GOOD + "[event.properties]\np = { value = nan }", "text, a number, true or false, found `NaN`", "Write the constant itself"),
-    (GOOD + "[event.properties]\np = { value = [1] }", "text, a number, true or false, found `[1]`", "Write the constant itself"),
-    (GOOD + '[event.properties]\np = { column = "c", map = { a = [1] } }', "text, a number, true or false, found `[1]`", "map = {"),
+    (
+        GOOD + '[event.properties]\np = { column = "c", split = ";", cast = "json" }',
+        "found both",
+        'p = "your_column"',
+    ),
+    (
+        GOOD + "[event.properties]\np = { value = nan }",
+        "text, a number, true or false, found `NaN`",
+        "Write the constant itself",
+    ),
+    (
+        GOOD + "[event.properties]\np = { value = [1] }",
+        "text, a number, true or false, found `[1]`",
+        "Write the constant itself",
+    ),
+    (
+        GOOD + '[event.properties]\np = { column = "c", map = { a = [1] } }',
+        "text, a number, true or false, found `[1]`",
+        "map = {",
+    ),
     (GOOD + '[event.properties]\n"*" = "c"', '`"*" = true`', "Write a table"),
     (GOOD + '[event.properties]\nexcept = ["c"]', '`"*" = true` beside `except`', "Write a table"),
     (GOOD + '[event.properties]\nexcept = "c"', '`"except" = ["column"]`', "Write a table"),
-    (GOOD + 'id = { column = "a", columns = ["b"] }', "`column` or `columns`, found both", "id = { columns ="),
+    (
+        GOOD + 'id = { column = "a", columns = ["b"] }',
+        "`column` or `columns`, found both",
+        "id = { columns =",
+    ),
     (GOOD + 'non_finite = "zero"', 'one of "reject", "null", found `"zero"`', "Set non_finite ="),
-    (GOOD.replace('"at"', '{ column = "at", timezone = "America/Los_Angles" }'), "found `America/Los_Angles`", 'timezone = "America/Los_Angeles"'),
+    (
+        GOOD.replace('"at"', '{ column = "at", timezone = "America/Los_Angles" }'),
+        "found `America/Los_Angles`",
+        'timezone = "America/Los_Angeles"',
+    ),
     (GOOD.replace('"message"', '"mesage"'), "found `mesage`", 'Set entityType = { value = "message" }'),
-    (GOOD.replace('messageId = "m"', 'searchQuery = "m"'), "Expected `messageId`, which every message event needs", 'messageId = "your_column"'),
+    (
+        GOOD.replace('messageId = "m"', 'searchQuery = "m"'),
+        "Expected `messageId`, which every message event needs",
+        'messageId = "your_column"',
+    ),
     (GOOD.replace('"j"', '"a/b"'), "Expected a name of letters", 'name = "docs-search-2023"'),
-    (GOOD + "[upload]\nrate = 5", 'a rate like "20/s", "600/min" or "max", found `5` - [upload] rate', 'rate = "20/s"'),
+    (
+        GOOD + "[upload]\nrate = 5",
+        'a rate like "20/s", "600/min" or "max", found `5` - [upload] rate',
+        'rate = "20/s"',
+    ),
     (GOOD + '[upload]\nrate = "0/s"', "a rate like", 'rate = "20/s"'),
-    (GOOD + "[upload]\nconcurrency = 0", 'a whole number from 1 to 1024, or "auto", found `0`', "concurrency = 32"),
+    (
+        GOOD + "[upload]\nconcurrency = 0",
+        'a whole number from 1 to 1024, or "auto", found `0`',
+        "concurrency = 32",
+    ),
     (GOOD + '[upload]\ntimeout = "soon"', 'a duration like "30s"', 'timeout = "30s"'),
     (GOOD + '[upload]\nconflict = "ok"', 'one of "rejected", "delivered"', "Set conflict ="),
-    (GOOD + '[upload]\nendpoint = "ftp://x"', "found the scheme `ftp` - [upload] endpoint", "Write the scheme and the host"),
+    (
+        GOOD + '[upload]\nendpoint = "ftp://x"',
+        "found the scheme `ftp` - [upload] endpoint",
+        "Write the scheme and the host",
+    ),
     (GOOD + '[limits]\nmax_rejects = "200%"', 'a share like "1%" or a count like 500', "max_rejects = 500"),
     (GOOD + '[limits]\nnot_before = "yesterday"', "a date like 2015-01-01", "not_before = 2015-01-01"),
-    (GOOD + "[limits]\nnot_before = 2020-01-01\nnot_after = 2019-01-01", "`not_after` later than `not_before`", "[limits]"),
-    (GOOD.replace("[event]", 'transform = "../x.py:f"\n[event]'), "inside the job file's own folder", 'transform = "mapping.py:clean"'),
-    (GOOD.replace("[event]", 'transform = "x.py"\n[event]'), "a Python file beside the job file", 'transform = "mapping.py:clean"'),
-    ("name = j", "Expected TOML, found: Invalid value (at line 1, column 8) - jobs/j.toml", "text values need quotes"),
+    (
+        GOOD + "[limits]\nnot_before = 2020-01-01\nnot_after = 2019-01-01",
+        "`not_after` later than `not_before`",
+        "[limits]",
+    ),
+    (
+        GOOD.replace("[event]", 'transform = "../x.py:f"\n[event]'),
+        "inside the job file's own folder",
+        'transform = "mapping.py:clean"',
+    ),
+    (
+        GOOD.replace("[event]", 'transform = "x.py"\n[event]'),
+        "a Python file beside the job file",
+        'transform = "mapping.py:clean"',
+    ),
+    (
+        "name = j",
+        "Expected TOML, found: Invalid value (at line 1, column 8) - jobs/j.toml",
+        "text values need quotes",
+    ),
     ("x = " + "9" * 5000, "Expected TOML", "Mend that line"),
     ("x = " + "[" * 5000, "at most 32 deep", "in quotes"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "problem", "fix"), PROBLEMS, ids=[problem[1][:60] for problem in PROBLEMS])
@@ -178,9 +278,36 @@ def inline_table(members: dict[str, str]) -> str:
 
 
 keys = st.sampled_from(
-    ["name", "source", "paths", "event", "type", "entityType", "createdAt", "id", "properties", "userProperties", "upload", "limits",
-     "rate", "value", "column", "columns", "sql", "map", "cast", "*", "except", "csv", "separator", "max_rejects", "not_before", "x y", "é"]
-)  # fmt: skip
+    [
+        "name",
+        "source",
+        "paths",
+        "event",
+        "type",
+        "entityType",
+        "createdAt",
+        "id",
+        "properties",
+        "userProperties",
+        "upload",
+        "limits",
+        "rate",
+        "value",
+        "column",
+        "columns",
+        "sql",
+        "map",
+        "cast",
+        "*",
+        "except",
+        "csv",
+        "separator",
+        "max_rejects",
+        "not_before",
+        "x y",
+        "é",
+    ]
+)
 scalars = st.sampled_from(
     [
         '""',
@@ -203,9 +330,12 @@ scalars = st.sampled_from(
 )
 values = st.recursive(
     scalars,
-    lambda inner: st.dictionaries(keys, inner, max_size=3).map(inline_table) | st.lists(inner, max_size=2).map(lambda v: f"[{', '.join(v)}]"),
+    lambda inner: (
+        st.dictionaries(keys, inner, max_size=3).map(inline_table)
+        | st.lists(inner, max_size=2).map(lambda v: f"[{', '.join(v)}]")
+    ),
     max_leaves=5,
-)  # fmt: skip
+)
 
 
 @settings(deadline=None)
@@ -241,7 +371,8 @@ def test_any_toml_is_a_job_or_one_clear_error(members: dict[str, str], table: st
 def test_tables_deeper_than_any_job_needs_are_an_error(text: str) -> None:
     assert problem_with(text) == (
         "Expected tables and lists at most 32 deep, found deeper ones - jobs/j.toml\n"
-        'Write a key that holds dots in quotes, as in "a.b.c" = "your_column"; nothing in a job file nests deeper than a `map`'
+        'Write a key that holds dots in quotes, as in "a.b.c" = "your_column"; nothing in a job file nests deeper than '
+        "a `map`"
     )
 
 

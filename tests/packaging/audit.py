@@ -1,7 +1,7 @@
 """Looks up the locked packages among the known vulnerabilities, for `make check`.
 
-`python tests/packaging/audit.py [LOCK]` ends with 1 where one is found. Where the database (OSV) can't be reached, it says so and
-ends with 0: a check on a train must not fail.
+`python tests/packaging/audit.py [LOCK]` ends with 1 where one is found. Where the database (OSV) can't be reached, it
+says so and ends with 0: a check on a train must not fail.
 """
 
 import json

@@ -1,7 +1,8 @@
-"""What needs the package index, for `make soak`: pipx installs the wheel, Airflow and Dagster load the examples and run them.
+"""What needs the package index, for `make soak`: pipx installs the wheel, Airflow and Dagster load the examples and run
+them.
 
-`python tests/packaging/soak.py [--only WORD]`. Prints what each came to; ends with 1 where one failed. Where the index can't be
-reached, the table says so: that is no failure.
+`python tests/packaging/soak.py [--only WORD]`. Prints what each came to; ends with 1 where one failed. Where the index
+can't be reached, the table says so: that is no failure.
 """
 
 import argparse

@@ -132,8 +132,8 @@ def test_what_cannot_be_had_any_more_is_not_sent_and_is_told(tmp_path: Path) -> 
         found = verify(job, sandbox, "--repair")
         assert found.code == 9
         assert (
-            f"  {len(lost)} missing events can't be sent again: neither their parts nor their source give them as they were sent"
-            in found.out.splitlines()
+            f"  {len(lost)} missing events can't be sent again: neither their parts nor their source give them as they "
+            "were sent" in found.out.splitlines()
         )
         assert sum(1 for _ in sandbox.attempts()) == 300
 
@@ -143,8 +143,14 @@ def test_a_key_that_only_writes_says_nothing_of_the_events(tmp_path: Path) -> No
         found = verify(job, sandbox)
         assert found.code == 6
         assert found.err.splitlines()[-2:] == [
-            "Expected a key that can read, found one that can't (the key can't read: status 403): of the events nothing can be told",
-            "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY); web, Slack, Discord, Copilot and MCP keys only write",
+            (
+                "Expected a key that can read, found one that can't (the key can't read: status 403): of the events "
+                "nothing can be told"
+            ),
+            (
+                "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY); web, Slack, Discord, Copilot and "
+                "MCP keys only write"
+            ),
         ]
         said = json.loads(verify(job, sandbox, "--json").out)
         assert (said["missing"], said["confirmed"], said["asked"]) == (0, 0, 0)
@@ -223,5 +229,8 @@ def test_there_is_no_receipt_of_a_load_that_never_was(tmp_path: Path) -> None:
         found = call("receipt", "--endpoint", sandbox.url, "--load", "7", job)
         assert (found.code, found.err) == (
             2,
-            f"Expected load 7 of docs whose files are kept, found loads 1 to 1 - {job}\nSee them: backfill loads {job}\n",
+            (
+                f"Expected load 7 of docs whose files are kept, found loads 1 to 1 - {job}\nSee them: backfill loads "
+                f"{job}\n"
+            ),
         )

@@ -1,4 +1,6 @@
-"""SQL as people and machines write it, right and wrong; and the oracle: an accepted one gives a row the same value alone."""
+"""SQL as people and machines write it, right and wrong; and the oracle: an accepted one gives a row the same value
+alone.
+"""
 
 import json
 from typing import Any
@@ -40,15 +42,23 @@ LEAVES = [
     "*",
 ]
 SHAPES = [
-    "({})", "NOT {}", "-{}", "LENGTH({})", "UPPER({})", "TRIM({})", "{} || {}", "{} + {}", "{} / {}", "{} % {}", "{} = {}",
-    "{} < {}", "{} AND {}", "{} OR {}", "{} IS NULL", "{} IN ({}, {})", "{} BETWEEN {} AND {}", "{} LIKE {}", "{} REGEXP {}",
+    "({})", "NOT {}", "-{}", "LENGTH({})", "UPPER({})", "TRIM({})", "{} || {}", "{} + {}", "{} / {}", "{} % {}",
+    "{} = {}",
+    "{} < {}", "{} AND {}", "{} OR {}", "{} IS NULL", "{} IN ({}, {})", "{} BETWEEN {} AND {}", "{} LIKE {}",
+    "{} REGEXP {}",
     "COALESCE({}, {})", "NULLIF({}, {})", "CASE WHEN {} THEN {} ELSE {} END", "IF({}, {}, {})", "CAST({} AS BIGINT)",
-    "TRY_CAST({} AS BIGINT)", "TRY_CAST({} AS DOUBLE)", "CAST({} AS VARCHAR)", "SUBSTRING({}, 1, 2)", "SPLIT_PART({}, ';', {})",
-    "STRPTIME({}, '%Y-%m-%d')", "DATE({}, '%d/%m/%Y')", "DATE({})", "EXTRACT(year FROM {})", "ROUND({}, 1)", "GREATEST({}, {})",
-    "ARRAY_LENGTH({})", "ARRAY_TO_STRING({}, ',')", "ARRAY_UNIQUE({})", "UNNEST({})", "{}[1]", "SUM({})", "MAX({})", "COUNT(*)",
-    "COUNT({})", "FIRST({})", "AVG({})", "STRING_AGG({}, ',')", "CORR({}, {})", "QUANTILE_CONT({}, 0.5)", "ROW_NUMBER()",
-    "SUM({}) OVER (PARTITION BY {})", "LAG({}) OVER (ORDER BY {})", "RANK() OVER (ORDER BY {})", "({} OVER ())", "(SELECT {})",
-    "{} IN (SELECT {})", "EXISTS (FROM {})", "({}, {})", "[{}]", "{}.*", "COLUMNS({})", "REPLACE({}, 'x', {})", "REVERSE({})",
+    "TRY_CAST({} AS BIGINT)", "TRY_CAST({} AS DOUBLE)", "CAST({} AS VARCHAR)", "SUBSTRING({}, 1, 2)",
+    "SPLIT_PART({}, ';', {})",
+    "STRPTIME({}, '%Y-%m-%d')", "DATE({}, '%d/%m/%Y')", "DATE({})", "EXTRACT(year FROM {})", "ROUND({}, 1)",
+    "GREATEST({}, {})",
+    "ARRAY_LENGTH({})", "ARRAY_TO_STRING({}, ',')", "ARRAY_UNIQUE({})", "UNNEST({})", "{}[1]", "SUM({})", "MAX({})",
+    "COUNT(*)",
+    "COUNT({})", "FIRST({})", "AVG({})", "STRING_AGG({}, ',')", "CORR({}, {})", "QUANTILE_CONT({}, 0.5)",
+    "ROW_NUMBER()",
+    "SUM({}) OVER (PARTITION BY {})", "LAG({}) OVER (ORDER BY {})", "RANK() OVER (ORDER BY {})", "({} OVER ())",
+    "(SELECT {})",
+    "{} IN (SELECT {})", "EXISTS (FROM {})", "({}, {})", "[{}]", "{}.*", "COLUMNS({})", "REPLACE({}, 'x', {})",
+    "REVERSE({})",
     "LEFT({}, {})", "INITCAP({})", "MOD({}, {})", "SIGN({})", "SQRT({})", "MEDIAN({})", "ARRAY_AGG({})", "GROUPING({})",
 ]  # fmt: skip
 

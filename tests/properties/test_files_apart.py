@@ -37,7 +37,8 @@ TYPES: dict[str, tuple[list[pa.DataType], list[Any]]] = {
     "number": ([pa.int16(), SMALL, pa.float64()], [0, 7, -3]),
     "amount": ([pa.decimal128(8, 1), pa.decimal128(12, 3), pa.decimal256(30, 2)], [Decimal("1.5"), Decimal(2)]),
     "text": ([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ["a", "", "ü"]),
-    "at": ([pa.timestamp("ms"), pa.timestamp("us"), pa.timestamp("ns")], [datetime(2020, 1, 2, 3, 4, 5), datetime(2262, 1, 1)]),
+    "at": ([pa.timestamp("ms"), pa.timestamp("us"), pa.timestamp("ns")],
+        [datetime(2020, 1, 2, 3, 4, 5), datetime(2262, 1, 1)]),
     "items": ([pa.list_(pa.int32()), pa.large_list(pa.int16()), pa.list_(pa.float64())], [[1, None], []]),
     "inner": (
         [

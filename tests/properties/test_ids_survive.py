@@ -27,7 +27,10 @@ text = "text"
 """
 # Cells of CSV are text until `cast` says otherwise.
 TYPED = 'whole = "whole"\nnumber = "number"\nflag = "flag"\n'
-CAST = "".join(f'{name} = {{ column = "{name}", cast = "{cast}" }}\n' for name, cast in (("whole", "int"), ("number", "float"), ("flag", "bool")))  # fmt: skip
+CAST = "".join(
+    f'{name} = {{ column = "{name}", cast = "{cast}" }}\n'
+    for name, cast in (("whole", "int"), ("number", "float"), ("flag", "bool"))
+)
 words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=6) | st.sampled_from(
     ['a"b', "a,b", "a\nb", "a;b"]
 )
@@ -45,7 +48,14 @@ rows = st.lists(
     min_size=1,
     max_size=12,
 )
-TYPES = {"message": pl.String(), "at": pl.Datetime("us", "UTC"), "whole": pl.Int64(), "number": pl.Float64(), "flag": pl.Boolean(), "text": pl.String()}  # fmt: skip
+TYPES = {
+    "message": pl.String(),
+    "at": pl.Datetime("us", "UTC"),
+    "whole": pl.Int64(),
+    "number": pl.Float64(),
+    "flag": pl.Boolean(),
+    "text": pl.String(),
+}
 
 
 def ids_of(folder: Path, paths: str, mapping: str) -> set[str]:

@@ -45,10 +45,17 @@ def test_a_key_twice_in_a_cell_of_json_is_a_reject() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=("Cs",)), max_size=5) | st.sampled_from([":", '":', '" :', '{"a":1}']),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", ":", '"', ""]), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=("Cs",)), max_size=5)
+    | st.sampled_from([":", '":', '" :', '{"a":1}']),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", ":", '"', ""]), inner, max_size=3)
+    ),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @given(

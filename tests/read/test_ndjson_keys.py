@@ -1,4 +1,6 @@
-"""NDJSON with more keys than may be columns: the limit by its name in the job file, and all other keys as one object."""
+"""NDJSON with more keys than may be columns: the limit by its name in the job file, and all other keys as one
+object.
+"""
 
 import json
 import subprocess
@@ -52,7 +54,8 @@ def test_too_many_keys_name_the_limit_and_the_way_around_it(tmp_path: Path) -> N
     assert (said.code, said.out) == (4, "")
     assert said.err == (
         "Expected at most 2,000 different keys, each a column of every row, found more - log.ndjson\n"
-        'Name the keys that are columns, all others become one object: [source.ndjson] keys = ["id", "at"], rest = "other"; '
+        'Name the keys that are columns, all others become one object: [source.ndjson] keys = ["id", "at"], rest = '
+        '"other"; '
         "or raise max_keys there\n"
     )
     assert call("validate", write(tmp_path, records)).code == 0

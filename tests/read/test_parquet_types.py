@@ -1,4 +1,6 @@
-"""Every Parquet type at its extremes, used and not used: the true value, a reject, or one error that names the column."""
+"""Every Parquet type at its extremes, used and not used: the true value, a reject, or one error that names the
+column.
+"""
 
 import json
 import struct

@@ -40,7 +40,10 @@ def finding(text: str = "bad", level: str = "error") -> Finding:
 
 def test_an_annotation_points_at_the_line_of_the_job_file():
     assert list(github_annotations(validation(finding()), PLACE)) == [
-        "::error file=docs.toml,line=12,title=docs%3A unmapped_value::1 row (10%25): bad%0Aa.csv row 7: bad%0A-> mend it"
+        (
+            "::error file=docs.toml,line=12,title=docs%3A unmapped_value::1 row (10%25): bad%0Aa.csv row 7: bad%0A-> "
+            "mend it"
+        )
     ]
 
 

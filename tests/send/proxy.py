@@ -1,4 +1,6 @@
-"""Proxies on loopback: one that loses answers and resets connections, one that tunnels (CONNECT); and a dripping server."""
+"""Proxies on loopback: one that loses answers and resets connections, one that tunnels (CONNECT); and a dripping
+server.
+"""
 
 import asyncio
 from collections.abc import Callable

@@ -47,7 +47,9 @@ Reply = tuple[int, dict[str, str]] | FailureKind
 
 
 class VirtualServer:
-    """Answers after `latency_seconds`; `answer` gets the time and the id, and says the status or how the attempt fails."""
+    """Answers after `latency_seconds`; `answer` gets the time and the id, and says the status or how the attempt
+    fails.
+    """
 
     url = "https://virtual/events"
 

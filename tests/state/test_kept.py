@@ -12,7 +12,10 @@ from etl.sandbox.process import SandboxProcess
 from tests.workbench import call, place_of, row_of, run_here, write_job, write_rows
 
 INCREMENTAL = 'mode = "incremental"'
-FIX = "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same ids"
+FIX = (
+    "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same "
+    "ids"
+)
 
 
 def write_night(folder: Path, *numbers: int) -> Path:

@@ -1,4 +1,6 @@
-"""`status` and `loads` say why the last run ended and what next, as it told it, also where its ledger couldn't be told."""
+"""`status` and `loads` say why the last run ended and what next, as it told it, also where its ledger couldn't be
+told.
+"""
 
 import fcntl
 import json
@@ -18,7 +20,10 @@ LIMITED = (
     sys.executable,
     "-P",
     "-c",
-    "import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execvp(sys.argv[2], sys.argv[2:])",
+    (
+        "import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); "
+        "os.execvp(sys.argv[2], sys.argv[2:])"
+    ),
 )
 
 

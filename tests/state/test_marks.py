@@ -91,7 +91,8 @@ def test_a_second_state_folder_of_one_job_is_told(tmp_path, sandbox) -> None:
     with pytest.raises(StateError) as caught:
         run(job, sandbox, state_dir=two)
     assert said_by(caught) == (
-        f"Expected the state that delivered 5 events of this job by WHEN ({one / 'docs'}), found another - {two / 'docs'}"
+        f"Expected the state that delivered 5 events of this job by WHEN ({one / 'docs'}), found another - "
+        f"{two / 'docs'}"
     )
     assert sandbox.stats()["attempts"] == before
     assert run(job, sandbox, state_dir=one).exit_code == 0

@@ -16,18 +16,33 @@ from tests.transform.mapping import bodies_of, codes_of, map_rows, ndjson, prope
         (["x", "y"], "{ value = 9007199254740993 }", ["9007199254740993"] * 2),
         (["x", "y"], "{ value = true }", [True, True]),
         ([" a ", None], '{ sql = "upper(trim(c))" }', ["A", None]),
-        (["q", "r", None], '{ column = "c", map = { q = "query", r = "result" } }', ["query", "result", None]),
+        (
+            ["q", "r", None],
+            '{ column = "c", map = { q = "query", r = "result" } }',
+            ["query", "result", None],
+        ),
         (["q", "r"], '{ column = "c", map = { q = 1 }, default = "other" }', [1, "other"]),
         (["q", "r"], '{ column = "c", map = { q = "1", r = true } }', ["1", True]),
         (["q", "r"], '{ column = "c", map = { q = "yes", r = "0" }, cast = "bool" }', [True, False]),
         (["12", " -3 ", None], '{ column = "c", cast = "int" }', [12, -3, None]),
-        (["9007199254740991", "9007199254740992"], '{ column = "c", cast = "int" }', [2**53 - 1, "9007199254740992"]),
+        (
+            ["9007199254740991", "9007199254740992"],
+            '{ column = "c", cast = "int" }',
+            [2**53 - 1, "9007199254740992"],
+        ),
         ([str(2**70), "1"], '{ column = "c", cast = "int" }', [str(2**70), 1]),
         (["1.5", "1e3", "7"], '{ column = "c", cast = "float" }', [1.5, 1000.0, 7.0]),
         (["Yes", "off", "T"], '{ column = "c", cast = "bool" }', [True, False, True]),
-        (['{"b":1,"a":[null]}', "[1, 2]", '"x"', "3", "null"], '{ column = "c", cast = "json" }',
-         [{"b": 1, "a": [None]}, [1, 2], "x", 3, None]),
-        ([f'{{"id":{2**60},"deep":[{2**80}]}}'], '{ column = "c", cast = "json" }', [{"id": str(2**60), "deep": [str(2**80)]}]),
+        (
+            ['{"b":1,"a":[null]}', "[1, 2]", '"x"', "3", "null"],
+            '{ column = "c", cast = "json" }',
+            [{"b": 1, "a": [None]}, [1, 2], "x", 3, None],
+        ),
+        (
+            [f'{{"id":{2**60},"deep":[{2**80}]}}'],
+            '{ column = "c", cast = "json" }',
+            [{"id": str(2**60), "deep": [str(2**80)]}],
+        ),
         (["a;b", "", None], '{ column = "c", split = ";" }', [["a", "b"], [""], None]),
         (["1;2"], '{ column = "c", split = ";", cast = "int" }', [[1, 2]]),
         (["  a ", "  "], '{ column = "c", trim = true }', ["a", ""]),
@@ -40,7 +55,7 @@ from tests.transform.mapping import bodies_of, codes_of, map_rows, ndjson, prope
         (["true", None], '{ column = "c", cast = "bool", default = 1 }', [True, 1]),
         (['{"a":1}', None], '{ column = "c", cast = "json", default = "" }', [{"a": 1}, ""]),
     ],
-)  # fmt: skip
+)
 def test_a_field_spec_shapes_text_cells(cells: list[str | None], spec: str, values: list[Any]) -> None:
     assert properties_of({"c": pl.Series(cells, dtype=pl.String)}, spec) == values
 
@@ -96,7 +111,10 @@ def test_a_reject_names_the_field_the_column_and_what_was_found() -> None:
 
 
 def test_a_map_of_numbers_gives_a_text_field_their_digits() -> None:
-    event = 'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { column = "c", map = { a = 5, b = "x" } }\ncreatedAt = "at"'
+    event = (
+        'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { column = "c", map = { a = 5, b '
+        '= "x" } }\ncreatedAt = "at"'
+    )
     assert [body["messageId"] for body in bodies_of(map_rows({"c": ["a", "b"]}, event))] == ["5", "x"]
 
 
@@ -150,7 +168,13 @@ id = { column = "c.id", verbatim = true }
     done = map_rows(
         {"c": ['{"m":1,"at":"2024-01-31T09:30:00Z","id":"x"}', "oops", '{"m":"2","id":"y"}']}, event
     )
-    assert bodies_of(done)[0] == {"id": "x", "type": "t", "entityType": "message", "messageId": "1", "createdAt": "2024-01-31T09:30:00.000Z"}  # fmt: skip
+    assert bodies_of(done)[0] == {
+        "id": "x",
+        "type": "t",
+        "entityType": "message",
+        "messageId": "1",
+        "createdAt": "2024-01-31T09:30:00.000Z",
+    }
     assert codes_of(done) == {2: "invalid_json", 3: "missing_required"}
 
 
@@ -209,7 +233,10 @@ def test_every_column_that_no_field_uses_becomes_a_property_of_its_own_type() ->
 
 
 def test_the_columns_of_an_id_by_key_stay_properties_and_a_verbatim_one_does_not() -> None:
-    event = 'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { value = "m" }\ncreatedAt = "at"\nid = %s'
+    event = (
+        'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { value = "m" }\ncreatedAt = '
+        '"at"\nid = %s'
+    )
     keyed = map_rows({"k": ["x"]}, event % '{ columns = ["k"] }', after=EVERY)
     assert bodies_of(keyed)[0]["properties"] == {"k": "x"}
     assert (
@@ -226,10 +253,10 @@ def test_properties_really_named_so_are_written_as_tables() -> None:
 @pytest.mark.parametrize(
     ("rest", "problem"),
     [
-        ('except = ["rwa"]', "Did you mean \"raw\""),
+        ('except = ["rwa"]', 'Did you mean "raw"'),
         ('raw = "c"', "found `raw` as a property of its own and as a column"),
     ],
-)  # fmt: skip
+)
 def test_what_every_column_leaves_open_is_an_error(rest: str, problem: str) -> None:
     with pytest.raises(JobError, match=problem):
         map_rows({"c": ["x"], "raw": ["r"]}, after=EVERY + rest)

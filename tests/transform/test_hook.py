@@ -56,7 +56,10 @@ def test_a_row_that_the_hook_cannot_compute_is_a_reject_alone(tmp_path: Path) ->
 
 
 def test_ndjson_texts_that_a_hook_changes_are_texts(tmp_path: Path) -> None:
-    code = "def clean(rows):\n    return rows.with_columns(pl.when(pl.col('c') == '2').then(pl.lit('two')).otherwise('c').alias('c'))"
+    code = (
+        "def clean(rows):\n    return rows.with_columns(pl.when(pl.col('c') == "
+        "'2').then(pl.lit('two')).otherwise('c').alias('c'))"
+    )
     done = run_hook(tmp_path, code, ndjson([{"c": 1}, {"c": 2}, {"c": "3"}]), PROPERTY % "c")
     assert [body["properties"]["p"] for body in bodies_of(done)] == [1, "two", "3"]
 

@@ -83,7 +83,10 @@ def test_a_content_id_is_recomputed_from_its_body_alone(vector: dict[str, Any]) 
 
 
 def test_repeats_are_numbered_apart_and_collapse_gives_them_one_id(tmp_path: Path) -> None:
-    event = 'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = "c"\ncreatedAt = "at"\nid = { duplicates = "%s" }'
+    event = (
+        'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = "c"\ncreatedAt = "at"\nid = { '
+        'duplicates = "%s" }'
+    )
     cells = ["a", "b", "a", "a"]
     collapsed = map_rows({"c": cells}, event % "collapse").events["id"].to_list()
     assert collapsed[0] == collapsed[2] == collapsed[3] != collapsed[1]
@@ -103,7 +106,10 @@ def test_repeats_are_numbered_apart_and_collapse_gives_them_one_id(tmp_path: Pat
 
 
 def test_a_key_is_named_by_the_jobs_columns_and_a_verbatim_id_is_the_sources_own() -> None:
-    event = 'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { value = "m" }\ncreatedAt = "at"\nid = %s'
+    event = (
+        'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { value = "m" }\ncreatedAt = '
+        '"at"\nid = %s'
+    )
     done = map_rows({"b": [1, 2], "a": ['x"', None]}, event % '{ columns = ["b", "a"] }')
     assert done.events["id"].to_list() == [
         str(uuid.uuid5(ID_NAMESPACE, '{"entityType":"message","b":"1","a":"x\\""}'))

@@ -38,13 +38,17 @@ def quoted(sql: str) -> str:
     [
         "trim(b)", "COALESCE(a, b, 'none')", "IFNULL(a, 'x')", "NULLIF(a, '')", "GREATEST(a, b)",
         "CASE WHEN a = 'x' THEN 1 WHEN n > 2 THEN 2 ELSE 3 END", "CASE a WHEN 'x' THEN 'y' END", "IF(n > 1, a, b)",
-        "TRY_CAST(a AS BIGINT)", "a::VARCHAR", "CAST(n AS DOUBLE)", "n % 2", "MOD(n, 2)", "ROUND(f, 1)", "POW(n, 2) + SQRT(f)",
-        "a IN ('x', 'y')", "a NOT IN ('x')", "n IN (1, 2) OR a IN (b, 'z')", "n BETWEEN 1 AND 2", "a IS DISTINCT FROM b",
+        "TRY_CAST(a AS BIGINT)", "a::VARCHAR", "CAST(n AS DOUBLE)", "n % 2", "MOD(n, 2)", "ROUND(f, 1)",
+        "POW(n, 2) + SQRT(f)",
+        "a IN ('x', 'y')", "a NOT IN ('x')", "n IN (1, 2) OR a IN (b, 'z')", "n BETWEEN 1 AND 2",
+        "a IS DISTINCT FROM b",
         "a LIKE '%x'", "a ILIKE 'X%'", "a REGEXP '^[0-9]+$'", "REGEXP_REPLACE(a, '[0-9]', '')", "a || '-' || b",
         "CONCAT_WS('-', a, b, n)", "SPLIT_PART(b, ' ', 1)", "SUBSTRING(a FROM 1 FOR 2)", "TRIM(BOTH 'x' FROM a)",
         "EXTRACT(year FROM d)", "STRFTIME(d, '%Y')", "d + INTERVAL '1 day'", "STRPTIME(b, '%Y-%m-%d')", "DATE(b, '%Y')",
-        "DATE '2020-01-01'", "ARRAY_LENGTH(tags)", "ARRAY_TO_STRING(tags, ',')", "tags[1]", "s.k", "s -> 'k'", "'x'", "5", "NULL",
-        "b = 'select (1)'", "b = 'now()' -- select 1", "b = '' /* exists (select 1) */", 'a AS "current_date"', "NOT (a = 'x')",
+        "DATE '2020-01-01'", "ARRAY_LENGTH(tags)", "ARRAY_TO_STRING(tags, ',')", "tags[1]", "s.k", "s -> 'k'", "'x'",
+        "5", "NULL",
+        "b = 'select (1)'", "b = 'now()' -- select 1", "b = '' /* exists (select 1) */", 'a AS "current_date"',
+        "NOT (a = 'x')",
     ],
 )  # fmt: skip
 def test_what_is_of_one_row_is_taken(sql: str) -> None:
@@ -87,9 +91,11 @@ def test_a_time_whose_form_the_first_row_decides_is_refused_with_the_form_to_nam
     with pytest.raises(JobError) as error:
         compile_property("DATE(b)")
     assert str(error.value) == (
-        'Expected SQL that depends on its row alone, found `col("b").str.strptime(["raise"])`, which looks at other rows, in '
+        'Expected SQL that depends on its row alone, found `col("b").str.strptime(["raise"])`, which looks at other '
+        "rows, in "
         "`DATE(b)` - [event.properties] p, jobs/j.toml line 13\n"
-        "Say how the times are written, or the first row decides: DATE(day, '%Y-%m-%d'), STRPTIME(at, '%Y-%m-%d %H:%M:%S')"
+        "Say how the times are written, or the first row decides: DATE(day, '%Y-%m-%d'), STRPTIME(at, '%Y-%m-%d "
+        "%H:%M:%S')"
     )
 
 

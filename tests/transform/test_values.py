@@ -30,7 +30,8 @@ FORMS = {
     "time": (pl.Series([time(9, 30)]), "09:30:00", "09:30:00"),
     "fine time": (pl.Series([time(9, 30, 0, 5)]), "09:30:00.000005", "09:30:00.000005"),
     "local datetime": (pl.Series([MOMENT]), "2024-01-31T09:30:00.123", "2024-01-31T09:30:00.123"),
-    "millis": (pl.Series([MOMENT], dtype=pl.Datetime("ms", "UTC")), "2024-01-31T09:30:00.123Z", "2024-01-31T09:30:00.123Z"),
+    "millis": (pl.Series([MOMENT], dtype=pl.Datetime("ms", "UTC")), "2024-01-31T09:30:00.123Z",
+        "2024-01-31T09:30:00.123Z"),
     "zoned datetime": (
         pl.Series([MOMENT.replace(tzinfo=ZoneInfo("America/New_York"))], dtype=pl.Datetime("us", "America/New_York")),
         "2024-01-31T14:30:00.123Z",
@@ -48,7 +49,8 @@ FORMS = {
     "struct": (pl.Series([{"b": 1, "a": None}]), '{"b":1,"a":null}', {"b": 1, "a": None}),
     "list of long integers": (pl.Series([[2**60, 1]]), '["1152921504606846976",1]', [str(2**60), 1]),
     "all of it": (
-        pl.Series([[{"b": b"a", "d": Decimal("1.5"), "t": MOMENT, 'q"': "é\n", "e": [date(2024, 1, 31)], "c": [timedelta(1)]}]]),
+        pl.Series([[{"b": b"a", "d": Decimal("1.5"), "t": MOMENT, 'q"': "é\n", "e": [date(2024, 1, 31)],
+            "c": [timedelta(1)]}]]),
         '[{"b":"YQ==","d":1.5,"t":"2024-01-31T09:30:00.123","q\\"":"é\\n","e":["2024-01-31"],"c":["P1D"]}]',
         [{"b": "YQ==", "d": 1.5, "t": "2024-01-31T09:30:00.123", 'q"': "é\n", "e": ["2024-01-31"], "c": ["P1D"]}],
     ),
@@ -71,7 +73,10 @@ def test_every_type_has_its_form_as_text_and_as_json(name: str) -> None:
 @pytest.mark.parametrize("name", FORMS)
 def test_every_type_can_be_part_of_an_id_and_of_the_reports_original_row(name: str) -> None:
     series, text, _ = FORMS[name]
-    event = 'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { value = "m" }\ncreatedAt = "at"\nid = { column = "c", verbatim = true }'
+    event = (
+        'type = { value = "t" }\nentityType = { value = "message" }\nmessageId = { value = "m" }\ncreatedAt = '
+        '"at"\nid = { column = "c", verbatim = true }'
+    )
     done = map_rows({"c": series}, event)
     assert done.events["id"].to_list() == [text]
     assert '"c":' in done.events["source"][0]

@@ -1,4 +1,6 @@
-"""A run that is killed while it closes a load: the next one writes the report, gives the load's exit code, and clears up."""
+"""A run that is killed while it closes a load: the next one writes the report, gives the load's exit code, and clears
+up.
+"""
 
 import json
 import signal

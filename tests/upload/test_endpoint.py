@@ -1,4 +1,6 @@
-"""An endpoint that can't be is refused by every command before anything is written, and no secret in it is shown or kept."""
+"""An endpoint that can't be is refused by every command before anything is written, and no secret in it is shown or
+kept.
+"""
 
 from pathlib import Path
 from typing import Any

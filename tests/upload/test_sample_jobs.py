@@ -1,4 +1,6 @@
-"""The sample jobs, through the real command line and the sandbox, against what the generator says they should come to."""
+"""The sample jobs, through the real command line and the sandbox, against what the generator says they should come
+to.
+"""
 
 import json
 import shutil

@@ -25,7 +25,11 @@ STALLING = {
     ),
     "one a day": (
         {"RateLimit-Policy": '"daily";q=1;w=86400'},
-        'the server allows one event in 86,400 s (`RateLimit-Policy: "daily";q=1;w=86400`), longer than max_wait, 3600 s',
+        (
+            'the server allows one event in 86,400 s (`RateLimit-Policy: "daily";q=1;w=86400`), longer than max_wait, '
+            "3600 "
+            "s"
+        ),
     ),
     "a far reset": (
         {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "999999"},

@@ -56,7 +56,9 @@ class Receiver:
 def receiving(
     answer: int | Callable[[Received], int] = 200, headers: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Receiver]:
-    """Run a server that answers each request with the status `answer`, or what it says of the request, and `headers`."""
+    """Run a server that answers each request with the status `answer`, or what it says of the request, and
+    `headers`.
+    """
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):

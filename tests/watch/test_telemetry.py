@@ -151,7 +151,8 @@ def test_another_protocol_than_the_one_there_is_is_said() -> None:
 def test_without_the_variables_opentelemetry_is_not_even_imported() -> None:
     script = (
         "import sys\nfrom etl.watch.otel import open_telemetry\n"
-        "assert open_telemetry('a', {}, print) is None\nprint([m for m in sys.modules if m.startswith('opentelemetry')])"
+        "assert open_telemetry('a', {}, print) is None\nprint([m for m in sys.modules if "
+        "m.startswith('opentelemetry')])"
     )
     finished = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True

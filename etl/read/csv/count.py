@@ -17,7 +17,9 @@ __all__ = ["Records", "count_records", "join_runs"]
 
 
 class Records(NamedTuple):
-    """Records in order: where each starts, where it ends before and after its line end, its 0-based line, its fields."""
+    """Records in order: where each starts, where it ends before and after its line end, its 0-based line, its
+    fields.
+    """
 
     starts: Positions
     ends: Positions

@@ -115,7 +115,8 @@ def _fit(header: list[str], name: str, spec: CsvDialect) -> tuple[str, ...]:
         return name_columns(header)
     if len(spec.columns) != len(header):
         raise JobError(
-            f"Expected {len(header)} names, as many as the header of {name} has, found {len(spec.columns)} - [source.csv] columns",
+            f"Expected {len(header)} names, as many as the header of {name} has, found {len(spec.columns)} - "
+            "[source.csv] columns",
             "Name every column of the file in order, or leave `columns` out to use the header's names",
         )
     return spec.columns

@@ -145,7 +145,9 @@ class ParquetReader:
         return open_parquet(self._source.path, int96_unit=int96_unit)
 
     def _check_names(self, names: list[str]) -> None:
-        """Set apart names that can't be columns of a frame; raises `InputError` where one is used, or there are too many."""
+        """Set apart names that can't be columns of a frame; raises `InputError` where one is used, or there are too
+        many.
+        """
         if len(names) > MOST_COLUMNS:
             raise InputError(
                 f"Expected at most {MOST_COLUMNS:,} columns, found {len(names):,} - {self._source.name}",

@@ -48,7 +48,9 @@ def plain_type(dtype: pa.DataType) -> pa.DataType:
 
 
 def as_plain(column: pa.Array, dtype: pa.DataType) -> pa.Array:
-    """Return the column as `dtype`, which `plain_type` gave; raises `Unreadable` where a value is broken or doesn't fit."""
+    """Return the column as `dtype`, which `plain_type` gave; raises `Unreadable` where a value is broken or doesn't
+    fit.
+    """
     try:
         column.validate(full=True)
         return column if column.type == dtype else column.cast(dtype)

@@ -1,6 +1,7 @@
 """Objects of S3 and Google Cloud Storage buckets: globs, folders, and their bytes, by obstore.
 
-Credentials, region and endpoint come from the environment (`AWS_*`, `AWS_ENDPOINT_URL`, `GOOGLE_*`), never from the job.
+Credentials, region and endpoint come from the environment (`AWS_*`, `AWS_ENDPOINT_URL`, `GOOGLE_*`), never from the
+job.
 """
 
 import os

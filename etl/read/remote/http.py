@@ -157,7 +157,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         is_here = target.scheme == urlsplit(req.full_url).scheme == "http" and is_loopback(target.hostname)
         if target.scheme != "https" and not is_here:
             raise InputError(
-                f"Expected a redirect to https, found one to `{target.scheme}://{target.hostname}` - {HttpFile.of(req.full_url).name}",
+                f"Expected a redirect to https, found one to `{target.scheme}://{target.hostname}` - "
+                f"{HttpFile.of(req.full_url).name}",
                 "Give the URL where the file is, with https://",
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -29,7 +29,8 @@ def fetch_pattern(pattern: str, folder: Path) -> Iterator[Fetched]:
     url = urlsplit(pattern)
     if url.username is not None or url.password is not None:
         raise JobError(
-            f"Expected a URL without a user name or password, found one with it - {url.scheme}://{url.hostname}{url.path}, [source] paths",
+            "Expected a URL without a user name or password, found one with it - "
+            f"{url.scheme}://{url.hostname}{url.path}, [source] paths",
             "Leave it out: a job file holds no secrets. Use a presigned URL, or credentials in the environment",
         )
     if url.scheme in _BUCKETS:
@@ -47,6 +48,7 @@ def fetch_pattern(pattern: str, folder: Path) -> Iterator[Fetched]:
         yield fetch(HttpFile.of(pattern), folder)
         return
     raise JobError(
-        f"Expected a path, or a URL that starts with s3://, gs:// or https://, found `{url.scheme}://…` - [source] paths",
+        f"Expected a path, or a URL that starts with s3://, gs:// or https://, found `{url.scheme}://…` - [source] "
+        "paths",
         "Fetch the file yourself, and give its path",
     )

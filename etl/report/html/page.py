@@ -8,20 +8,30 @@ from etl.plain import plain_html
 __all__ = ["figure", "legend", "page", "section", "table"]
 
 _STYLE: Final = """
-:root{color-scheme:light dark;--bg:#fff;--panel:#f6f7f9;--ink:#1c2430;--dim:#5a6675;--faint:#cfd6de;--good:#0a7d4b;--bad:#c0282d;--warn:#a15c00;
+:root{color-scheme:light dark;--bg:#fff;--panel:#f6f7f9;--ink:#1c2430;--dim:#5a6675;--faint:#cfd6de;--good:#0a7d4b;
+--bad:#c0282d;--warn:#a15c00;
 --c0:#2f6fde;--c1:#e07b1a;--c2:#1f9d6b;--c3:#c43d8b;--c4:#7a5cd6;--c5:#b8860b;--c6:#d2434a;--c7:#6b7785}
-@media (prefers-color-scheme:dark){:root{--bg:#12161c;--panel:#1b2129;--ink:#e6eaf0;--dim:#9aa7b5;--faint:#3a4450;--good:#4cc38a;--bad:#ff8080;--warn:#f0b050;
+@media (prefers-color-scheme:dark){:root{--bg:#12161c;--panel:#1b2129;--ink:#e6eaf0;--dim:#9aa7b5;--faint:#3a4450;
+--good:#4cc38a;--bad:#ff8080;--warn:#f0b050;
 --c0:#6ea2ff;--c1:#ffa657;--c2:#4cc38a;--c3:#f281c0;--c4:#ab94ff;--c5:#e3b341;--c6:#ff7b80;--c7:#93a1b0}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{max-width:62rem;margin:0 auto;padding:2rem 1.25rem 4rem}h1{font-size:1.7rem;margin:0}h2{font-size:1.2rem;margin:0 0 .75rem}
-.sub{color:var(--dim);margin:.25rem 0 1.5rem}section{background:var(--panel);border:1px solid var(--faint);border-radius:10px;padding:1.1rem 1.25rem;margin:1rem 0}
+main{max-width:62rem;margin:0 auto;padding:2rem 1.25rem 4rem}h1{font-size:1.7rem;margin:0}
+h2{font-size:1.2rem;margin:0 0 .75rem}
+.sub{color:var(--dim);margin:.25rem 0 1.5rem}
+section{background:var(--panel);border:1px solid var(--faint);border-radius:10px;padding:1.1rem 1.25rem;margin:1rem 0}
 figure{margin:0}svg{width:100%;height:auto;display:block}svg text{fill:var(--ink)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--faint);vertical-align:top}
-th{color:var(--dim);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td{overflow-wrap:anywhere}
-.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;list-style:none;padding:0;margin:.5rem 0;font-size:.92rem}.legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
-.error{color:var(--bad)}.warning{color:var(--warn)}.note{color:var(--c0)}.ok{color:var(--good)}code{font:0.9em ui-monospace,monospace}
-details{margin-top:.6rem;font-size:.92rem}summary{cursor:pointer;color:var(--dim)}a:focus,summary:focus{outline:2px solid var(--c0)}
-.finding{border-left:4px solid currentColor;padding-left:.9rem;margin:0 0 1.1rem}.finding *{color:var(--ink)}.finding .head{font-weight:600}.finding .dim{color:var(--dim)}.finding ul{margin:.2rem 0;padding-left:1.2rem}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
+th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--faint);vertical-align:top}
+th{color:var(--dim);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td{overflow-wrap:anywhere}
+.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;list-style:none;padding:0;margin:.5rem 0;font-size:.92rem}
+.legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
+.error{color:var(--bad)}.warning{color:var(--warn)}.note{color:var(--c0)}.ok{color:var(--good)}
+code{font:0.9em ui-monospace,monospace}
+details{margin-top:.6rem;font-size:.92rem}summary{cursor:pointer;color:var(--dim)}
+a:focus,summary:focus{outline:2px solid var(--c0)}
+.finding{border-left:4px solid currentColor;padding-left:.9rem;margin:0 0 1.1rem}.finding *{color:var(--ink)}
+.finding .head{font-weight:600}.finding .dim{color:var(--dim)}.finding ul{margin:.2rem 0;padding-left:1.2rem}
 @media print{section{break-inside:avoid}}
 """
 
@@ -41,7 +51,10 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
 
 def section(identity: str, title: str, content: str) -> str:
     """Return a titled section with an id of its own."""
-    return f'<section id="{identity}" aria-labelledby="{identity}-h">\n<h2 id="{identity}-h">{plain_html(title)}</h2>\n{content}\n</section>'
+    return (
+        f'<section id="{identity}" aria-labelledby="{identity}-h">\n<h2 '
+        f'id="{identity}-h">{plain_html(title)}</h2>\n{content}\n</section>'
+    )
 
 
 def figure(svg: str, says: str, numbers: str = "") -> str:

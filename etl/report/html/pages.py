@@ -66,14 +66,19 @@ def render_validation_page(validation: Validation) -> str:
         sections += _forecast(validation.forecast)
     if validation.origins:
         sections.append(_mapping(validation))
-    subtitle = f"A dry run of {', '.join(validation.files)}. Nothing was sent. It took {format_duration(outcome.elapsed_seconds)}."
+    subtitle = (
+        f"A dry run of {', '.join(validation.files)}. Nothing was sent. It took "
+        f"{format_duration(outcome.elapsed_seconds)}."
+    )
     return page(f"{outcome.job}: what would be sent", subtitle, sections)
 
 
 def render_run_page(
     outcome: Outcome, timeline: Sequence[TimeSample], validation: Validation | None = None
 ) -> str:
-    """Return the page of a run: its books, its rejects by code, and its throughput, latency and concurrency over time."""
+    """Return the page of a run: its books, its rejects by code, and its throughput, latency and concurrency over
+    time.
+    """
     sections = [_books(outcome, words={})]
     if outcome.message:
         sections.append(
@@ -97,7 +102,10 @@ def render_run_page(
         sections.append(_timeline(outcome, timeline))
     if validation is not None and validation.forecast and validation.forecast.events:
         sections += _forecast(validation.forecast)
-    subtitle = f"{outcome.sent_now:,} events delivered in {format_duration(outcome.elapsed_seconds)}; state: {outcome.state}."
+    subtitle = (
+        f"{outcome.sent_now:,} events delivered in {format_duration(outcome.elapsed_seconds)}; state: "
+        f"{outcome.state}."
+    )
     return page(f"{outcome.job}: the run", subtitle, sections)
 
 
@@ -139,8 +147,9 @@ def _finding(finding: Finding) -> str:
     )
     level = {"error": "rejects", "warning": "look at this", "note": "for your information"}[finding.level]
     return (
-        f'<div class="finding {finding.level}"><div class="head">{count_rows(finding.rows)}: {plain_html(finding.what)}</div>'
-        f'<div class="dim">{level} · <code>{plain_html(finding.code)}</code> · {100 * finding.share:.2g}% of the rows</div>'
+        f'<div class="finding {finding.level}"><div class="head">{count_rows(finding.rows)}: '
+        f'{plain_html(finding.what)}</div><div class="dim">{level} · <code>{plain_html(finding.code)}</code> · '
+        f"{100 * finding.share:.2g}% of the rows</div>"
         f"<ul>{examples}</ul><div>→ {place}{plain_html(finding.fix)}</div></div>"
     )
 
@@ -194,7 +203,10 @@ def _days(forecast: Forecast) -> str:
                 [sum(counts.values()) - sum(counts[name] for name in names) for counts in spans.values()],
             )
         )
-    says = f"Events by {word} and type, {next(iter(spans))} to {list(spans)[-1]}: {_listing([(name, sum(counts)) for name, counts in series])}"
+    says = (
+        f"Events by {word} and type, {next(iter(spans))} to {list(spans)[-1]}: "
+        f"{_listing([(name, sum(counts)) for name, counts in series])}"
+    )
     rows = ((span, sum(counts.values())) for span, counts in spans.items())
     picture = figure(draw_stacks(list(spans), series), says, table((word, "events"), rows))
     return section(
@@ -251,7 +263,10 @@ def _timeline(outcome: Outcome, samples: Sequence[TimeSample]) -> str:
             [[float(sample.in_flight) for sample in samples], [float(sample.limit) for sample in samples]],
         ),
     ]
-    says = f"Throughput, latency and concurrency over {format_duration(outcome.send_seconds)}: {outcome.events_per_second:,.0f} events a second on average"
+    says = (
+        f"Throughput, latency and concurrency over {format_duration(outcome.send_seconds)}: "
+        f"{outcome.events_per_second:,.0f} events a second on average"
+    )
     key = legend(
         (
             ("events/s; median latency; requests in flight", 0),

@@ -119,7 +119,9 @@ def compile_time(spec: TimestampSpec, columns: Columns) -> TimePlan:
 
 
 def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Check]:
-    """Return the checks of the row's own time; a time before `earliest` or after `latest` (both UTC) is out of range."""
+    """Return the checks of the row's own time; a time before `earliest` or after `latest` (both UTC) is out of
+    range.
+    """
     low, high = earliest.replace(tzinfo=None), latest.replace(tzinfo=None)
     text, problem, time = pl.col(TIME_TEXT), pl.col(PROBLEM), pl.col(TIME)
     is_missing = text.is_null() | (text == "")
@@ -220,7 +222,8 @@ def _check_format(form: TimeFormat, columns: Columns) -> None:
     offset = literal_offset(form.pattern)
     if offset is not None and form.timezone not in (None, "UTC", "Etc/UTC", "GMT"):
         raise JobError(
-            f"Expected one zone, found one at the end of `{form.pattern}` and `{form.timezone}` - {columns.place(_KEY)}",
+            f"Expected one zone, found one at the end of `{form.pattern}` and `{form.timezone}` - "
+            f"{columns.place(_KEY)}",
             "Remove timezone from createdAt: what the times themselves say holds",
         )
 

@@ -1,7 +1,8 @@
 """Reads a row's own time: ISO 8601 in its real-world variety, epochs, serial days, strptime patterns. Pure.
 
 "Now" is never filled in. What can't be read is told apart by `problem`, so that each reject says what it is. A leap
-second (23:59:60) is a reject: the destination's clock doesn't have it, and the second after it is not when the event was.
+second (23:59:60) is a reject: the destination's clock doesn't have it, and the second after it is not when the event
+was.
 """
 
 import re
@@ -15,15 +16,16 @@ from etl.transform.time.zones import LEAP_SECOND, UNPARSABLE, TimeFormat, locali
 
 __all__ = ["parse_texts"]
 
-# 2024-01-31T09:30:00.123+01:00, with T, t or a space; without seconds, fraction or time; comma for point; +01, +0100, Z,
-# UTC, GMT or no zone; also without - and :, and with the zone's name behind, as Java writes it.
+# 2024-01-31T09:30:00.123+01:00, with T, t or a space; without seconds, fraction or time; comma for point; +01, +0100,
+# Z, UTC, GMT or no zone; also without - and :, and with the zone's name behind, as Java writes it.
 _ISO: Final = (
     r"^\s*(?:(\d{4})-(\d{2})-(\d{2})|(\d{4})(\d{2})(\d{2}))"
     r"(?:(?:[Tt]|\s+)(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?"
     r"\s*(?:([Zz]|UTC|GMT)|([+-])(\d{2})(?::?(\d{2}))?)?(?:\[[A-Za-z0-9_+/-]+\])?\s*$"
 )
 _PARTS: Final = (
-    "year", "month", "day", "year2", "month2", "day2", "hour", "minute", "second", "fraction", "utc", "sign", "hours", "minutes",
+    "year", "month", "day", "year2", "month2", "day2", "hour", "minute", "second", "fraction", "utc", "sign", "hours",
+    "minutes",
 )  # fmt: skip
 # Offsets in use go from -12 to +14 hours.
 _MOST_OFFSET_MINUTES: Final = 15 * 60
