@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+import orjson
 import polars as pl
 
 from etl.errors import InputError
@@ -46,6 +47,8 @@ class NdjsonReader:
         self._chunk_bytes = chunk_bytes
         names: dict[str, None] = {}
         for _, _, text in self._lines():
+            if not self._may_bring_keys(text, names):
+                continue
             try:
                 names.update(dict.fromkeys(self._set_rest_apart(parse_object(text))))
             except Unusable:
@@ -84,6 +87,18 @@ class NdjsonReader:
                 objects, rows, malformed, size = [], [], [], 0
         if objects or malformed:
             yield Batch(self._to_frame(objects, rows), tuple(malformed))
+
+    def _may_bring_keys(self, line: bytes, names: dict[str, None]) -> bool:
+        """Whether the line, where it is sound, has a key that is no column yet: few lines have."""
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(value, dict):
+            return False
+        if self._own is None or self._rest is None:
+            return not value.keys() <= names.keys()
+        return self._rest not in names or not value.keys() & self._own <= names.keys()
 
     def _set_rest_apart(self, record: dict[str, Any]) -> dict[str, Any]:
         """Return the record with the keys that are no columns as one object, sorted: their order in the file is of no

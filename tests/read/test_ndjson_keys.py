@@ -12,7 +12,10 @@ import pytest
 from etl.errors import JobError
 from etl.intake.fingerprint import mapping_fingerprint
 from etl.job.load import load_job
+from etl.job.model import NdjsonSpec
+from etl.read.ndjson import NdjsonReader
 from etl.sandbox.process import SandboxProcess
+from tests.read.sources import source_at
 from tests.workbench import ROOT, call, finish, start
 
 JOB = """
@@ -164,3 +167,20 @@ def test_memory_does_not_grow_with_the_number_of_different_keys(tmp_path: Path) 
     few, many = peak_mb(10), peak_mb(200_000)
     assert many < 500
     assert many < few * 1.25 + 30
+
+
+def test_only_sound_lines_bring_columns_and_each_may(tmp_path: Path) -> None:
+    lines = (
+        '{"a":1,"b":2}',
+        '{"a":1,"lost":1,"lost":2}',
+        '{"b":"x","late":3}',
+        '["listed"]',
+        '{"cut":',
+        '{"a" : 1, "spaced" : 2}',
+        '{"\\u001Frow":1,"hidden":2}',
+    )
+    source = source_at(tmp_path, "".join(f"{line}\n" for line in lines).encode(), "rows.ndjson")
+    assert list(NdjsonReader(source).schema) == ["a", "b", "late", "spaced"]
+    rest = NdjsonReader(source, NdjsonSpec(keys=("a", "late"), rest="other"))
+    assert list(rest.schema) == ["a", "other", "late"]
+    assert [one.row for batch in rest.batches() for one in batch.malformed] == [2, 4, 5, 7]
