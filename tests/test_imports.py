@@ -26,7 +26,8 @@ FLOORS = (
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 LIBRARIES = {
     "click": {"cli"},
-    "httpx": {"send"},
+    "httpx": {"core", "send", "read", "watch"},
+    "certifi": {"core"},
     "pyreqwest": {"send"},
     "sqlite3": {"ledger", "sandbox"},
     "starlette": {"sandbox"},

@@ -1,7 +1,8 @@
 """A sandbox in a child process of its own, for `run --sandbox`, the demo and the tests.
 
 The child ends with the `with` block, and with this process however it ends: it watches a pipe that only this
-process holds. Standard library only, so that starting one costs nothing here.
+process holds. Standard library only: importing httpx takes 95 ms of a processor, urllib 30 ms, and each run with a
+sandbox would pay it.
 """
 
 import json

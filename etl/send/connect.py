@@ -4,13 +4,12 @@ chosen.
 Rule: the key goes into one request header and nowhere else.
 """
 
-import os
-from pathlib import Path
 from typing import Literal
 
+from etl.certificates import check_certificate_settings
 from etl.endpoint import Endpoint, parse_endpoint
-from etl.errors import EndpointError, KeyProblem
-from etl.send.proxies import check_proxy, proxy_passwords
+from etl.errors import KeyProblem
+from etl.proxies import check_proxy, proxy_passwords
 from etl.send.redact import Redactor
 from etl.send.transport import Transport
 
@@ -78,14 +77,3 @@ def request_headers(key: str) -> dict[str, str]:
         "accept-encoding": "identity",
         "user-agent": "inkeep-backfill",
     }
-
-
-def check_certificate_settings() -> None:
-    """Raise `EndpointError` where SSL_CERT_FILE or SSL_CERT_DIR names nothing that can be read."""
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        place = os.environ.get(name)
-        if place and not os.access(Path(place), os.R_OK):
-            raise EndpointError(
-                f"Expected certificates at `{place}`, found nothing readable - environment variable {name}",
-                f"Correct or unset {name}",
-            )

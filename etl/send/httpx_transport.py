@@ -5,19 +5,19 @@ many connections slows down with their number; a stack of clients that hold one 
 """
 
 import asyncio
-import os
 import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import certifi
 import httpx
 
+from etl.certificates import load_certificates
 from etl.endpoint import Endpoint
 from etl.send.answer import Answer, FailureKind, TransportFailure, most_bytes
 from etl.send.redact import Redactor
 from etl.send.transport import CONNECT_TIMEOUT_SECONDS, LONG_ANSWERS, SHORT_ANSWER_BYTES
+from etl.web import causes_of
 
 __all__ = ["HttpxTransport"]
 
@@ -37,7 +37,7 @@ class HttpxTransport:
         self._headers, self._redactor = headers, redactor
         self._timeout_seconds = timeout_seconds
         self._trusts_env = not endpoint.is_loopback
-        self._certificates = _load_certificates()
+        self._certificates = load_certificates()
         self._idle: list[httpx.AsyncClient] = []
         self._clients: list[httpx.AsyncClient] = []
         self._places = asyncio.Semaphore(max_connections)
@@ -92,14 +92,6 @@ class HttpxTransport:
         return client
 
 
-def _load_certificates() -> ssl.SSLContext:
-    # The system's certificates, which SSL_CERT_FILE and SSL_CERT_DIR replace.
-    context = ssl.create_default_context()
-    if not os.environ.get("SSL_CERT_FILE") and not os.environ.get("SSL_CERT_DIR"):
-        context.load_verify_locations(certifi.where())
-    return context
-
-
 def _failure(redactor: Redactor, error: httpx.HTTPError | TimeoutError) -> TransportFailure:
     if isinstance(error, httpx.ConnectTimeout):
         return TransportFailure(redactor, FailureKind.CONNECT, "no connection within the connect timeout")
@@ -107,16 +99,8 @@ def _failure(redactor: Redactor, error: httpx.HTTPError | TimeoutError) -> Trans
         return TransportFailure(redactor, FailureKind.TIMEOUT, "no answer within the timeout")
     detail = str(error) or "the connection was lost"
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        is_tls = any(isinstance(cause, ssl.SSLError) for cause in _causes(error))
+        is_tls = any(isinstance(cause, ssl.SSLError) for cause in causes_of(error))
         return TransportFailure(redactor, FailureKind.TLS if is_tls else FailureKind.CONNECT, detail)
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
         return TransportFailure(redactor, FailureKind.RESET, detail)
     return TransportFailure(redactor, FailureKind.OTHER, detail)
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found

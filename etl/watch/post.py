@@ -1,21 +1,17 @@
 """Delivers notices and heartbeats over HTTP.
 
 Rule: an address is a secret, so it is in no text that leaves here, not even an error's; and nothing here raises or
-takes longer than `DEADLINE_SECONDS`. Python's own client is used because httpx logs the address of each request.
+takes longer than `DEADLINE_SECONDS`. No redirect is followed: another host has no business with the notice.
 """
 
-import http.client
-import os
 import ssl
 import threading
-import urllib.error
-import urllib.request
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-import certifi
 import orjson
 
+from etl.errors import EndpointError
 from etl.watch.notice import Heartbeat
 
 __all__ = ["DEADLINE_SECONDS", "heartbeat_address", "post_heartbeat", "post_json"]
@@ -74,48 +70,29 @@ def _deliver(address: str, body: bytes, headers: dict[str, str], deadline_second
 
 
 def _request(address: str, body: bytes, headers: dict[str, str]) -> str:
-    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-        address, data=body, method="POST", headers={"user-agent": "inkeep-backfill", **headers}
-    )
+    # Most runs tell nobody: what speaks HTTP is imported where somebody is told.
+    import httpx
+
+    from etl.web import open_answer
+
     try:
-        with _open_client(request.host).open(request, timeout=_STEP_SECONDS) as answer:
-            status = int(answer.status)
-    except urllib.error.URLError as error:
-        return _explain(error.reason)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return _explain(error)
-    return "" if 200 <= status < 300 else f"status {status}"
-
-
-def _open_client(host: str) -> urllib.request.OpenerDirector:
-    """Return a client that follows no redirect: another host has no business with the notice."""
-    client = urllib.request.OpenerDirector()
-    # A proxy between this machine and itself would only carry the address off it.
-    is_loopback = host.startswith(("127.", "localhost", "[::1]"))
-    for handler in (
-        urllib.request.ProxyHandler({} if is_loopback else None),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=_load_certificates()),
-    ):
-        client.add_handler(handler)
-    return client
-
-
-def _load_certificates() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not os.environ.get("SSL_CERT_FILE") and not os.environ.get("SSL_CERT_DIR"):
-        context.load_verify_locations(certifi.where())
-    return context
-
-
-def _explain(error: object) -> str:
-    """Return what went wrong by its kind: the text of an error may repeat the address."""
-    if isinstance(error, ssl.SSLError):
-        return "the certificate or TLS was refused"
-    if isinstance(error, TimeoutError):
+        with open_answer("POST", address, headers, body=body, timeout_seconds=_STEP_SECONDS) as answer:
+            return "" if answer.is_success else f"status {answer.status_code}"
+    except EndpointError:
+        return "the proxy or the certificates that the environment names can't be used"
+    except httpx.TimeoutException:
         return "no answer in time"
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
-    if isinstance(error, OSError):
-        return "the host can't be reached"
-    return "the answer is not HTTP"
+    except httpx.RemoteProtocolError:
+        return "no answer in HTTP"
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> str:
+    """Return what went wrong by its kind: the text of an error may repeat the address."""
+    from etl.web import causes_of
+
+    kinds = {type(cause) for cause in causes_of(error)}
+    if any(issubclass(kind, ssl.SSLError) for kind in kinds):
+        return "the certificate or TLS was refused"
+    return "the connection was refused" if ConnectionRefusedError in kinds else "the host can't be reached"

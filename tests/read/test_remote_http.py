@@ -1,11 +1,13 @@
 """Files behind URLs: fetched once, resumed, refused with a clear error, and no query shown."""
 
+import logging
 import os
 from pathlib import Path
 
+import httpx
 import pytest
 
-from etl.errors import Incomplete, InputError, JobError, StateError
+from etl.errors import EndpointError, Incomplete, InputError, JobError, StateError
 from etl.read.files import fingerprint
 from etl.read.remote.fetch import Fetched, fetch
 from etl.read.remote.http import HttpFile
@@ -124,6 +126,30 @@ def test_redirects_elsewhere_without_https_are_not(tmp_path: Path, location: str
         pytest.raises(InputError, match=r"redirect|answer of status 302"),
     ):
         fetch_url(f"{web.url}/moved", tmp_path)
+
+
+def test_redirects_without_an_end_are_an_input_error(tmp_path: Path) -> None:
+    with serve(Web(location="/moved")) as web:
+        with pytest.raises(InputError, match="10 redirects in a row"):
+            fetch_url(f"{web.url}/moved", tmp_path)
+        assert len(web.seen) == 10
+
+
+def test_a_proxy_that_cannot_be_used_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "socks4://127.0.0.1:1")
+    with pytest.raises(EndpointError, match="Expected a proxy like"):
+        fetch_url("https://files.invalid/rows.csv?sig=canary", tmp_path)
+
+
+def test_nothing_of_a_request_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with serve(Web(BODY, breaks=[100_000])) as web:
+        fetch_url(f"{web.url}/rows.csv?X-Amz-Signature=canary", tmp_path)
+        assert caplog.text == ""
+        httpx.get(f"{web.url}/rows.csv?of=another", trust_env=False)
+    assert "of=another" in caplog.text
 
 
 def test_the_query_of_a_presigned_url_is_sent_and_never_shown(tmp_path: Path) -> None:

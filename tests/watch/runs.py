@@ -1,5 +1,6 @@
 """Outcomes for the tests of this folder, and a server that keeps what it is sent."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +55,9 @@ class Receiver:
 
 @contextmanager
 def receiving(
-    answer: int | Callable[[Received], int] = 200, headers: Mapping[str, str] = MappingProxyType({})
+    answer: int | Callable[[Received], int] = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Receiver]:
     """Run a server that answers each request with the status `answer`, or what it says of the request, and
     `headers`.
@@ -77,7 +80,10 @@ def receiving(
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_port}"
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -2,6 +2,7 @@ import json
 import logging
 import socket
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,6 +12,7 @@ from etl.values.outcome import Outcome
 from etl.watch.notice import History
 from etl.watch.notify import notify_end, notify_start
 from etl.watch.post import heartbeat_address, post_heartbeat, post_json
+from tests.send.certificates import make_certificate
 from tests.watch.runs import outcome_of, receiving
 
 SPEC = NotifySpec(webhook_env="HOOK", heartbeat_env="BEAT")
@@ -105,6 +107,42 @@ def test_no_failure_repeats_the_address_and_nothing_is_logged_of_it(caplog: pyte
     assert SECRET.lower() not in (" ".join(said) + caplog.text).lower()
 
 
+def test_a_user_and_a_password_in_the_address_are_sent_as_such() -> None:
+    with receiving() as hook:
+        host = urlsplit(hook.url).netloc
+        assert post_json(f"http://me:{SECRET}@{host}/x", {"text": "x"}) == ""
+    assert hook.requests[0].headers["authorization"] == "Basic bWU6VDBQLTUzQ1IzVA=="
+
+
+def test_a_name_that_only_begins_like_this_machines_goes_through_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with receiving() as proxy, receiving() as hook:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert post_json("http://localhost.example/x", {"text": "x"}) == ""
+        assert post_json(hook.url, {"text": "x"}) == ""
+    assert proxy.paths == ["http://localhost.example/x"]
+    assert len(hook.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("https_proxy", "socks4://127.0.0.1:1"), ("SSL_CERT_FILE", "/nowhere/certs.pem")]
+)
+def test_a_way_there_that_the_environment_names_and_that_cannot_be_taken_is_said(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = post_json(f"https://hooks.invalid/{SECRET}", {"text": "x"})
+    assert said == "the proxy or the certificates that the environment names can't be used"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    with receiving(tls=certificate.context) as hook:
+        assert post_json(f"{hook.url}/{SECRET}", {"text": "x"}) == "the certificate or TLS was refused"
+    assert hook.requests == []
+
+
 def test_a_server_that_never_answers_is_left_after_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
@@ -128,7 +166,7 @@ def test_an_answer_that_is_not_http_is_said() -> None:
         thread.start()
         said = post_json(f"http://127.0.0.1:{server.getsockname()[1]}/", {"text": "x"})
         thread.join()
-    assert said == "the answer is not HTTP"
+    assert said == "no answer in HTTP"
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,27 @@
-"""A file behind an `https://` URL, by the standard library's client.
+"""A file behind an `https://` URL, by httpx.
 
 The query of a presigned URL is as good as a key: it is sent, and never shown. Redirects are followed, but never from
 https to http, and plain http goes to this machine only.
 """
 
 import hashlib
-import http.client
-import urllib.error
-import urllib.request
 from collections.abc import Generator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import HTTPMessage
-from typing import IO, Any, Final
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from typing import Final
+from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
+
+import httpx
 
 from etl.errors import InputError, JobError
 from etl.network import is_loopback
 from etl.read.remote.fetch import Passing, Reply, Version
+from etl.web import causes_of, open_answer
 
 __all__ = ["HttpFile"]
 
 TIMEOUT_SECONDS: Final = 60
-_CHUNK_BYTES: Final = 1 << 20
+MOST_REDIRECTS: Final = 10
 # Parameters that make a URL presigned: its query changes with each signing, what it names doesn't.
 _SIGNATURES: Final = {"x-amz-signature", "x-goog-signature", "signature", "sig"}
 _PASSING: Final = {408, 425, 429, 500, 502, 503, 504}
@@ -51,26 +51,53 @@ class HttpFile:
 
     def open(self, whole: Version | None, part: Version | None, part_bytes: int) -> Reply:
         """As `Remote.open`."""
-        request = urllib.request.Request(self.url, headers={"Accept-Encoding": "identity"})  # noqa: S310 - checked
-        if part and part_bytes:
-            request.add_header("Range", f"bytes={part_bytes}-")
-            request.add_header("If-Range", _validator(part))
-        elif whole and whole.etag:
-            request.add_header("If-None-Match", whole.etag)
-        elif whole and whole.modified:
-            request.add_header("If-Modified-Since", whole.modified)
+        stack = ExitStack()
         try:
-            answer = _opener(self.url).open(request, timeout=TIMEOUT_SECONDS)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == 304 and whole:
-                return Reply(whole, 0, None)
-            if error.code == 416 and part:
-                return self.open(whole, None, 0)
-            raise self._explain(error.code) from None
-        except (OSError, http.client.HTTPException) as error:
+            answer = self._follow(stack, _conditions(whole, part, part_bytes))
+            status = answer.status_code
+            if status in (200, 206):
+                chunks = _read(stack.pop_all(), answer)
+                next(chunks)  # from here on, closing them closes the answer
+                return _reply(answer, chunks, part, part_bytes)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise Passing(_describe(error)) from None
-        return _reply(answer, part, part_bytes)
+        finally:
+            stack.close()
+        if status == 304 and whole:
+            return Reply(whole, 0, None)
+        if status == 416 and part:
+            return self.open(whole, None, 0)
+        raise self._explain(status)
+
+    def _follow(self, stack: ExitStack, headers: dict[str, str]) -> httpx.Response:
+        """Return the answer at the end of the redirects; raises `InputError` for one that leads where none may."""
+        url = self.url
+        for _ in range(MOST_REDIRECTS):
+            request = open_answer("GET", url, headers, timeout_seconds=TIMEOUT_SECONDS)
+            answer = stack.enter_context(request)
+            if not answer.has_redirect_location:
+                return answer
+            stack.close()
+            url = self._redirect(url, answer.headers["location"])
+        raise InputError(
+            f"Expected a file, found {MOST_REDIRECTS} redirects in a row - {self.name}",
+            "Give the URL where the file is, with https://",
+        )
+
+    def _redirect(self, url: str, location: str) -> str:
+        try:
+            following = urljoin(url, location)
+            target = urlsplit(following)
+            host = target.hostname
+        except ValueError:
+            following, host, target = "", None, urlsplit("")
+        is_here = target.scheme == urlsplit(url).scheme == "http" and is_loopback(host)
+        if host is None or (target.scheme != "https" and not is_here):
+            raise InputError(
+                f"Expected a redirect to https, found one to `{target.scheme}://{host or ''}` - {self.name}",
+                "Give the URL where the file is, with https://",
+            )
+        return following
 
     def _explain(self, status: int) -> Exception:
         if status in _PASSING:
@@ -91,38 +118,51 @@ class HttpFile:
         )
 
 
-def _reply(answer: Any, part: Version | None, part_bytes: int) -> Reply:
-    headers: HTTPMessage = answer.headers
-    length, etag = headers.get("Content-Length"), headers.get("ETag")
+def _conditions(whole: Version | None, part: Version | None, part_bytes: int) -> dict[str, str]:
+    """Return the headers that ask for what isn't here yet."""
+    if part and part_bytes:
+        return {"range": f"bytes={part_bytes}-", "if-range": _validator(part)}
+    if whole and whole.etag:
+        return {"if-none-match": whole.etag}
+    return {"if-modified-since": whole.modified} if whole and whole.modified else {}
+
+
+def _reply(
+    answer: httpx.Response, chunks: Generator[bytes, None, None], part: Version | None, part_bytes: int
+) -> Reply:
+    length, etag = answer.headers.get("content-length"), answer.headers.get("etag")
     size = int(length) if length and length.isdigit() else None
     start = 0
-    if answer.status == 206:
-        bounds = headers.get("Content-Range", "").removeprefix("bytes ")
-        first, _, total = bounds.partition("-")[0], *bounds.partition("/")[1:]
+    if answer.status_code == 206:
+        bounds, _, total = str(answer.headers.get("content-range", "")).removeprefix("bytes ").partition("/")
+        first = bounds.partition("-")[0]
         if not part or first != str(part_bytes) or not total.isdigit():
-            answer.close()
+            chunks.close()
             raise Passing("the server sends another range than it was asked for")
         start, size, etag = part_bytes, int(total), etag or part.etag
-    return Reply(Version(etag, headers.get("Last-Modified"), size), start, _read(answer))
+    return Reply(Version(etag, answer.headers.get("last-modified"), size), start, chunks)
 
 
-def _read(answer: Any) -> Generator[bytes, None, None]:
-    with answer:
+def _read(stack: ExitStack, answer: httpx.Response) -> Generator[bytes, None, None]:
+    """Yield the body as it comes, after a first empty chunk; close `stack` at the end."""
+    with stack:
+        yield b""
         try:
-            while chunk := answer.read1(_CHUNK_BYTES):
-                yield chunk
-        except (OSError, http.client.HTTPException) as error:
+            yield from answer.iter_raw()
+        except httpx.RemoteProtocolError:
+            raise Passing("the answer broke off") from None
+        except (httpx.HTTPError, OSError) as error:
             raise Passing(_describe(error)) from None
 
 
 def _describe(error: Exception) -> str:
     """Return why there was no answer, without the URL."""
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(reason, http.client.IncompleteRead):
-        return "the answer broke off"
-    if isinstance(reason, OSError):
-        return reason.strerror or type(reason).__name__
-    return f"an answer that is not HTTP ({type(reason).__name__})"
+    reasons = [cause.strerror for cause in causes_of(error) if isinstance(cause, OSError) and cause.strerror]
+    if reasons:
+        return reasons[0]
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer within {TIMEOUT_SECONDS} s"
+    return f"an answer that is not HTTP ({type(error).__name__})"
 
 
 def _validator(version: Version) -> str:
@@ -138,34 +178,3 @@ def _check(url: str) -> None:
             f"Expected an https:// URL, found `{parts.scheme}://{parts.hostname or ''}` - [source] paths",
             "Write https://: plain http is for this machine only",
         )
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to where the first request might have gone too."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """Refuse https to http, and http to another machine."""
-        target = urlsplit(newurl)
-        is_here = target.scheme == urlsplit(req.full_url).scheme == "http" and is_loopback(target.hostname)
-        if target.scheme != "https" and not is_here:
-            raise InputError(
-                f"Expected a redirect to https, found one to `{target.scheme}://{target.hostname}` - "
-                f"{HttpFile.of(req.full_url).name}",
-                "Give the URL where the file is, with https://",
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    handlers: list[urllib.request.BaseHandler] = [_Redirects()]
-    if is_loopback(urlsplit(url).hostname):
-        handlers.append(urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener(*handlers)

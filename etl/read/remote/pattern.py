@@ -1,7 +1,7 @@
 """What a remote path means: one `https://` file, or the objects of a bucket that match. Names no secret.
 
 `s3://` and `gs://` go through obstore (the Rust object_store), imported only where it is needed; their credentials
-come from the environment. `https://` is one GET, by the standard library.
+come from the environment. `https://` is one GET, through `etl.web`.
 """
 
 from collections.abc import Iterator
