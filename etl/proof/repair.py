@@ -8,7 +8,6 @@ from pathlib import Path
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.proof.bodies import bodies_again
-from etl.proof.verify import SentEvents
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
@@ -18,6 +17,7 @@ from etl.state.place import Destination
 from etl.values.delivery import Outgoing, Refusal
 from etl.values.verification import DifferenceKind, EventDifference, Verification
 from etl.witness.inquiry import Finding, Inquiry, Presence
+from etl.witness.sent import SentEvents
 
 __all__ = ["Repaired", "repair_load"]
 
