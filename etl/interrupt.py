@@ -3,18 +3,30 @@
 While events are sent, the loop has handlers of its own (`etl.upload.sending`).
 """
 
+import asyncio
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from etl.errors import StateError
 
-__all__ = ["SIGNALS", "Interrupted", "exit_at_once", "handles_signals", "heeded_signals", "interruptible"]
+__all__ = [
+    "SIGNALS",
+    "Interrupted",
+    "exit_at_once",
+    "handles_signals",
+    "heeded_signals",
+    "interruptible",
+    "run_cancellable",
+]
+
+T = TypeVar("T")
 
 # A terminal that is closed hangs up: to the run that is a signal as any other, unless `nohup` has it ignored.
 SIGNALS: Final[tuple[signal.Signals, ...]] = tuple(
@@ -119,3 +131,29 @@ def _listening() -> Iterator[None]:
         tells.close()
         listener.join()
         told.close()
+
+
+def run_cancellable(work: Coroutine[Any, Any, T]) -> tuple[T | None, int | None]:
+    """Return what `work` returns, and None; or None and the number of the first signal, which cancelled it.
+
+    The second signal ends the process at once. In another thread than the main one no signal is heeded.
+    """
+    heard: list[int] = []
+
+    def hear(number: int, task: "asyncio.Task[T]") -> None:
+        if heard:
+            exit_at_once(number)
+        heard.append(number)
+        task.cancel()
+
+    async def watched() -> T:
+        task = asyncio.ensure_future(work)
+        if handles_signals():
+            for number in heeded_signals():
+                asyncio.get_running_loop().add_signal_handler(number, partial(hear, number, task))
+        return await task
+
+    try:
+        return asyncio.run(watched()), None
+    except asyncio.CancelledError:
+        return None, heard[0] if heard else signal.SIGINT

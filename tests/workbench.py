@@ -4,8 +4,8 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,3 +140,19 @@ def finish(process: subprocess.Popen[str], patience_seconds: float = 60) -> Said
     """Wait for the process; a killed one's code is the negative number of the signal."""
     out, err = process.communicate(timeout=patience_seconds)
     return Said(process.returncode, out, err)
+
+
+@contextmanager
+def delivered(
+    folder: Path, *faults: str, rows: int = 300, top: str = ""
+) -> Iterator[tuple[Path, SandboxProcess]]:
+    """A job whose rows are all delivered to a sandbox with `faults`, and the sandbox."""
+    job = write_job(folder, rows, top=top)
+    with SandboxProcess(*faults) as sandbox:
+        os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"] = sandbox.api_key
+        try:
+            ran = call("run", "--quiet", "--endpoint", sandbox.url, job)
+            assert ran.code == 0, ran.err
+            yield job, sandbox
+        finally:
+            del os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"]

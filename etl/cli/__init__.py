@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "retry": "Send rejects again, after the job or the rows were mended.",
     "dismiss": "Close rejects that nobody will mend, for a reason that stays on record.",
     "verify": "Ask the destination for every event that was delivered, by id, and compare.",
+    "adopt": "Count as delivered what the destination holds already; sends nothing.",
     "receipt": "Write what a load delivered as one JSON document that an auditor can keep and check.",
     "reset": "Forget what a job has staged and sent, so that it starts over.",
     "loads": "List the loads of a job: files, rows, times, and the runs that worked on each with their exit codes.",

@@ -2,9 +2,8 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -29,30 +28,39 @@ if TYPE_CHECKING:
     from etl.proof.verify_job import VerifyOptions
     from etl.values.verification import JobVerification, VerificationCounts
 
-__all__ = ["verify"]
+__all__ = ["PROGRESS_SECONDS", "parse_asking", "patience_option", "query_rate_option", "verify"]
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 PROGRESS_SECONDS = 10.0
-DEFAULT_RATE = "5/s"
+
+
+query_rate_option = click.option(
+    "--rate",
+    "rate_text",
+    metavar="R",
+    default="5/s",
+    show_default=True,
+    help="At most so many queries.",
+)
+
+
+def patience_option(default: str) -> "Callable[[F], F]":
+    """Return the option that says how long to wait for events that don't show."""
+    return click.option(
+        "--patience",
+        "patience_text",
+        metavar="TIME",
+        default=default,
+        show_default=True,
+        help="How long to wait for events that don't show before they are called missing.",
+    )
 
 
 @click.command()
 @jobs_argument
-@click.option(
-    "--rate",
-    "rate_text",
-    metavar="R",
-    default=DEFAULT_RATE,
-    show_default=True,
-    help="At most so many queries.",
-)
-@click.option(
-    "--patience",
-    "patience_text",
-    metavar="TIME",
-    default="2m",
-    show_default=True,
-    help="How long to wait for events that don't show before they are called missing.",
-)
+@query_rate_option
+@patience_option("2m")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Ask for N events, drawn at random.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Draw another sample.")
 @click.option(
@@ -105,6 +113,7 @@ def verify(
       130  interrupted, resumable (143: terminated)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.output import check_output
+    from etl.proof.verify_job import VerifyOptions
     from etl.witness.choose import largest_missing_share
 
     refuse_both(sandbox=sandbox, endpoint=endpoint)
@@ -113,7 +122,7 @@ def verify(
             "Expected one job beside -o, found several", "Verify them one by one to write their differences"
         )
     check_output(output, "the differences")
-    options = replace(_options(rate_text, patience_text, sample, seed), repair=repair)
+    options = VerifyOptions(*parse_asking(rate_text, patience_text), sample, seed, repair)
     flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
     found: list[JobVerification] = []
     with ExitStack() as stack:
@@ -167,9 +176,9 @@ def _verify(
     )
 
 
-def _options(rate_text: str, patience_text: str, sample: int | None, seed: int) -> "VerifyOptions":
+def parse_asking(rate_text: str, patience_text: str) -> tuple[float, float]:
+    """Return how many queries a second there may be, and how long to wait; raises `JobError` for other text."""
     from etl.job.amounts import parse_rate, parse_seconds
-    from etl.proof.verify_job import VerifyOptions
 
     try:
         rate = parse_rate(rate_text).per_second
@@ -181,7 +190,7 @@ def _options(rate_text: str, patience_text: str, sample: int | None, seed: int) 
         raise JobError(
             f"Expected {error}, found `{patience_text}` - --patience", "As in: --patience 2m"
         ) from None
-    return VerifyOptions(rate if rate is not None else 1e6, patience, sample, seed)
+    return rate if rate is not None else 1e6, patience
 
 
 def _shower(job: str, *, quiet: bool) -> "Callable[[VerificationCounts, int], None]":

@@ -154,5 +154,8 @@ class Notes:
     filter = NotePerLoad("filter", _filter_of, lambda noted: json.dumps(noted.sql))
     # Rows of a load that came again with another content.
     corrections = NotePerLoad("corrections", _from_json(CorrectionCounts), _corrections_text)
+    # How many events of a load, of which each was looked for at the destination, are there otherwise than they would be
+    # sent. Noted as 0: it may be sent.
+    looked_for = NotePerLoad("looked_for", int)
     # Whose rows a load took over.
     takes_over = NotePerLoad("takes_over", int)

@@ -8,8 +8,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from etl.ledger.bitmap import empty_bitmap, set_bits
+from etl.ledger.bitmap import count_bits, empty_bitmap, set_bits
 from etl.ledger.session import Session
+from etl.ledger.statements import read_part, settle
 from etl.ledger.tables import DIFFERENCES, PROVED, VERIFICATIONS, Cell, Row, storable
 from etl.values.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
 
@@ -77,10 +78,14 @@ class Proofs:
                 _set_bits(connection, load, one.part, events[one.part], confirmed=[one.index])
             VERIFICATIONS.update(connection, _row_of(verification))
 
-    def note_found(self, load: int, part: int, indices: Sequence[int], events: int) -> None:
-        """Record that delivered events were found at the destination, instead of being answered to."""
+    def settle_found(self, load: int, found: Mapping[int, Sequence[int]]) -> None:
+        """Settle as delivered events that were found at the destination, not answered to; indices by part."""
+        places = [(part, index, None) for part, indices in found.items() for index in indices]
         with self._session.writing() as connection:
-            _set_bits(connection, load, part, events, found_there=indices)
+            settle(connection, load, places)
+            for part, indices in found.items():
+                events = read_part(connection, load, part).events
+                _set_bits(connection, load, part, events, found_there=indices)
 
     def confirmed(self, load: int) -> dict[int, bytes]:
         """Return the bitmaps of the events that the newest verification of `load` confirmed, by part."""
@@ -89,6 +94,10 @@ class Proofs:
     def found_there(self, load: int) -> dict[int, bytes]:
         """Return the bitmaps of the events that were found at the destination, by part."""
         return {row[1]: row[3] for row in self._proved(load)}
+
+    def count_found(self, load: int) -> int:
+        """Return how many delivered events of `load` were found at the destination."""
+        return sum(map(count_bits, self.found_there(load).values()))
 
     def differences(self, load: int) -> Iterator[EventDifference]:
         """Yield what the newest verification of `load` found to differ, by part and index; holds a page at a time."""

@@ -13,7 +13,6 @@ from typing import BinaryIO
 import polars as pl
 
 from etl.job.model import Job
-from etl.ledger.bitmap import count_bits
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.private import make_private_folder, replace_private
@@ -91,7 +90,7 @@ def compose_receipt(job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, 
         first_event_at=delivered["first"].min(),
         last_event_at=delivered["last"].max(),
         ids_sha256=_digest(ledger, kept, load.number, books.delivered, None),
-        found_there=sum(map(count_bits, ledger.proofs.found_there(load.number).values())),
+        found_there=ledger.proofs.count_found(load.number),
         rejects=count_rejects(reject_frames(job, folder, ledger, [load.number])),
         staged_at=_moment(load.staged_at),
         completed_at=None if load.completed_at is None else _moment(load.completed_at),

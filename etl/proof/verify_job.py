@@ -1,7 +1,5 @@
 """Verifies a job: every load of it, one after the other, against the destination that they were sent to."""
 
-import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -9,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from etl.errors import KeyProblem
-from etl.interrupt import SIGNALS, exit_at_once, handles_signals
+from etl.interrupt import run_cancellable
 from etl.job.model import Job
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
@@ -27,6 +24,7 @@ from etl.values.verification import JobVerification, VerificationCounts
 from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
 from etl.witness.page import Problem, ProblemKind
+from etl.witness.stop import explain_stop
 
 __all__ = ["ShowVerification", "VerifyOptions", "verify_job"]
 
@@ -67,11 +65,7 @@ def verify_job(
     `output` is a file for the differences. Raises `JobLocked` where a run holds the job, `StateError` where its state
     can't be read, `KeyProblem` without a key.
     """
-    if destination.key is None:
-        raise KeyProblem(
-            "Expected an API key that can read, found none",
-            "Set INKEEPANALYTICS_API_INTEGRATION_KEY, or give --key-file",
-        )
+    destination.reading_key()
     began = clock()
     if not place.folder.is_dir():
         return JobVerification(job.name)
@@ -82,7 +76,7 @@ def verify_job(
             return JobVerification(job.name)
         with ledger:
             work = _Work(job, place, destination, options, ledger, show, wall_clock)
-            stopped, number = _run(work)
+            stopped, number = run_cancellable(work.run())
             if output is not None:
                 write_differences(difference_frames(place.folder, ledger, work.loads), output)
             return _sum_up(work, stopped, number, clock() - began)
@@ -111,10 +105,11 @@ class _Work:
 
     async def run(self) -> Problem | None:
         """Verify load after load; return what stopped it before its end, if something did."""
-        assert self.destination.key is not None
         endpoint = query_endpoint(self.destination.endpoint)
         # Not the fast transport: a process that ends after a failed connect may abort in its threads.
-        transport = open_transport(endpoint, self.destination.key, TIMEOUT_SECONDS, MOST_IN_FLIGHT, "httpx")
+        transport = open_transport(
+            endpoint, self.destination.reading_key(), TIMEOUT_SECONDS, MOST_IN_FLIGHT, "httpx"
+        )
         try:
             for load in self._begin():
                 done = await self._verify(load, transport)
@@ -193,29 +188,6 @@ class _Work:
         return done
 
 
-def _run(work: _Work) -> tuple[Problem | None, int | None]:
-    """Return what stopped the work, and the number of the signal that did."""
-    heard: list[int] = []
-
-    def hear(number: int, task: "asyncio.Task[Problem | None]") -> None:
-        if heard:
-            exit_at_once(number)
-        heard.append(number)
-        task.cancel()
-
-    async def watched() -> Problem | None:
-        task = asyncio.ensure_future(work.run())
-        if handles_signals():
-            for number in SIGNALS:
-                asyncio.get_running_loop().add_signal_handler(number, partial(hear, number, task))
-        return await task
-
-    try:
-        return asyncio.run(watched()), None
-    except asyncio.CancelledError:
-        return None, heard[0] if heard else signal.SIGINT
-
-
 def _sum_up(work: _Work, stopped: Problem | None, number: int | None, seconds: float) -> JobVerification:
     newest = [last for load in work.loads if (last := work.ledger.proofs.newest(load)) is not None]
     counts = sum((last.counts for last in newest), VerificationCounts())
@@ -233,24 +205,8 @@ def _conclude(
             "Stopped as asked; what was verified is kept",
             "Run the same command again to go on",
         )
-    if stopped is not None and stopped.kind is ProblemKind.KEY_CANNOT_READ:
-        return (
-            6,
-            f"Expected a key that can read, found one that can't ({stopped.reason}): of the events nothing can be told",
-            (
-                "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY); web, Slack, Discord, Copilot and "
-                "MCP keys only write"
-            ),
-        )
     if stopped is not None:
-        return (
-            5,
-            (
-                f"Expected an answer to every query, found: {stopped.reason}; of the events that are left nothing can "
-                "be told"
-            ),
-            "Check the endpoint with backfill doctor, then run the same command again to go on",
-        )
+        return explain_stop(stopped)
     if counts.differences:
         return 9, f"{counts.differences:,} of {counts.asked:,} events are not there as they were sent", ""
     if counts.unknown:

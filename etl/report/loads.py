@@ -52,6 +52,8 @@ def _load_lines(history: JobHistory, load: PastLoad, *, every_file: bool) -> Ite
     words = ("delivered", "rejected", "duplicate", "skipped", "pending")
     counts = ", ".join(f"{getattr(books, word):,} {word}" for word in words if getattr(books, word))
     yield f"    rows  {books.read:,} read{': ' + counts if counts else ''}"
+    if load.found_there:
+        yield f"          {load.found_there:,} of the delivered were found there, by asking the destination"
     shown = load.files if every_file else load.files[:MOST_FILES]
     for position, file in enumerate(shown):
         size = f"{file.size / 1e6:,.1f} MB" if file.size >= 100_000 else f"{file.size:,} bytes"

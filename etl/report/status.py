@@ -32,6 +32,8 @@ def standing_lines(standing: Standing, job_path: str, *, flags: str = "") -> Ite
     if standing.rows.read:
         closed = {"dismissed": standing.dismissed} if standing.dismissed else {}
         yield from book_lines(standing.rows, standing.rejects | closed)
+    if standing.found_there:
+        yield f"  {standing.found_there:,} of the delivered were found there, by asking the destination"
     if standing.attempts:
         again = f", {standing.retries:,} retries" if standing.retries else ""
         yield f"  {standing.attempts:,} attempts{again}"

@@ -59,6 +59,7 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> JobHistory:
             books=ledger.books(load.number),
             runs=runs_of_load(load, runs),
             kept=load.number > cleared,
+            found_there=ledger.proofs.count_found(load.number),
         )
         for load in ledger.loads()
     )

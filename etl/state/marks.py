@@ -112,8 +112,9 @@ def _compare(mark: Mark, now: Mark) -> None:
             raise StateError(
                 f"Expected the state that delivered {mark.delivered:,} events of this job by {_show(mark.at)} "
                 f"({mark.folder}), found another - {now.folder}",
-                "Go on with that folder (put it back, or name it with --state-dir), or say --accept-state to go on "
-                "with this one: what the other delivered is sent again, with the same ids",
+                "Go on with that folder (put it back, or name it with --state-dir), have what it delivered found at "
+                "the destination (backfill adopt JOB), or say --accept-state to go on with this one: what the other "
+                "delivered is sent again, with the same ids",
             )
     elif (mark.runs, mark.delivered) > (now.runs, now.delivered):
         raise StateError(

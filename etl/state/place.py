@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from etl.endpoint import parse_endpoint
+from etl.errors import KeyProblem
 from etl.job.model import Job
 
 __all__ = ["SANDBOX_MARK", "Destination", "JobPlace", "mark_for", "mark_of", "state_root"]
@@ -27,6 +28,15 @@ class Destination:
     def identity(self) -> str:
         """What the ledger knows the destination by: a sandbox listens somewhere else each time."""
         return SANDBOX_MARK if self.mark == SANDBOX_MARK else self.endpoint
+
+    def reading_key(self) -> str:
+        """Return the key, to ask with; raises `KeyProblem` where there is none."""
+        if self.key is None:
+            raise KeyProblem(
+                "Expected an API key that can read, found none",
+                "Set INKEEPANALYTICS_API_INTEGRATION_KEY, or give --key-file",
+            )
+        return self.key
 
     def __repr__(self) -> str:
         return f"Destination({self.endpoint!r}, key={'set' if self.key else 'none'}, mark={self.mark!r})"

@@ -67,6 +67,7 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
         rows=books,
         rejects=codes,
         dismissed=ledger.dismissals.count(),
+        found_there=sum(ledger.proofs.count_found(load.number) for load in loads),
         attempts=sum(run.attempts for run in runs),
         retries=sum(run.retries for run in runs),
         loads=len(loads),

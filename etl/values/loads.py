@@ -31,7 +31,8 @@ class PastRun:
 class PastLoad:
     """One load: its files as they were staged, its books, and the numbers of the runs that worked on it.
 
-    `kept` says whether its ids and rejects are still on disk.
+    `kept` says whether its ids and rejects are still on disk; `found_there` how many of the delivered events were found
+    at the destination, instead of being answered to.
     """
 
     number: int
@@ -43,6 +44,7 @@ class PastLoad:
     books: Books
     runs: tuple[int, ...]
     kept: bool
+    found_there: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ class Standing:
 
     `state` is `new` (never run), `running`, `killed`, or how the last run ended. While it runs, `rows` are those of the
     load in hand; after, of the whole job, retried rejects counted once. `message`, `fix` and `log` are why the last run
-    ended so, what to do, and where its log is, as it told them.
+    ended so, what to do, and where its log is, as it told them. `found_there` of the delivered were
+    found at the destination, instead of being answered to.
     """
 
     job: str
@@ -26,6 +27,7 @@ class Standing:
     events_per_second: float | None = None
     seconds_left: float | None = None
     dismissed: int = 0
+    found_there: int = 0
     attempts: int = 0
     retries: int = 0
     loads: int = 0
@@ -55,6 +57,7 @@ class Standing:
             "rows": self.rows.to_json(),
             "rejects": self.rejects,
             "dismissed": self.dismissed,
+            "found_there": self.found_there,
             "events_per_s": self.events_per_second,
             "left_s": self.seconds_left,
             "attempts": self.attempts,

@@ -1,4 +1,4 @@
-"""The events of a load that are asked for, and what was or would be sent under each: judges what the destination shows."""
+"""The events of a load that are asked for, and what was sent under each: judges what the destination shows of them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -6,34 +6,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from etl.sandbox.process import SandboxProcess
-from tests.workbench import Said, call, finish, start, write_job
+from tests.workbench import Said, call, delivered, finish, start, write_job
 
 FAST = ("--patience", "0", "--rate", "max")
 WORDS = {"forgotten": "missing", "doubled": "doubled", "altered": "altered"}
-
-
-@contextmanager
-def delivered(
-    folder: Path, *faults: str, rows: int = 300, top: str = ""
-) -> Iterator[tuple[Path, SandboxProcess]]:
-    """A job whose rows are all delivered to a sandbox with `faults`, and the sandbox."""
-    job = write_job(folder, rows, top=top)
-    with SandboxProcess(*faults) as sandbox:
-        os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"] = sandbox.api_key
-        try:
-            ran = call("run", "--quiet", "--endpoint", sandbox.url, job)
-            assert ran.code == 0, ran.err
-            yield job, sandbox
-        finally:
-            del os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"]
 
 
 def verify(job: Path, sandbox: SandboxProcess, *options: str | Path) -> Said:

@@ -1,0 +1,119 @@
+"""Asks for the pending events of a load, and settles as delivered those that are there once and as they would be sent.
+
+What is settled is in the ledger, batch by batch: killed in between, the next adoption asks for the rest. What isn't
+there is only counted, and asked for again then.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from etl.ledger.store import Ledger
+from etl.stage.kept import KeptFolder
+from etl.values.adoption import Adoption, OtherwiseThere
+from etl.values.verification import DifferenceKind, EventDifference
+from etl.witness.inquiry import Finding, Inquiry
+from etl.witness.page import Problem
+from etl.witness.sent import Place, SentEvents
+
+__all__ = ["Adopted", "adopt_load"]
+
+AT_ONCE: Final = 2_000
+# Of what is there otherwise, so many are told one by one.
+MOST_TOLD: Final = 100
+_WORDS: Final = {
+    DifferenceKind.MISSING: "absent",
+    DifferenceKind.ALTERED: "altered",
+    DifferenceKind.DOUBLED: "doubled",
+    DifferenceKind.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What came of a load, and the problem that stopped the asking before its end, if one did."""
+
+    adoption: Adoption
+    stopped: Problem | None = None
+
+
+@dataclass
+class _Tally:
+    """What was found of a load so far, and what of it the ledger isn't told yet."""
+
+    ledger: Ledger
+    kept: KeptFolder
+    load: int
+    as_found: bool
+    adoption: Adoption
+    found: dict[int, list[int]] = field(default_factory=dict)
+    waiting: int = 0
+
+    def add(self, place: Place, difference: EventDifference | None) -> None:
+        """Take what is known of one event."""
+        word = "found" if difference is None else _WORDS[difference.kind]
+        counted = {name: getattr(self.adoption, name) + 1 for name in ("asked", word)}
+        self.adoption = replace(self.adoption, **counted)
+        is_otherwise = word in ("altered", "doubled")
+        if is_otherwise and difference is not None and len(self.adoption.first) < MOST_TOLD:
+            self.adoption = replace(self.adoption, first=(*self.adoption.first, self._describe(difference)))
+        if word == "found" or (is_otherwise and self.as_found):
+            self.found.setdefault(place.part, []).append(place.index)
+            self.waiting += 1
+            self.adoption = replace(self.adoption, accepted=self.adoption.accepted + is_otherwise)
+
+    def settle(self) -> None:
+        """Tell the ledger."""
+        if self.found:
+            # From here on the load's events are there: its rows may no longer be staged anew under another mapping.
+            self.ledger.begin_sending(self.load)
+            self.ledger.proofs.settle_found(self.load, self.found)
+            self.found, self.waiting = {}, 0
+
+    def _describe(self, one: EventDifference) -> OtherwiseThere:
+        row = self.kept.read_ids(one.part, ["id", "file", "row"]).row(one.index, named=True)
+        file = self.ledger.files(self.load)[row["file"]].path
+        texts = {name: getattr(one, name) for name in ("field", "expected", "found")}
+        return OtherwiseThere(one.kind.value, row["id"], self.load, file, row["row"], **texts)
+
+
+async def adopt_load(
+    ledger: Ledger,
+    kept: KeptFolder,
+    load: int,
+    ask: Callable[[Inquiry], AsyncIterator[Finding]],
+    *,
+    job: str,
+    patience_seconds: float,
+    as_found: bool = False,
+    clean: Callable[[str], str] = str,
+    show: Callable[[Adoption, int], object] = lambda *_: None,
+) -> Adopted:
+    """Ask for every pending event of `load`. Sends nothing.
+
+    `as_found`: what is there otherwise than it would be sent, or more than once, counts as delivered too. `clean` makes
+    texts of the destination fit to be shown; `show` is told how far it is, and of how many events in all. Raises
+    `StateError`.
+    """
+    pending = {part.number: ledger.unsettled(load, part.number) for part in ledger.parts(load)}
+    total = sum(map(len, pending.values()))
+    sent = SentEvents(kept, {part: indices for part, indices in pending.items() if indices}, clean)
+    inquiry = Inquiry(sent.ids(), patience_seconds=patience_seconds)
+    tally = _Tally(ledger, kept, load, as_found, Adoption(job, load))
+    try:
+        async with aclosing(ask(inquiry)) as findings:  # type: ignore[type-var]  # an async generator
+            async for finding in findings:
+                settled = sent.settle(finding)
+                assert settled is not None  # the body of a pending event is kept
+                tally.add(*settled)
+                if tally.waiting >= AT_ONCE:
+                    tally.settle()
+                    show(tally.adoption, total)
+    except asyncio.CancelledError:
+        tally.settle()
+        raise
+    tally.settle()
+    show(tally.adoption, total)
+    return Adopted(replace(tally.adoption, queries=inquiry.queries), inquiry.stopped)
