@@ -20,6 +20,7 @@ from etl.transform.time.patterns import (
     check_pattern,
     is_pattern,
     literal_offset,
+    mend_fraction,
     says_zone,
 )
 from etl.transform.time.render import has_usual_year
@@ -206,7 +207,7 @@ def _check(code: RejectCode, plan: TimePlan, failed: pl.Expr, reason: pl.Expr) -
 def _check_format(form: TimeFormat, columns: Columns) -> None:
     names = [ISO, *EPOCH_UNITS, EXCEL]
     if problem := check_pattern(form.pattern):
-        guess = nearest_name(form.pattern, names)
+        guess = mend_fraction(form.pattern) or nearest_name(form.pattern, names)
         raise JobError(
             f"Expected {', '.join(names)} or a strptime pattern like %Y-%m-%d %H:%M:%S, "
             f"found `{form.pattern}`: {problem} - {columns.place(_KEY)}",

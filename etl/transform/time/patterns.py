@@ -22,6 +22,7 @@ __all__ = [
     "check_pattern",
     "is_pattern",
     "literal_offset",
+    "mend_fraction",
     "parse_pattern",
     "says_zone",
 ]
@@ -60,12 +61,21 @@ def literal_offset(pattern: str) -> timedelta | None:
     return -offset if match[2] == "-" else offset
 
 
+def mend_fraction(pattern: str) -> str | None:
+    """Return the pattern that was meant where one has Python's `%f`, which Polars reads as a count of nanoseconds; else None."""
+    parts = pattern.split("%%")
+    mended = [part.replace(".%f", "%.f").replace("%f", "%6f") for part in parts]
+    return None if mended == parts else "%%".join(mended)
+
+
 def check_pattern(pattern: str) -> str | None:
     """Return what is wrong with a format, or None. A pattern must read back what it writes."""
     if not is_pattern(pattern):
         return None
     if "%" not in pattern:
         return "it names no part of a time: there is no % in it"
+    if mend_fraction(pattern) is not None:
+        return "%f counts nanoseconds, so half a second, .5, would be read as 0.000000005"
     if "%Z" in pattern.replace("%%", ""):
         return "%Z reads zone names like EST and then ignores them, so times would be off by hours"
     sample = pl.Series([datetime(2021, 11, 23, 14, 35, 56, tzinfo=UTC)], dtype=UTC_TIME)

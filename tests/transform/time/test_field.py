@@ -107,3 +107,22 @@ def test_a_format_that_cannot_be_right_is_an_error_of_the_job(
 ) -> None:
     with pytest.raises(JobError, match=problem):
         map_rows({"at": series}, EVENT % keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "mended"),
+    [
+        ("2024-01-31 09:30:00.5", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S%.f"),
+        ("2024-01-31 09:30:00,500000", "%Y-%m-%d %H:%M:%S,%f", "%Y-%m-%d %H:%M:%S,%6f"),
+        ("20240131093000500000", "%Y%m%d%H%M%S%f", "%Y%m%d%H%M%S%6f"),
+    ],
+)
+def test_a_fraction_that_would_be_read_as_nanoseconds_is_refused_with_the_pattern_that_was_meant(
+    text: str, pattern: str, mended: str
+) -> None:
+    keys = ', format = "%s", timezone = "UTC"'
+    with pytest.raises(JobError, match="counts nanoseconds") as refused:
+        map_rows({"at": pl.Series([text])}, EVENT % (keys % pattern))
+    assert refused.value.fix == f'Set format = "{mended}"'
+    done = map_rows({"at": pl.Series([text])}, EVENT % (keys % mended))
+    assert [body["createdAt"] for body in bodies_of(done)] == ["2024-01-31T09:30:00.500Z"]
