@@ -5,9 +5,11 @@ Each `parse_*` raises a `ValueError` whose text says what was expected, for pyda
 
 import re
 from datetime import UTC, date, datetime, time
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-__all__ = ["MaxRejects", "Rate", "parse_max_rejects", "parse_moment", "parse_rate", "parse_seconds"]
+from pydantic import AwareDatetime, BeforeValidator
+
+__all__ = ["MaxRejects", "Moment", "Rate", "parse_max_rejects", "parse_moment", "parse_rate", "parse_seconds"]
 
 
 class Rate(NamedTuple):
@@ -88,3 +90,6 @@ def parse_moment(value: object) -> datetime:
         return aware.astimezone(UTC)
     except OverflowError:
         raise ValueError("a time within the years 1 to 9999") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(parse_moment)]

@@ -25,15 +25,25 @@ class FieldSpec(Table):
     cast is of each part), `default`.
     """
 
-    column: str | None = None
-    value: Scalar | None = None
-    sql: str | None = None
-    map: dict[str, Scalar] | None = None
-    default: Scalar | None = None
-    cast: Cast | None = None
-    split: Annotated[str, Field(min_length=1)] | None = None
-    trim: bool = False
-    null_values: tuple[str, ...] = ()
+    column: str | None = Field(None, examples=["user_id", "widget.version"])
+    """The column that holds the value. Dots lead into an object or a JSON cell."""
+    value: Scalar | None = Field(None, examples=["search"])
+    """The same value for every event."""
+    sql: str | None = Field(None, examples=["trim(query)"])
+    """A Polars SQL expression of the row's own columns."""
+    map: dict[str, Scalar] | None = Field(None, examples=[{"q": "search_query_submitted"}])
+    """What becomes of each text. One that isn't listed becomes `default`, or makes the row a reject."""
+    default: Scalar | None = Field(None, examples=["unknown"])
+    """What stands there where the value is missing or isn't in `map`. Left out, the field is left out."""
+    cast: Cast | None = Field(None, examples=["int"])
+    """What the value is made: text, a whole number, a number, true or false, or the JSON that stands in a text. What
+    can't be that is a reject."""
+    split: Annotated[str, Field(min_length=1)] | None = Field(None, examples=[";"])
+    """What separates the parts of a text that becomes a list."""
+    trim: bool = Field(False, examples=[True])
+    """Whether spaces around the value go."""
+    null_values: tuple[str, ...] = Field((), examples=[["n/a", "-"]])
+    """Texts that mean that there is no value."""
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -53,13 +63,20 @@ class FieldSpec(Table):
 class TimestampSpec(Table):
     """Which column holds the row's own time, and how it is written."""
 
-    column: str | None = None
-    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    sql: str | None = None
-    format: str = "iso8601"
-    timezone: str | None = None
-    ambiguous: Literal["reject", "earliest", "latest"] = "reject"
-    nonexistent: Literal["reject", "shift_forward"] = "reject"
+    column: str | None = Field(None, examples=["started"])
+    """The column that holds the time."""
+    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(None, examples=[["day", "time"]])
+    """The columns that hold the time in parts: joined by a space."""
+    sql: str | None = Field(None, examples=["coalesce(ended, started)"])
+    """A Polars SQL expression that gives the time."""
+    format: str = Field("iso8601", examples=["epoch_ms", "%m/%d/%Y %I:%M:%S %p"])
+    """How the time is written: iso8601, epoch_s, epoch_ms, epoch_us, epoch_ns, excel, or a strptime pattern."""
+    timezone: str | None = Field(None, examples=["America/Los_Angeles"])
+    """The clock that wrote times that name no zone, by its IANA name. Times that say their own zone keep it."""
+    ambiguous: Literal["reject", "earliest", "latest"] = Field("reject", examples=["earliest"])
+    """A local time that comes twice because the clock was set back: a reject, or the first or second of the two."""
+    nonexistent: Literal["reject", "shift_forward"] = Field("reject", examples=["shift_forward"])
+    """A local time that never was because the clock was set forward: a reject, or the time as far after the gap."""
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -72,10 +89,17 @@ class TimestampSpec(Table):
 class IdSpec(Table):
     """What an event's id is made of: its content, some columns of its row, or the source's own id."""
 
-    column: str | None = None
-    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    verbatim: bool = False
-    duplicates: Literal["collapse", "number"] = "collapse"
+    column: str | None = Field(None, examples=["event_id"])
+    """The column that the id is made of, or with `verbatim` the id itself."""
+    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        None, examples=[["user_id", "started"]]
+    )
+    """The columns that name one event together: the id is made of their values."""
+    verbatim: bool = Field(False, examples=[True])
+    """Whether the column is the source's own id, sent as it is."""
+    duplicates: Literal["collapse", "number"] = Field("collapse", examples=["number"])
+    """Rows of one load with the same id: the first is sent (`collapse`), or each repeat within a file gets a number,
+    so that all are (`number`)."""
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
@@ -155,18 +179,34 @@ IdField = Annotated[IdSpec, BeforeValidator(_expand_shorthand)]
 class EventSpec(Table):
     """Which column becomes which field of the event."""
 
-    type: Field_
-    entityType: Field_  # noqa: N815 - the wire's own names
-    createdAt: Timestamp  # noqa: N815
-    id: IdField = IdSpec()
-    messageId: Field_ | None = None  # noqa: N815
-    conversationId: Field_ | None = None  # noqa: N815
-    searchQuery: Field_ | None = None  # noqa: N815
-    projectId: Field_ | None = None  # noqa: N815
-    integrationId: Field_ | None = None  # noqa: N815
-    properties: Properties = PropertiesSpec()
-    userProperties: dict[str, Field_] = Field(default_factory=dict)  # noqa: N815
-    non_finite: Literal["reject", "null"] = "reject"
+    type: Field_ = Field(examples=[{"value": "search_query_submitted"}, "action"])
+    """What happened, as in `search_query_submitted`; any text will do."""
+    entityType: Field_ = Field(examples=[{"value": "search"}])
+    """What it happened to: `message`, `conversation` or `search`. Each needs its own field below."""
+    createdAt: Timestamp = Field(examples=[{"column": "started", "format": "epoch_ms"}, "occurred_at"])
+    """When it happened, by the row itself. The time of the upload is never filled in."""
+    id: IdField = Field(IdSpec(), examples=[{"columns": ["user_id", "started"]}])
+    """What the event's id is made of. Left out: of its content."""
+    messageId: Field_ | None = Field(None, examples=["message_id"])
+    """The message's id: every event of a `message` needs it."""
+    conversationId: Field_ | None = Field(None, examples=["conversation_id"])
+    """The conversation's id: every event of a `conversation` needs it."""
+    searchQuery: Field_ | None = Field(None, examples=[{"sql": "trim(query)"}])
+    """What was searched for: every event of a `search` needs it."""
+    projectId: Field_ | None = Field(None, examples=[{"value": "docs-site"}])
+    """The project, where the key's own isn't meant."""
+    integrationId: Field_ | None = Field(None, examples=[{"value": "warehouse-export"}])
+    """The integration, where the key's own isn't meant."""
+    properties: Properties = Field(
+        PropertiesSpec(),
+        examples=[{"duration_s": {"column": "duration", "cast": "int"}}, {"*": True, "except": ["email"]}],
+    )
+    """Your own fields, by name. `"*" = true` takes every column that no field uses, but those of `except`."""
+    userProperties: dict[str, Field_] = Field(default_factory=dict, examples=[{"id": "user_id"}])
+    """What is known of the user. The API knows `id`, `identificationType`, `userId`, `supportAgentName`,
+    `supportAgentEmail` and `userType`."""
+    non_finite: Literal["reject", "null"] = Field("reject", examples=["null"])
+    """NaN and infinities, which JSON can't say: a reject, or no value."""
 
 
 def _list_names(names: list[str]) -> str:

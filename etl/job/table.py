@@ -1,6 +1,4 @@
-"""What every table of a job file is: it never changes, takes no key that it doesn't know, and reads nothing as what it
-isn't.
-"""
+"""What every table of a job file has in common: its keys are checked, and documented where they are declared."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,6 +6,6 @@ __all__ = ["Table"]
 
 
 class Table(BaseModel):
-    """One table of a job file."""
+    """A table of a job file, parsed. The text under a key is what editors, the JSON Schema and the docs say of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)

@@ -46,15 +46,25 @@ class NotifySpec(Table):
     no new rows for `nothing_new_days`. The heartbeat tells of every run.
     """
 
-    webhook_env: Variable | None = None
-    heartbeat_env: Variable | None = None
-    on: tuple[NoticeCause, ...] = ("failure", "rejects", "nothing_new")
-    rejects_share: Annotated[MaxRejects, BeforeValidator(_parse_share)] = MaxRejects(None, 0.0)
-    nothing_new_days: Annotated[int, Field(ge=1, le=3650)] = 3
+    webhook_env: Variable | None = Field(None, examples=["BACKFILL_WEBHOOK_URL"])
+    """The environment variable that holds the address of a webhook: it gets a notice of what `on` lists."""
+    heartbeat_env: Variable | None = Field(None, examples=["BACKFILL_HEARTBEAT_URL"])
+    """The environment variable that holds the address of a monitor: it hears of every run, and how it ended."""
+    on: tuple[NoticeCause, ...] = Field(("failure", "rejects", "nothing_new"), examples=[["failure"]])
+    """What is worth a notice: a run that failed, more rejects than `rejects_share`, nothing new for
+    `nothing_new_days`."""
+    rejects_share: Annotated[MaxRejects, BeforeValidator(_parse_share)] = Field(
+        MaxRejects(None, 0.0), examples=["1%"]
+    )
+    """Up to this share of the rows, rejects are worth no notice."""
+    nothing_new_days: Annotated[int, Field(ge=1, le=3650)] = Field(3, examples=[7])
+    """After so many days without new rows a notice goes out."""
 
 
 class StateSpec(Table):
     """How much of the past to keep: the files of the newest loads (None: of all), and the logs of the newest runs."""
 
-    keep_loads: Annotated[int, Field(ge=1)] | None = None
-    keep_logs: Annotated[int, Field(ge=1, le=10_000)] = 30
+    keep_loads: Annotated[int, Field(ge=1)] | None = Field(None, examples=[12])
+    """How many loads keep their ids and rejects, the newest ones; of older ones the books stay. Left out: all."""
+    keep_logs: Annotated[int, Field(ge=1, le=10_000)] = Field(30, examples=[90])
+    """How many runs keep their logs, the newest ones."""

@@ -1,5 +1,6 @@
-"""Runs the commands of a page's console blocks, in their order, in a folder of the page's own that holds the
-samples.
+"""Runs the commands of a page's console blocks, in their order, in a folder of the page's own that holds the samples.
+
+A block under `<!-- file: NAME -->` is a file of that folder from there on.
 """
 
 import os
@@ -14,7 +15,10 @@ from tests.docs.likeness import keep_alike
 __all__ = ["ROOT", "refresh_console", "run_command"]
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^<!-- file: (?P<name>\S+) -->\n+```\w*\n(?P<content>.*?)^```$|(?<=^```console\n)(?P<console>.*?)(?=^```$)",
+    re.MULTILINE | re.DOTALL,
+)
 COMMAND_SECONDS = 120
 # A command goes on where its line ends with a backslash, and `>` begins each further line of it.
 COMMAND = re.compile(r"^\$ (.*(?:\n> .*)*)$", re.MULTILINE)
@@ -23,12 +27,12 @@ MADE = (".backfill", "__pycache__")
 
 def refresh_console(text: str) -> str:
     """Return the page with what each command of its console blocks prints now."""
-    if not BLOCK.search(text):
+    if "```console" not in text:
         return text
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         _copy_samples(folder)
-        return BLOCK.sub(lambda match: keep_alike(match[0], _run_block(match[0], folder)), text)
+        return BLOCK.sub(lambda match: _refresh_block(match, folder), text)
 
 
 def run_command(command: str, folder: Path) -> list[str]:
@@ -45,6 +49,15 @@ def run_command(command: str, folder: Path) -> list[str]:
         check=False,
     )
     return [line.rstrip() for line in finished.stdout.replace(f"{folder}/", "").splitlines()]
+
+
+def _refresh_block(match: re.Match[str], folder: Path) -> str:
+    if match["name"] is None:
+        return keep_alike(match[0], _run_block(match[0], folder))
+    file = folder / match["name"]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(match["content"], encoding="utf-8")
+    return match[0]
 
 
 def _run_block(block: str, folder: Path) -> str:

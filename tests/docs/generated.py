@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from etl.cli import COMMANDS
+from etl.event_types import EVENT_TYPES
 from tests.docs.console import ROOT, run_command
+from tests.docs.job_keys import TABLES, write_keys
 
 __all__ = ["GENERATED", "refresh_generated"]
 
@@ -37,6 +40,15 @@ def _trim(lines: list[str]) -> list[str]:
     return lines
 
 
+def _write_event_types() -> str:
+    lines = ["| `entityType` | `type` | what happened |", "|---|---|---|"]
+    for entity, types in EVENT_TYPES.items():
+        lines += [f"| `{entity}` | `{name}` | {meaning} |" for name, meaning in types.items()]
+    return "\n".join(lines)
+
+
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "commands": _write_commands,
+    "event-types": _write_event_types,
+    **{part: partial(write_keys, part) for part in TABLES},
 }

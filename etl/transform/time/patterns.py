@@ -62,7 +62,7 @@ def literal_offset(pattern: str) -> timedelta | None:
 
 
 def mend_fraction(pattern: str) -> str | None:
-    """Return the pattern that was meant where one has Python's `%f`, which Polars reads as a count of nanoseconds; else None."""
+    """Return the pattern that was meant where one has Python's `%f`, which Polars reads as nanoseconds; else None."""
     parts = pattern.split("%%")
     mended = [part.replace(".%f", "%.f").replace("%f", "%6f") for part in parts]
     return None if mended == parts else "%%".join(mended)

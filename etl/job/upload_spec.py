@@ -1,0 +1,59 @@
+"""The `[upload]` and `[limits]` parts of a job file as values: where the events go, how fast, and when to stop.
+
+Every stage may read these; only `etl.job.load` makes them. Nothing here opens a file.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from etl.job.amounts import MaxRejects, Moment, Rate, parse_max_rejects, parse_rate, parse_seconds
+from etl.job.table import Table
+
+__all__ = ["DEFAULT_ENDPOINT", "Limits", "UploadSpec"]
+
+DEFAULT_ENDPOINT = "https://api.analytics.inkeep.com"
+
+
+class UploadSpec(Table):
+    """Where the events go, and how fast."""
+
+    endpoint: str = Field(DEFAULT_ENDPOINT, examples=["https://api.analytics.inkeep.com"])
+    """The events API. Its host must be yours to trust: the key is sent there."""
+    rate: Annotated[Rate, BeforeValidator(parse_rate)] = Field(Rate(20.0), examples=["600/min", "max"])
+    """At most so many events in any second, minute or hour; `max` is as many as the destination takes. A rate that
+    the server grants holds, too."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field("auto", examples=[32])
+    """At most so many requests at once. `auto` finds out how many are of use."""
+    timeout: Annotated[float, BeforeValidator(parse_seconds)] = Field(30.0, examples=["10s"])
+    """How long one request may take before it is asked again."""
+    max_wait: Annotated[float, BeforeValidator(parse_seconds)] = Field(3600.0, examples=["10m"])
+    """A server that asks to wait for longer, or grants less than one event in this time, ends the run (exit 5)."""
+    conflict: Literal["rejected", "delivered"] = Field("rejected", examples=["delivered"])
+    """What an answer of 409 to an event means: it is a reject, or it is there already."""
+
+
+class Limits(Table):
+    """When a run is hopeless and stops, and which times are credible."""
+
+    max_rejects: Annotated[MaxRejects, BeforeValidator(parse_max_rejects)] = Field(
+        MaxRejects(None, 1.0), examples=["1%", 500]
+    )
+    """With more rejects than this, a share of the rows or a count, nothing more is sent (exit 10): then the job is
+    wrong, not the rows."""
+    open_rejects: Literal["warn", "fail"] = Field("warn", examples=["fail"])
+    """Rejects of earlier runs that were neither retried nor dismissed: tell of them (`warn`), or exit 3 as well
+    (`fail`)."""
+    not_before: Moment = Field(datetime(2000, 1, 1, tzinfo=UTC), examples=["2015-01-01"])
+    """A row with an earlier time is a reject."""
+    not_after: Moment | None = Field(None, examples=["2024-12-31"])
+    """A row with a later time is a reject. Left out: a day after the run's start."""
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> Self:
+        if self.not_after is not None and self.not_after <= self.not_before:
+            raise ValueError(
+                f"`not_after` later than `not_before`, found {self.not_after} and {self.not_before}"
+            )
+        return self
