@@ -35,10 +35,11 @@ demo: install ## run every sample job against the embedded sandbox
 test: .venv/testing ## run the tests
 	$(BIN)/python -m pytest
 
-check: .venv/testing ## formatter, linter, strict types, docs fresh
+check: .venv/testing ## formatter, linter, strict types, nothing dead, docs fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tests/dead.py
 	$(BIN)/python tests/packaging/audit.py
 	$(BIN)/python -m tests.docs --check
 

@@ -45,7 +45,6 @@ class JobGuess:
     properties: dict[str, Choice] = field(default_factory=dict)
     user_properties: dict[str, Choice] = field(default_factory=dict)
     every_column: bool = False
-    except_columns: tuple[str, ...] = ()
     candidate_keys: tuple[str, ...] = ()
     preset: str | None = None
 

@@ -136,8 +136,6 @@ def _write_properties(guess: JobGuess) -> Iterator[str]:
     yield "[event.properties]"
     if guess.every_column:
         yield '"*" = true   # every column that no field above uses, under its own name'
-        if guess.except_columns:
-            yield f"except = {render_value(guess.except_columns)}"
     yield from _write_fields(guess.properties)
 
 

@@ -1,10 +1,10 @@
-"""Which files and rows no load has yet. Pure, but for the looks into files that it asks for.
+"""Which files and rows no load has yet. Reads files only to tell whether they changed.
 
 A file is known by its content: an unchanged one is never read again. In an incremental job one that grew is read for
 its new rows; one that changed in place, shrank or vanished is an error that names it, or is taken as `on_change` says.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from etl.read.files import Fingerprint, SourcePath, fingerprint
 from etl.read.growing import can_grow, rows_can_follow
 from etl.values.staged import SourceFile
 
-__all__ = ["Looks", "Take", "find_new"]
+__all__ = ["Take", "find_new"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,6 @@ class Take:
     seen: Fingerprint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """How to look into a file: its fingerprint, or that of its first bytes; and whether new rows can follow those
-    staged.
-    """
-
-    take_print: Callable[[SourcePath, int | None], Fingerprint] = fingerprint
-    rows_can_follow: Callable[[SourcePath, Job, SourceFile], bool] = rows_can_follow
-
-
 def find_new(
     job: Job,
     files: Sequence[SourcePath],
@@ -45,7 +35,6 @@ def find_new(
     *,
     waiting: Sequence[SourcePath] = (),
     takes_all: bool = False,
-    looks: Looks = Looks(),
 ) -> list[Take]:
     """Return what to stage of `files`; `known` is each file as its newest load saw it, by name.
 
@@ -56,31 +45,31 @@ def find_new(
     for index, file in enumerate(files):
         before = known.get(file.name)
         if before is None:
-            take = None if _is_half_written(job, file, looks) else Take(index)
+            take = None if _is_half_written(job, file) else Take(index)
         else:
-            take = _compare(job, index, file, before, looks)
+            take = _compare(job, index, file, before)
         if take is not None and (takes_all or not _is_unchanged(take, before)):
             takes.append(Take(index, 0, take.seen) if takes_all else take)
     for file in waiting:
         if before := known.get(file.name):
-            _compare(job, -1, file, before, looks)
+            _compare(job, -1, file, before)
     if job.source.mode == "incremental" and job.source.on_change == "error":
         _check_all_there({file.name for file in (*files, *waiting)}, known)
     return takes
 
 
-def _compare(job: Job, index: int, file: SourcePath, before: SourceFile, looks: Looks) -> Take | None:
+def _compare(job: Job, index: int, file: SourcePath, before: SourceFile) -> Take | None:
     """Return what a known file has beyond the rows staged, none of them where it is unchanged; None to leave it
     alone.
     """
-    now = looks.take_print(file, file.end)
+    now = fingerprint(file, file.end)
     if now.sha256 == before.sha256:
         return Take(index, before.rows, now)
     if job.source.mode == "incremental":
-        keeps_start = can_grow(file) and looks.take_print(file, before.size).sha256 == before.sha256
+        keeps_start = can_grow(file) and fingerprint(file, before.size).sha256 == before.sha256
         if keeps_start and file.end is not None and now.size < before.size:
             return None  # what was staged is all there; the line after it is being written
-        if keeps_start and looks.rows_can_follow(file, job, before):
+        if keeps_start and rows_can_follow(file, job, before):
             _check_numbering(job, file)
             return Take(index, before.rows, now)
         if job.source.on_change != "error":
@@ -96,10 +85,10 @@ def _is_unchanged(take: Take, before: SourceFile | None) -> bool:
     return take.seen is not None and before is not None and take.seen.sha256 == before.sha256
 
 
-def _is_half_written(job: Job, file: SourcePath, looks: Looks) -> bool:
+def _is_half_written(job: Job, file: SourcePath) -> bool:
     """Whether a new file must be left until it is whole: its repeats are numbered once and for all."""
     is_open = job.event.id.duplicates == "number" and file.end is not None
-    return is_open and looks.take_print(file, None).size != file.end
+    return is_open and fingerprint(file, None).size != file.end
 
 
 def _check_numbering(job: Job, file: SourcePath) -> None:

@@ -46,8 +46,6 @@ def verification_lines(
         )
     if share is not None:
         yield f"  of {counts.asked:,}, none missing: fewer than {100 * share:.2g} % are, with 95 % confidence"
-    if found.others is not None:
-        yield f"  beside them the destination holds {found.others:,} other events of the same types and days"
     yield from _advice(found)
     if counts.differences:
         yield f"See each: backfill verify{flags} -o differences.csv {shlex.quote(job_path)}"

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 from etl.send.answer import Answer, FailureKind, TransportFailure
-from etl.send.connect import TransportKind, open_transport
+from etl.send.connect import open_transport
 from etl.send.hints import Headers
 
 __all__ = ["KeyVerdict", "Probe", "judge_key", "probe_endpoint", "skew_of"]
@@ -59,8 +59,6 @@ def probe_endpoint(
     key: str | None,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
-    # Not the fast one: a process that ends in the same moment may abort in its threads.
-    kind: TransportKind = "httpx",
     wall_clock: Callable[[], float] = time.time,
     clock: Callable[[], float] = time.monotonic,
 ) -> Probe:
@@ -68,14 +66,13 @@ def probe_endpoint(
 
     Raises `EndpointError` for an endpoint that must not get a key, `KeyProblem` for a key that no header can carry.
     """
-    return asyncio.run(_probe(endpoint, key, timeout_seconds, kind, wall_clock, clock))
+    return asyncio.run(_probe(endpoint, key, timeout_seconds, wall_clock, clock))
 
 
 async def _probe(
     endpoint: str,
     key: str | None,
     timeout_seconds: float,
-    kind: TransportKind,
     wall_clock: Callable[[], float],
     clock: Callable[[], float],
 ) -> Probe:
@@ -83,7 +80,8 @@ async def _probe(
     said: dict[str, str] = {}
     skew, seconds, url = None, 0.0, endpoint
     for candidate in (MADE_UP_KEY, *((key,) if key is not None else ())):
-        transport = open_transport(endpoint, candidate, timeout_seconds, 1, kind, (key or "",))
+        # Not the fast one: a process that ends in the same moment may abort in its threads.
+        transport = open_transport(endpoint, candidate, timeout_seconds, 1, "httpx", (key or "",))
         url = transport.url
         try:
             began, began_wall = clock(), wall_clock()

@@ -15,7 +15,7 @@ from etl.values.staged import KeptFile
 
 __all__ = ["number_repeats"]
 
-ID_START, ID_END = len('{"id":"'), len('{"id":"') + 36
+ID_END = len('{"id":"') + 36
 
 
 def number_repeats(folder: Path, written: list[KeptFile]) -> list[KeptFile]:

@@ -90,8 +90,7 @@ class Verification:
 class JobVerification:
     """What verifying a job came to: the newest verification of each of its loads, and all of them added up.
 
-    `others` is how many events of the same types and days the destination holds beside the job's own, None where that
-    can't be told. `resent` missing events were sent again, `repaired` of them are there now; the content of `lost` ones
+    `resent` missing events were sent again, `repaired` of them are there now; the content of `lost` ones
     can't be had any more. `message` says why it is not all well, `fix` what to do.
     """
 
@@ -102,7 +101,6 @@ class JobVerification:
     exit_code: int = 0
     message: str = ""
     fix: str = ""
-    others: int | None = None
     resent: int = 0
     repaired: int = 0
     lost: int = 0
@@ -123,7 +121,6 @@ class JobVerification:
             "job": self.job,
             "loads": [load.to_json() for load in self.loads],
             **{name: getattr(self.counts, name) for name in VerificationCounts.__dataclass_fields__},
-            "others": self.others,
             "resent": self.resent,
             "repaired": self.repaired,
             "lost": self.lost,

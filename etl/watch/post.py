@@ -30,12 +30,12 @@ def post_json(address: str, payload: dict[str, str], *, deadline_seconds: float 
     return _deliver(parts.geturl(), orjson.dumps(payload), headers, deadline_seconds)
 
 
-def post_heartbeat(address: str, beat: Heartbeat, *, deadline_seconds: float = DEADLINE_SECONDS) -> str:
+def post_heartbeat(address: str, beat: Heartbeat) -> str:
     """Tell the monitor at `address` of `beat`; return what went wrong, in words without the address, or nothing."""
     parts = _parse(address)
     if parts is None:
         return _NOT_AN_ADDRESS
-    return _deliver(heartbeat_address(parts, beat), b"", {}, deadline_seconds)
+    return _deliver(heartbeat_address(parts, beat), b"", {}, DEADLINE_SECONDS)
 
 
 def heartbeat_address(parts: SplitResult, beat: Heartbeat) -> str:

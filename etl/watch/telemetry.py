@@ -43,10 +43,9 @@ class Telemetry:
         metrics: bool,
         names_service: bool = False,
         clock_ns: Callable[[], int] = time.time_ns,
-        flush_seconds: float = FLUSH_SECONDS,
     ) -> None:
         self._labels: Attributes = {"backfill.job": job}
-        self._clock_ns, self._flush_seconds = clock_ns, flush_seconds
+        self._clock_ns = clock_ns
         # What the environment calls the service is right; Resource would let our name win over it.
         resource = Resource.create({} if names_service else {"service.name": _SCOPE})
         self._tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -158,7 +157,7 @@ class Telemetry:
         # In a thread: a collector that is away makes the exporters wait and retry for longer than a run should.
         thread = threading.Thread(target=self._shut_down, name="telemetry", daemon=True)
         thread.start()
-        thread.join(self._flush_seconds)
+        thread.join(FLUSH_SECONDS)
 
     def _shut_down(self) -> None:
         self._tracing.shutdown()

@@ -73,12 +73,8 @@ def render_validation_page(validation: Validation) -> str:
     return page(f"{outcome.job}: what would be sent", subtitle, sections)
 
 
-def render_run_page(
-    outcome: Outcome, timeline: Sequence[TimeSample], validation: Validation | None = None
-) -> str:
-    """Return the page of a run: its books, its rejects by code, and its throughput, latency and concurrency over
-    time.
-    """
+def render_run_page(outcome: Outcome, timeline: Sequence[TimeSample]) -> str:
+    """Return the page of a run: its books, its rejects by code, and how the sending went over time."""
     sections = [_books(outcome, words={})]
     if outcome.message:
         sections.append(
@@ -100,8 +96,6 @@ def render_run_page(
         )
     if timeline:
         sections.append(_timeline(outcome, timeline))
-    if validation is not None and validation.forecast and validation.forecast.events:
-        sections += _forecast(validation.forecast)
     subtitle = (
         f"{outcome.sent_now:,} events delivered in {format_duration(outcome.elapsed_seconds)}; state: "
         f"{outcome.state}."
