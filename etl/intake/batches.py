@@ -1,20 +1,19 @@
-"""From files to events and rejects: read and transform joined, several batches at once."""
+"""From files to events and rejects: read and transform joined, several batches at once, and many small files as one."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import polars as pl
-
 from etl.errors import JobError
 from etl.intake.clock import NEVER, doubt_clock, writing_times
+from etl.intake.joining import Placed, Stretch, gather
 from etl.intake.plans import Plans, compile_plans
-from etl.intake.watermark import NOWHERE, Reached
+from etl.intake.watermark import Reached
 from etl.intake.window import EVERYTHING, Window, drop_first
 from etl.job.lines import nearest_name, place_of
 from etl.job.model import Job
@@ -33,20 +32,21 @@ NOTHING_BEFORE: Final[Mapping[int, int]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class TransformedBatch:
-    """What became of some consecutive records of the file at position `file` of the source.
+    """What became of some consecutive records of the file at position `file` of the source, or of files from it on.
 
-    `reached` is how far the watermark column came in them.
+    Events and rejects say in `file` of which; `rows` is how many records there are of each. Malformed ones are of
+    `file`, where it is the only one. `reached` is how far the watermark column came.
     """
 
     file: int
     transformed: Transformed
     malformed: tuple[MalformedRecord, ...]
-    reached: Reached = NOWHERE
+    reached: Reached
+    rows: Mapping[int, int]
 
 
 class _Waiting(NamedTuple):
-    file: int
-    malformed: tuple[MalformedRecord, ...]
+    stretch: Stretch
     work: Future[tuple[Transformed, Reached]]
 
 
@@ -97,15 +97,22 @@ def transform_rows(
     # A dry run's batches are light, so that one more may wait while others are counted.
     most_waiting = PLANS_AT_ONCE + plans.is_dry
     with ThreadPoolExecutor(PLANS_AT_ONCE, "transform") as pool:
-        for file in files:
-            for whole in drop_first(source.batches(file), after.get(file, 0)):
-                for batch in [whole] if plans.is_dry else _split(whole):
-                    work = pool.submit(_apply, plans.of(file), batch.frame, window)
-                    waiting.append(_Waiting(file, batch.malformed, work))
-                    if len(waiting) > most_waiting:
-                        yield _take(waiting)
+        for stretch in gather(_stretches(source, plans, files, after), plans, window):
+            work = pool.submit(_apply, plans.of(stretch.file), stretch, window)
+            waiting.append(_Waiting(stretch, work))
+            if len(waiting) > most_waiting:
+                yield _take(waiting)
         while waiting:
             yield _take(waiting)
+
+
+def _stretches(
+    source: Source, plans: Plans, files: Iterable[int], after: Mapping[int, int]
+) -> Iterator[Stretch]:
+    for file in files:
+        for whole in drop_first(source.batches(file), after.get(file, 0)):
+            for batch in [whole] if plans.is_dry else _split(whole):
+                yield Stretch((Placed(file, batch.frame),), batch.malformed)
 
 
 def _split(batch: Batch) -> Iterator[Batch]:
@@ -115,12 +122,13 @@ def _split(batch: Batch) -> Iterator[Batch]:
     return batch.split(height * part // parts for part in range(1, parts + 1))
 
 
-def _apply(plan: Plan, frame: pl.DataFrame, window: Window) -> tuple[Transformed, Reached]:
-    kept = window.drop_old(frame)
-    return window.cut(plan.apply(kept.frame), kept.dropped), kept.reached
+def _apply(plan: Plan, stretch: Stretch, window: Window) -> tuple[Transformed, Reached]:
+    kept = window.drop_old(stretch.frame())
+    done = window.cut(plan.apply(kept.frame), kept.dropped)
+    return replace(done, events=stretch.place(done.events), rejects=stretch.place(done.rejects)), kept.reached
 
 
 def _take(waiting: deque[_Waiting]) -> TransformedBatch:
-    first = waiting.popleft()
-    transformed, reached = first.work.result()
-    return TransformedBatch(first.file, transformed, first.malformed, reached)
+    stretch, work = waiting.popleft()
+    transformed, reached = work.result()
+    return TransformedBatch(stretch.file, transformed, stretch.malformed, reached, stretch.rows())

@@ -131,5 +131,5 @@ def _count(
                 # Rows that came since are not of those that were skipped.
                 last = known[source.files[batch.file].name].rows
                 events = batch.transformed.events
-                audit.add(facts_of(batch.file, events.filter(events["row"] <= last), with_content=False))
+                audit.add(facts_of(events.filter(events["row"] <= last), with_content=False))
             return audit.count_new(delivered_ids)

@@ -21,13 +21,13 @@ MOST_COMPARED: Final = 200_000
 MOST_EXAMPLES: Final = 3
 
 
-def facts_of(file: int, events: pl.DataFrame, *, with_content: bool) -> pl.DataFrame:
-    """Return what the tally and the audit of ids need of `events` of the file at position `file`.
+def facts_of(events: pl.DataFrame, *, with_content: bool) -> pl.DataFrame:
+    """Return what the tally and the audit of ids need of `events`, which say in `file` of which file they are.
 
     `content`, where it is wanted, is a hash that differs where bodies do.
     """
     return events.select(
-        pl.lit(file, pl.UInt32).alias("file"),
+        "file",
         "row",
         "id",
         pl.col("created_at").to_physical(),

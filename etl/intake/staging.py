@@ -29,6 +29,7 @@ from etl.stage.load import LoadWriter, Staged
 from etl.state.corrections import note_corrections
 from etl.state.kept import kept_folder
 from etl.values.extent import Span, Watermark
+from etl.values.rows import Transformed
 from etl.values.staged import LoadKind, SourceFile, StagedLoad
 
 __all__ = ["StagedNow", "describe_load", "find_delivered", "stage_new_rows"]
@@ -131,10 +132,15 @@ def _write_load(
         on_correction=job.source.on_correction,
     ) as writer:
         for batch in batches:
-            writer.add(order[batch.file], batch.transformed, batch.malformed)
             done = batch.transformed
+            if batch.malformed:
+                writer.add(order[batch.file], done, batch.malformed)
+            else:
+                writer.add_placed(
+                    _renumber_files(done, order), {order[file]: n for file, n in batch.rows.items()}
+                )
             rejected += done.rejects.height + len(batch.malformed)
-            read += done.events.height + done.rejects.height + done.skipped + len(batch.malformed)
+            read += sum(batch.rows.values())
             reached = reached.up_to(batch.reached)
             show(read, rejected)
             check_hope(read, rejected, job.limits.max_rejects, job.path)
@@ -160,6 +166,16 @@ def _batches(
             yield replace(batch, transformed=replace(batch.transformed, skipped=skipped), malformed=())
         else:
             yield batch
+
+
+def _renumber_files(done: Transformed, order: Mapping[int, int]) -> Transformed:
+    """Return `done` with each file's position in the load for that in the source."""
+    if all(file == position for file, position in order.items()):
+        return done
+    position = pl.col("file").replace_strict(list(order), list(order.values()), return_dtype=pl.UInt32)
+    return replace(
+        done, events=done.events.with_columns(position), rejects=done.rejects.with_columns(position)
+    )
 
 
 def _reached(job: Job, ledger: Ledger) -> Reached:

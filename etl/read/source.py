@@ -23,6 +23,7 @@ from etl.values.rows import ROW, Batch, json_flag
 __all__ = ["Source", "open_source"]
 
 READ_AHEAD: Final = 2
+SMALL_BYTES: Final = 64 << 10
 # What follows holds several times a frame's own size: short rows make frames of no more than this.
 MOST_ROWS: Final = 131_072
 
@@ -79,7 +80,9 @@ class Source:
 
     def batches(self, index: int) -> Iterator[Batch]:
         """Yield the batches of the file at `index`, with the columns of `schemas` (and their JSON flags)."""
-        with closing(_read_ahead(self._readers[index].batches())) as batches:
+        own = self._readers[index].batches()
+        ahead = _in_turn(own) if _is_small(self.files[index]) else _read_ahead(own)
+        with closing(ahead) as batches:
             for batch in batches:
                 whole = Batch(self._conform(batch.frame, index), batch.malformed)
                 height = max(1, whole.frame.height)
@@ -192,6 +195,18 @@ def _cast(column: pl.Series, dtype: pl.DataType, file: SourcePath) -> pl.Series:
             f"{file.name}",
             "Give files of different types a job each",
         ) from None
+
+
+def _in_turn(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    yield from batches
+
+
+def _is_small(file: SourcePath) -> bool:
+    """Whether reading the file is done sooner than a thread for it is there."""
+    try:
+        return file.path.stat().st_size <= SMALL_BYTES
+    except OSError:  # the reader tells it
+        return True
 
 
 def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:

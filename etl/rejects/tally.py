@@ -47,9 +47,9 @@ class CauseTally:
         self._causes: dict[tuple[str, str, str], Cause] = {}
 
     def add(self, file: int, rejects: pl.DataFrame, malformed: tuple[MalformedRecord, ...]) -> None:
-        """Count the rejects of some rows of the file at position `file` in."""
+        """Count rejects in, which say of which file they are, and malformed records of the file at position `file`."""
         if rejects.height:
-            self._add_rejects(file, rejects)
+            self._add_rejects(rejects)
         for (code, reason), rows in Counter((record.code, record.reason) for record in malformed).items():
             cause = self._cause(code.value, "", "")
             cause.rows += rows
@@ -71,12 +71,14 @@ class CauseTally:
             counts[cause.code] += cause.rows
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
-    def _add_rejects(self, file: int, rejects: pl.DataFrame) -> None:
+    def _add_rejects(self, rejects: pl.DataFrame) -> None:
         for (code, name, column), rows in rejects.group_by("code", "field", "column", maintain_order=True):
             cause = self._cause(str(code), str(name), str(column))
             cause.rows += rows.height
-            for row, line, reason in (
-                rows.select("row", "line", "reason").head(MOST_EXAMPLES - len(cause.examples)).iter_rows()
+            for file, row, line, reason in (
+                rows.select("file", "row", "line", "reason")
+                .head(MOST_EXAMPLES - len(cause.examples))
+                .iter_rows()
             ):
                 cause.examples.append(Example(self._names[file], row, line, reason))
             reasons = rows["reason"].value_counts().sort("count", "reason", descending=[True, False])

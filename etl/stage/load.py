@@ -5,10 +5,10 @@ in the ledger after `stage_load` returns; killed between the two, the renamed fo
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -151,18 +151,25 @@ class LoadWriter:
 
     def add(self, file: int, transformed: Transformed, malformed: tuple[MalformedRecord, ...]) -> None:
         """Take what became of some rows of the file at position `file`. Raises `StateError`."""
-        events, rejects = transformed.events, transformed.rejects
+        events, rejects = transformed.events, transformed.rejects.select(list(REJECT_SCHEMA))
         if malformed:
             rejects = pl.concat([rejects, malformed_frame(malformed)]).sort("row")
-        read = events.height + rejects.height + transformed.skipped
-        self._read += read
-        self._skipped += transformed.skipped
-        self._rejected += rejects.height
-        self._rows_of_file[file] = self._rows_of_file.get(file, 0) + read
         position = pl.lit(file, pl.UInt32).alias("file")
-        for part in self._events.add(events.with_columns(position)):
+        placed = replace(
+            transformed, events=events.with_columns(position), rejects=rejects.with_columns(position)
+        )
+        self.add_placed(placed, {file: events.height + rejects.height + transformed.skipped})
+
+    def add_placed(self, transformed: Transformed, rows: Mapping[int, int]) -> None:
+        """Take what became of so many `rows` of each file; events and rejects say of which. Raises `StateError`."""
+        self._read += sum(rows.values())
+        self._skipped += transformed.skipped
+        self._rejected += transformed.rejects.height
+        for file, read in rows.items():
+            self._rows_of_file[file] = self._rows_of_file.get(file, 0) + read
+        for part in self._events.add(transformed.events):
             self._write_events(part)
-        for part in self._rejects.add(rejects.with_columns(position)):
+        for part in self._rejects.add(transformed.rejects):
             self._write_rejects(part)
 
     @property

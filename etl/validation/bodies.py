@@ -52,19 +52,19 @@ class BodyLooks:
     _noticed: Counter[tuple[str, str]] = field(default_factory=Counter)
     _first: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
-    def add(self, file: int, events: pl.DataFrame) -> None:
-        """Look at some events of the file at position `file`."""
+    def add(self, events: pl.DataFrame) -> None:
+        """Look at some events."""
         if not events.height:
             return
-        self._keep_largest(file, events)
-        some = events.select("row", "body").gather_every(max(1, events.height // LOOKED_AT_ROWS))
+        self._keep_largest(events)
+        some = events.select("file", "row", "body").gather_every(max(1, events.height // LOOKED_AT_ROWS))
         self.looked_at += some.height
         hits = some.select(
             pl.col("body").str.contains(pattern).alias(kind) for kind, pattern in PATTERNS.items()
         )
         for kind in PATTERNS:
             if hits[kind].any():
-                for row, body in some.filter(hits[kind]).head(MOST_PARSED).iter_rows():
+                for file, row, body in some.filter(hits[kind]).head(MOST_PARSED).iter_rows():
                     self._notice(kind, file, row, body)
 
     def largest(self, names: tuple[str, ...]) -> tuple[LargeBody, ...]:
@@ -81,14 +81,15 @@ class BodyLooks:
             for (kind, path), rows in self._noticed.most_common()
         )
 
-    def _keep_largest(self, file: int, events: pl.DataFrame) -> None:
+    def _keep_largest(self, events: pl.DataFrame) -> None:
         least = self._largest[-1][0] if len(self._largest) == MOST_LARGEST else -1
         largest = events["size"].max()
         assert isinstance(largest, int)
         if largest > least:
-            top = events.select("size", "row", "body").top_k(MOST_LARGEST, by="size")
-            found = [(size, file, row, body) for size, row, body in top.iter_rows()]
-            self._largest = sorted([*self._largest, *found], key=lambda kept: -kept[0])[:MOST_LARGEST]
+            top = events.select("size", "file", "row", "body").top_k(MOST_LARGEST, by="size")
+            self._largest = sorted([*self._largest, *top.iter_rows()], key=lambda kept: -kept[0])[
+                :MOST_LARGEST
+            ]
 
     def _notice(self, kind: str, file: int, row: int, body: str) -> None:
         seen: set[str] = set()

@@ -32,15 +32,17 @@ class RejectKeeper:
         self._folder = folder
         self._parts = 0
 
-    def add(self, name: str, batch: TransformedBatch) -> None:
-        """Take the rejects of a batch of the file called `name`."""
+    def add(self, names: tuple[str, ...], batch: TransformedBatch) -> None:
+        """Take the rejects of a batch; `names` are those of the source's files."""
         rejects = batch.transformed.rejects
         if batch.malformed:
-            rejects = pl.concat([rejects, malformed_frame(batch.malformed)]).sort("row")
-        if rejects.height:
-            rejects.with_columns(pl.lit(name).alias("file")).write_ipc(
-                self._folder / f"rejects-{self._parts:05d}.arrow"
+            malformed = malformed_frame(batch.malformed).with_columns(
+                pl.lit(batch.file, pl.UInt32).alias("file")
             )
+            rejects = pl.concat([rejects, malformed]).sort("row")
+        if rejects.height:
+            named = pl.Series("file", [names[file] for file in rejects["file"]], dtype=pl.String)
+            rejects.with_columns(named).write_ipc(self._folder / f"rejects-{self._parts:05d}.arrow")
             self._parts += 1
 
     def write(self, path: Path, fixes: dict[tuple[str, str, str], str]) -> None:

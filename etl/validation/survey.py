@@ -128,7 +128,7 @@ class _Survey:
             left = self.options.sample
             for batch in transform_rows(self.source, self.plans, range(file, file + 1), window=window):
                 yield batch
-                left -= _rows_of(batch)
+                left -= sum(batch.rows.values())
                 if left <= 0:
                     break
 
@@ -136,17 +136,17 @@ class _Survey:
         """Count one batch in."""
         done = batch.transformed
         rejected = done.rejects.height + len(batch.malformed)
-        facts = facts_of(batch.file, done.events, with_content=self.compares)
+        facts = facts_of(done.events, with_content=self.compares)
         self.waiting.append(facts)
         self.waiting_rows += facts.height
         if self.waiting_rows >= PART_ROWS:
             self._count_waiting()
-        self.looks.add(batch.file, done.events)
+        self.looks.add(done.events)
         self.causes.add(batch.file, done.rejects, batch.malformed)
         if self.keeper is not None:
-            self.keeper.add(self.names[batch.file], batch)
+            self.keeper.add(self.names, batch)
         self.books += Books(
-            read=_rows_of(batch), rejected=rejected, skipped=done.skipped, pending=done.events.height
+            read=sum(batch.rows.values()), rejected=rejected, skipped=done.skipped, pending=done.events.height
         )
 
     @property
@@ -267,11 +267,6 @@ def _finish(now: datetime, seconds: float | None) -> datetime | None:
         return None if seconds is None else now + timedelta(seconds=seconds)
     except OverflowError:  # a clock in the year 9999
         return None
-
-
-def _rows_of(batch: TransformedBatch) -> int:
-    done = batch.transformed
-    return done.events.height + done.rejects.height + done.skipped + len(batch.malformed)
 
 
 def _cost(finding: Finding) -> tuple[int, int]:
