@@ -1,6 +1,6 @@
 """The amounts a job file writes as text: rates, durations, shares, moments. Pure.
 
-Each `parse_*` raises a `ValueError` whose text says what was expected, for pydantic to carry.
+Each `parse_*` raises `Unfit`, which says what was expected, for pydantic to carry.
 """
 
 import re
@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator
+
+from etl.job.unfit import Unfit
 
 __all__ = ["MaxRejects", "Moment", "Rate", "parse_max_rejects", "parse_moment", "parse_rate", "parse_seconds"]
 
@@ -42,7 +44,7 @@ class MaxRejects(NamedTuple):
 
 
 def parse_rate(value: object) -> Rate:
-    """Return the rate that a job file or an option writes; raises `ValueError` that says what is expected."""
+    """Return the rate that a job file or an option writes; raises `Unfit` that says what is expected."""
     if isinstance(value, Rate):
         return value
     if value == "max":
@@ -50,7 +52,7 @@ def parse_rate(value: object) -> Rate:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|m|h|hour)\s*", str(value))
     if isinstance(value, str) and match and float(match[1]) > 0:
         return Rate(float(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2][0]])
-    raise ValueError('a rate like "20/s", "600/min" or "max"')
+    raise Unfit('a rate like "20/s", "600/min" or "max"')
 
 
 def parse_seconds(value: object) -> float:
@@ -60,7 +62,7 @@ def parse_seconds(value: object) -> float:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)\s*", value) if isinstance(value, str) else None
     if match and float(match[1]) > 0:
         return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600}[match[2]]
-    raise ValueError('a duration like "30s", "500ms" or "2m"')
+    raise Unfit('a duration like "30s", "500ms" or "2m"')
 
 
 def parse_max_rejects(value: object) -> MaxRejects:
@@ -72,7 +74,7 @@ def parse_max_rejects(value: object) -> MaxRejects:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
     if match and float(match[1]) <= 100:
         return MaxRejects(None, float(match[1]) / 100)
-    raise ValueError('a share like "1%" or a count like 500')
+    raise Unfit('a share like "1%" or a count like 500')
 
 
 def parse_moment(value: object) -> datetime:
@@ -84,12 +86,12 @@ def parse_moment(value: object) -> datetime:
     if isinstance(moment, date) and not isinstance(moment, datetime):
         moment = datetime.combine(moment, time())
     if not isinstance(moment, datetime):
-        raise ValueError("a date like 2015-01-01 or a time like 2015-01-01T00:00:00Z")
+        raise Unfit("a date like 2015-01-01 or a time like 2015-01-01T00:00:00Z")
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     try:
         return aware.astimezone(UTC)
     except OverflowError:
-        raise ValueError("a time within the years 1 to 9999") from None
+        raise Unfit("a time within the years 1 to 9999") from None
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(parse_moment)]

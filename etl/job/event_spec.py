@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from etl.job.table import Table
+from etl.job.unfit import Unfit
 
 __all__ = ["EventSpec", "FieldSpec", "IdSpec", "PropertiesSpec", "TimestampSpec"]
 
@@ -49,14 +50,15 @@ class FieldSpec(Table):
     def _has_one_source(self) -> Self:
         given = [name for name in ("column", "value", "sql") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"exactly one of `column`, `value`, `sql`, found {_list_names(given)}")
+            raise Unfit("exactly one of `column`, `value`, `sql`", _list_names(given))
         if self.value is not None and self.model_fields_set != {"value"}:
             others = sorted(self.model_fields_set - {"value"})
-            raise ValueError(
-                f"`value` alone, because a constant needs no shaping, found {_list_names(others)} beside it"
+            raise Unfit(
+                "`value` alone, because a constant needs no shaping",
+                f"{_list_names(others)} beside it",
             )
         if self.split is not None and self.cast == "json":
-            raise ValueError('`split` or `cast = "json"`, found both')
+            raise Unfit('`split` or `cast = "json"`', "both")
         return self
 
 
@@ -82,7 +84,7 @@ class TimestampSpec(Table):
     def _has_one_source(self) -> Self:
         given = [name for name in ("column", "columns", "sql") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"exactly one of `column`, `columns`, `sql`, found {_list_names(given)}")
+            raise Unfit("exactly one of `column`, `columns`, `sql`", _list_names(given))
         return self
 
 
@@ -104,11 +106,14 @@ class IdSpec(Table):
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
         if self.column is not None and self.columns is not None:
-            raise ValueError("`column` or `columns`, found both")
+            raise Unfit("`column` or `columns`", "both")
         if self.verbatim and self.column is None:
-            raise ValueError("`column`, the one that holds the source's own id, because `verbatim = true`")
+            raise Unfit("`column`, the one that holds the source's own id, because `verbatim = true`", "none")
         if self.verbatim and self.duplicates == "number":
-            raise ValueError('`duplicates = "collapse"`: an id taken verbatim has no room for a number')
+            raise Unfit(
+                '`duplicates = "collapse"`, because a verbatim id has no room for a number',
+                '`"number"`',
+            )
         return self
 
     @property
@@ -151,23 +156,24 @@ def _parse_properties(value: Any) -> Any:
     excluded: tuple[str, ...] = ()
     if not isinstance(star := table.get("*"), Mapping | None):
         if not isinstance(star, bool):
-            raise ValueError(_explain_reserved("*", "true", star))
+            raise _explain_reserved("*", "true", star)
         every = star
         del table["*"]
     if not isinstance(without := table.get("except"), Mapping | None):
         if not isinstance(without, tuple) or not all(isinstance(name, str) for name in without):
-            raise ValueError(_explain_reserved("except", '["column"]', without))
+            raise _explain_reserved("except", '["column"]', without)
         excluded = without
         del table["except"]
     if excluded and not every:
-        raise ValueError('`"*" = true` beside `except`, because it says what that leaves out')
+        raise Unfit('`"*" = true` beside `except`, because it says what that leaves out', "`except` alone")
     return {"every_column": every, "excluded": excluded, "fields": table}
 
 
-def _explain_reserved(key: str, wanted: str, found: object) -> str:
-    return (
+def _explain_reserved(key: str, wanted: str, found: object) -> Unfit:
+    return Unfit(
         f'`"{key}" = {wanted}`, which is about columns, or a table for a property of that name, '
-        f'as in {{ column = "your_column" }}, found `{json.dumps(found, default=str)[:80]}`'
+        f'as in {{ column = "your_column" }}',
+        f"`{json.dumps(found, default=str)[:80]}`",
     )
 
 

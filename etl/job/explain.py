@@ -12,11 +12,14 @@ from etl.errors import JobError
 from etl.job.advice import EXPECTED, FIXES, KINDS, MISSING
 from etl.job.lines import Place, find_line, nearest_name
 from etl.job.model import EventSpec, FieldSpec, Job, PropertiesSpec
+from etl.job.unfit import Unfit
+from etl.plain import shorten
 
 __all__ = ["explain_errors", "hide_secrets"]
 
 MOST_PROBLEMS: Final = 8
 MOST_SHOWN_CHARS: Final = 80
+HIDDEN: Final = "a value that isn't shown"
 Location = tuple[int | str, ...]
 _SECRET_NAMES = re.compile(
     r"(?i)(?:^|[-_.])(?:api)?[-_]?(?:keys?|tokens?|secrets?|passwords?|passwd|authorization|bearer|credentials?)(?:$|[-_.])"
@@ -53,10 +56,12 @@ def _explain_one(detail: ErrorDetails, tables: dict[str, Any], text: str, path: 
         wanted = str(detail["loc"][-1])
         place = _place_of((*keys, wanted), text, path)
         return [f"Expected `{wanted}`, found nothing - {place}", MISSING.get(wanted, f"Add `{wanted}`")]
-    if kind == "value_error":
-        expected = detail["msg"].removeprefix("Value error, ")
-        found = "" if "found" in expected or "because" in expected else f", found {shown}"
-        return [f"Expected {expected}{found} - {place}", _fix_for(keys)]
+    if isinstance(unfit := detail.get("ctx", {}).get("error"), Unfit):
+        found = shown if unfit.found is None or shown == HIDDEN else unfit.found
+        return [
+            f"Expected {unfit.wanted}, found {found if unfit.is_shown else HIDDEN} - {place}",
+            _fix_for(keys),
+        ]
     if kind == "literal_error" and name not in EXPECTED:
         choices = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
         listed = ", ".join(f'"{choice}"' for choice in choices)
@@ -165,14 +170,17 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _show(value: Any, keys: Location) -> str:
-    """Return a value as a message shows it: as JSON, cut where it is long, secrets hidden."""
-    if any(_SECRET_NAMES.search(str(key)) for key in keys):
-        return "a value that isn't shown"
+    """Return a value as a message shows it: as JSON, cut where it is long, secrets hidden.
+
+    What stands for the whole of [notify] may be an address that belongs into a variable.
+    """
+    if keys == ("notify",) or any(_SECRET_NAMES.search(str(key)) for key in keys):
+        return HIDDEN
     try:
         shown = json.dumps(hide_secrets(value), ensure_ascii=False, default=str)
     except (ValueError, RecursionError):
         shown = str(type(value).__name__)
-    return f"`{shown if len(shown) <= MOST_SHOWN_CHARS else shown[: MOST_SHOWN_CHARS - 1] + '…'}`"
+    return f"`{shorten(shown, MOST_SHOWN_CHARS)}`"
 
 
 def hide_secrets(value: Any) -> Any:

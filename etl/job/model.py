@@ -13,6 +13,7 @@ from etl.job.event_spec import EventSpec, FieldSpec, IdSpec, PropertiesSpec, Tim
 from etl.job.source_spec import CsvDialect, NdjsonSpec, SourceSpec
 from etl.job.table import Table
 from etl.job.unattended import NoticeCause, NotifySpec, StateSpec
+from etl.job.unfit import Unfit
 from etl.job.upload_spec import DEFAULT_ENDPOINT, Limits, UploadSpec
 
 __all__ = [
@@ -63,7 +64,7 @@ class FilterSpec(Table):
 def _check_name(value: str) -> str:
     """Return the job's name, which is that of its folder of state."""
     if value.lower().startswith(_STATE_NAMES):
-        raise ValueError(f"a name that no file of the state folder has, found `{value}`")
+        raise Unfit("a name that no file of the state folder has", f"`{value}`")
     return value
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from etl.job.amounts import Moment
 from etl.job.table import Table
+from etl.job.unfit import Unfit
 
 __all__ = ["CsvDialect", "NdjsonSpec", "SourceSpec"]
 
@@ -21,19 +22,19 @@ def _is_plain_character(text: str) -> bool:
 
 def _check_separator(text: str) -> str:
     if not _is_plain_character(text):
-        raise ValueError('one ASCII character like ";" or "\\t", not a line end')
+        raise Unfit('one ASCII character like ";" or "\\t", not a line end')
     return text
 
 
 def _check_quote(text: str) -> str:
     if text and not _is_plain_character(text):
-        raise ValueError('one ASCII character like "\'", or "" for none')
+        raise Unfit('one ASCII character like "\'", or "" for none')
     return text
 
 
 def _check_comment(text: str) -> str:
     if not text.isascii() or any(char in text for char in "\r\n\0"):
-        raise ValueError('an ASCII prefix like "#", or "" for none')
+        raise Unfit('an ASCII prefix like "#", or "" for none')
     return text
 
 
@@ -65,22 +66,24 @@ class CsvDialect(Table):
     def _tells_characters_apart(self) -> Self:
         given = [char for char in (self.separator, self.quote, self.escape) if char]
         if len(set(given)) != len(given):
-            raise ValueError(
-                "a separator, a quote and an escape that differ; a doubled quote is understood without `escape`"
+            raise Unfit(
+                "a separator, a quote and an escape that differ (a doubled quote is understood without `escape`)",
+                " and ".join(f"`{char}`" for char in given),
             )
         if self.comment and self.comment[0] in given:
-            raise ValueError(
-                "a comment prefix that starts with neither the separator, the quote nor the escape"
+            raise Unfit(
+                "a comment prefix that starts with neither the separator, the quote nor the escape",
+                f"`{self.comment}`",
             )
         return self
 
     @model_validator(mode="after")
     def _names_columns(self) -> Self:
         if not self.header and not self.columns:
-            raise ValueError("`columns`, the names of the columns in order, because `header = false`")
+            raise Unfit("`columns`, the names of the columns in order, because `header = false`", "none")
         if self.columns and len(set(self.columns)) != len(self.columns):
             repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
-            raise ValueError(f"column names that differ; `{repeated[0]}` is named twice")
+            raise Unfit("column names that differ", f"`{repeated[0]}` twice")
         return self
 
 
@@ -100,11 +103,12 @@ class NdjsonSpec(Table):
     @model_validator(mode="after")
     def _takes_every_key(self) -> Self:
         if (self.keys is None) != (self.rest is None):
-            raise ValueError(
-                "`keys` and `rest` together, because what isn't a column of its own must be somewhere"
+            raise Unfit(
+                "`keys` and `rest` together, because what isn't a column of its own must be somewhere",
+                "`rest` alone" if self.keys is None else "`keys` alone",
             )
         if self.keys is not None and self.rest in self.keys:
-            raise ValueError(f"a name for `rest` that isn't one of `keys`, found `{self.rest}`")
+            raise Unfit("a name for `rest` that isn't one of `keys`", f"`{self.rest}`")
         return self
 
 
@@ -112,10 +116,10 @@ def _parse_hook(value: object) -> object:
     """Return the hook: a file of the job's own folder and a function in it, for nothing else is ever run."""
     wanted = 'a Python file beside the job file and a function in it, like "mapping.py:clean"'
     if not isinstance(value, str) or not re.fullmatch(r"[^:\\\x00]+\.py:[^\W\d]\w*", value):
-        raise ValueError(wanted)
+        raise Unfit(wanted)
     file = Path(value.partition(":")[0])
     if file.is_absolute() or ".." in file.parts:
-        raise ValueError(f"{wanted}, inside the job file's own folder")
+        raise Unfit(f"{wanted}, inside the job file's own folder")
     return value
 
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from etl.job.amounts import MaxRejects, parse_max_rejects
 from etl.job.table import Table
+from etl.job.unfit import Unfit
 
 __all__ = ["NoticeCause", "NotifySpec", "StateSpec"]
 
@@ -18,10 +19,10 @@ NoticeCause = Literal["failure", "rejects", "nothing_new"]
 
 def _parse_variable(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        # "because" keeps the value out of the message: it may be the address itself.
-        raise ValueError(
+        raise Unfit(
             "the name of an environment variable like BACKFILL_WEBHOOK_URL, because an address is a secret "
-            "and never in a job file"
+            "and never in a job file",
+            is_shown=False,
         )
     return value
 
@@ -32,7 +33,7 @@ def _parse_share(value: object) -> MaxRejects:
     except ValueError:
         share = MaxRejects(None, None)
     if share.share is None:
-        raise ValueError('a share of the rows like "1%"')
+        raise Unfit('a share of the rows like "1%"')
     return share
 
 

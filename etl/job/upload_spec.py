@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from etl.job.amounts import MaxRejects, Moment, Rate, parse_max_rejects, parse_rate, parse_seconds
 from etl.job.table import Table
+from etl.job.unfit import Unfit
 
 __all__ = ["DEFAULT_ENDPOINT", "Limits", "UploadSpec"]
 
@@ -53,7 +54,5 @@ class Limits(Table):
     @model_validator(mode="after")
     def _are_in_order(self) -> Self:
         if self.not_after is not None and self.not_after <= self.not_before:
-            raise ValueError(
-                f"`not_after` later than `not_before`, found {self.not_after} and {self.not_before}"
-            )
+            raise Unfit("`not_after` later than `not_before`", f"{self.not_after} and {self.not_before}")
         return self

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from etl.errors import InputError
 from etl.read.archive import only_member
 
-__all__ = ["Kind", "format_in_name", "tell_kind"]
+__all__ = ["Kind", "UnknownFormatError", "format_in_name", "tell_kind"]
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -35,6 +35,10 @@ _SIGNATURES: Final = {
     b"\xfd7zXZ\x00": "xz",
 }
 _HEAD_BYTES: Final = 16
+
+
+class UnknownFormatError(InputError):
+    """Neither the name of a file nor its first bytes say in which format it is."""
 
 
 class Kind(NamedTuple):
@@ -69,7 +73,7 @@ def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:
     if kind is None and found == "parquet":
         kind = "parquet"
     if kind is None:
-        raise InputError(
+        raise UnknownFormatError(
             "Expected a name that ends in .csv, .tsv, .ndjson or .parquet (and .gz, .zst, .bz2 or .zip), found "
             f"`{_last(name)}` - {name}",
             'Say what the files are: format = "csv" under [source]',

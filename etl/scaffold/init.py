@@ -23,6 +23,7 @@ from etl.job.lines import nearest_name
 from etl.job.load import parse_job
 from etl.job.model import Job
 from etl.read.files import SourcePath, resolve_files
+from etl.read.kinds import UnknownFormatError
 from etl.read.source import open_source
 from etl.read.streams import read_stream
 from etl.report.init import Decision, Start, Trial
@@ -106,9 +107,8 @@ def _tell_format(paths: tuple[str, ...], output: Path) -> tuple[SourcePath, str,
     """Return the first file, the format, and whether the job has to say it because the name doesn't."""
     try:
         source = resolve_files(_sketch(paths, output, None, None))[0]
-    except InputError as error:
-        if "a name that ends in" not in error.problem:
-            raise
+    except UnknownFormatError:
+        pass
     else:
         return source, source.format, False
     source = resolve_files(_sketch(paths, output, "csv", None))[0]

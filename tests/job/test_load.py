@@ -55,6 +55,32 @@ def test_what_a_job_file_writes_is_what_the_job_says() -> None:
 # What is wrong, what the message says of it, where, and the fix.
 PROBLEMS = [
     (
+        GOOD + "[source.csv]\nheader = false",
+        "Expected `columns`, the names of the columns in order, because `header = false`, found none - [source] csv",
+        "[source.csv]",
+    ),
+    (
+        GOOD + '[source.csv]\ncolumns = ["because", "because"]',
+        "Expected column names that differ, found `because` twice - [source] csv",
+        "[source.csv]",
+    ),
+    (
+        GOOD + '[source.csv]\nquote = ";"\nseparator = ";"',
+        "Expected a separator, a quote and an escape that differ (a doubled quote is understood without `escape`), "
+        "found `;` and `;` - [source] csv",
+        "[source.csv]",
+    ),
+    (
+        GOOD + 'id = { column = "found because", verbatim = true, duplicates = "number" }',
+        'Expected `duplicates = "collapse"`, because a verbatim id has no room for a number, found `"number"` - ',
+        "id = { columns =",
+    ),
+    (
+        GOOD + '[upload]\nrate = "because found"',
+        'Expected a rate like "20/s", "600/min" or "max", found `"because found"` - [upload] rate',
+        'rate = "20/s"',
+    ),
+    (
         GOOD.replace("[source]", "[sorce]"),
         "found `sorce` - sorce, jobs/j.toml line 2",
         "Rename it to `source`",

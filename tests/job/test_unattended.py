@@ -45,8 +45,18 @@ def test_all_that_can_be_said_of_notices_and_state() -> None:
 def test_an_address_in_the_job_file_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(JobError) as caught:
         parse(f'[notify]\n{key} = "{SECRET}"')
-    assert f"[notify] {key}, " in caught.value.problem
-    assert "never in a job file" in caught.value.problem
+    assert caught.value.problem == (
+        "Expected the name of an environment variable like BACKFILL_WEBHOOK_URL, because an address is a secret and "
+        f"never in a job file, found a value that isn't shown - [notify] {key}, "
+        f"{ROOT / 'jobs/docs.toml'} line {caught.value.problem.rpartition(' ')[2]}"
+    )
+    assert SECRET not in str(caught.value)
+
+
+def test_an_address_in_place_of_the_table_is_not_repeated() -> None:
+    with pytest.raises(JobError) as caught:
+        parse(f'notify = "{SECRET}"')
+    assert "Expected a table, found a value that isn't shown - notify, " in caught.value.problem
     assert SECRET not in str(caught.value)
 
 
