@@ -4,6 +4,7 @@ import glob
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,8 @@ from etl.read.remote.fetch import Fetched
 from etl.read.remote.pattern import fetch_pattern, is_remote
 
 __all__ = ["Fingerprint", "SourcePath", "explain_os_error", "fingerprint", "resolve_files"]
+
+LOCALE_FIX = "Let names of files be UTF-8: unset PYTHONUTF8, or set LC_ALL=C.UTF-8, and run it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def _digest_start(file: BinaryIO, size: int) -> str:
 
 def _match(pattern: str, job: Job) -> Iterator[Fetched]:
     """Yield the local files that `pattern` means: a file, a glob, or a folder with all that it holds."""
+    _check_encoding(pattern, job)
     where = job.folder / pattern
     is_glob = glob.has_magic(pattern) and not where.exists()  # a name may hold brackets
     names = find_names(pattern, job.folder) if is_glob else [pattern]
@@ -170,9 +174,22 @@ def _describe(item: Fetched, job: Job) -> SourcePath:
     except UnicodeEncodeError:
         shown = os.fsencode(item.name).decode("utf-8", "replace")
         raise InputError(
-            f"Expected a file name in UTF-8, found `{shown}` - [source] paths", "Rename the file"
+            f"Expected a file name in UTF-8, found `{shown}` - [source] paths",
+            "Rename the file" if sys.getfilesystemencoding() == "utf-8" else LOCALE_FIX,
         ) from None
     return SourcePath(item.name, item.path, kind.format, kind.compression, item.partitions, item.etag)
+
+
+def _check_encoding(pattern: str, job: Job) -> None:
+    """Raise `InputError` where the locale's encoding lacks a letter of the name: no file would ever match."""
+    try:
+        os.fsencode(pattern)
+    except UnicodeEncodeError:
+        raise InputError(
+            f"Expected a locale that can name `{pattern}`, found one in {sys.getfilesystemencoding()} - "
+            f"[source] paths, {job.path}",
+            LOCALE_FIX,
+        ) from None
 
 
 def _fix_for_no_match(folder: Path, pattern: str) -> str:

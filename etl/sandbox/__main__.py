@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _announce(url: str, stop: Callable[[], None]) -> None:
     line = {"url": url, "api_key": API_KEY, "web_key": WEB_KEY, "pid": os.getpid()}
-    print(json.dumps(line), flush=True)
+    # Bytes: the parent reads UTF-8, whatever encoding the environment asks for.
+    sys.stdout.buffer.write(json.dumps(line).encode() + b"\n")
+    sys.stdout.buffer.flush()
     threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
 
 

@@ -26,6 +26,7 @@ from starlette.types import Receive, Scope, Send
 from etl.sandbox.answers import Answer, Headers, answer_stored, lie_about, problem, stored_event
 from etl.sandbox.contract import find_violation
 from etl.sandbox.faults import (
+    CANNOT_STORE,
     Fault,
     Faults,
     FaultState,
@@ -165,7 +166,7 @@ class _EventsApi:
                 f"Expected the sandbox to store what it takes, found: {error}; free some space there",
                 file=sys.stderr,
             )
-        return _Outcome(self._problem(scope, 503, f"The sandbox can't store: {error}"))
+        return _Outcome(self._problem(scope, CANNOT_STORE, f"The sandbox can't store: {error}"))
 
     async def _take(self, scope: Scope, body: bytes, arrived: Attempt) -> _Outcome:
         event = _parse(body)

@@ -14,6 +14,7 @@ from random import Random
 from typing import Final, Literal, NamedTuple
 
 __all__ = [
+    "CANNOT_STORE",
     "NO_FAULTS",
     "Decision",
     "Fault",
@@ -31,6 +32,8 @@ __all__ = [
 LieKind = Literal["html", "other-id", "empty", "truncated"]
 RetryAfterKind = Literal["seconds", "date", "absurd", "garbage", "none"]
 
+# The status where the store takes nothing: insufficient storage. It is no fault that was asked for.
+CANNOT_STORE: Final = 507
 _ABSURD_SECONDS: Final = 100 * 365 * 86_400
 
 

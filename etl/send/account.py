@@ -13,7 +13,18 @@ from etl.values.outcome import SendSample
 __all__ = ["Latencies", "SendProgress", "SendReport", "SendState", "StopCause"]
 
 SendState = Literal["sending", "paused", "probing", "stopping"]
-StopCause = Literal["key", "endpoint", "outage", "interrupted", "limit", "rejects", "retries", "unproven"]
+StopCause = Literal[
+    "key",
+    "endpoint",
+    "certificate",
+    "outage",
+    "interrupted",
+    "limit",
+    "rejects",
+    "retries",
+    "unproven",
+    "disk",
+]
 
 
 @dataclass(slots=True)

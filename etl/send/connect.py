@@ -53,8 +53,9 @@ def check_endpoint(endpoint: str) -> Endpoint:
     taken.
     """
     place = parse_endpoint(endpoint)
-    if not place.is_loopback:
+    if place.url.startswith("https:"):
         check_certificate_settings()
+    if not place.is_loopback:
         check_proxy(place.url)
     return place
 

@@ -243,6 +243,8 @@ class Courier:
         self.is_watching = True
         if verdict.outcome is Outcome.STOP:
             return
+        if verdict.status == self._settings.disk_status:
+            self._end("disk", verdict.reason)
         if verdict.status == 429:
             gate.note_refusal(sent_at, now, hints.wait_seconds, meter.accepted())
         else:

@@ -12,6 +12,7 @@ from itertools import cycle
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
+    BuilderError,
     DecodeError,
     NetworkError,
     RequestError,
@@ -20,6 +21,7 @@ from pyreqwest.exceptions import (
 from pyreqwest.request import RequestBody, StreamRequest
 from pyreqwest.response import Response
 
+from etl.certificates import no_certificates
 from etl.endpoint import Endpoint
 from etl.send.answer import Answer, FailureKind, TransportFailure, most_bytes
 from etl.send.redact import Redactor
@@ -112,8 +114,13 @@ def _build_client(
         .pool_max_idle_per_host(max_connections)
         .http2(is_tls)
     )
-    # A proxy between this machine and itself would only carry the key off it.
-    return (builder.no_proxy() if endpoint.is_loopback else builder).build()
+    try:
+        # A proxy between this machine and itself would only carry the key off it.
+        return (builder.no_proxy() if endpoint.is_loopback else builder).build()
+    except BuilderError as error:
+        if "No CA certificates" not in str(error):
+            raise
+        raise no_certificates() from None
 
 
 def _failure(redactor: Redactor, error: RequestError) -> TransportFailure:

@@ -33,7 +33,8 @@ class SendSettings:
     `max_left` is how many events may stay pending because they fail while others succeed.
     `carried` is what an earlier send to the same endpoint left.
     `give_up_seconds` is how long nothing may succeed, `first_answer_seconds` how long where nothing was ever
-    answered, `max_wait_seconds` the longest pause a server may ask for.
+    answered, `max_wait_seconds` the longest pause a server may ask for. `disk_status` is the one by which a server on
+    this machine says that its disk takes nothing.
     """
 
     rate_per_second: float | None = None
@@ -46,6 +47,7 @@ class SendSettings:
     first_answer_seconds: float = 10.0
     drain_seconds: float = 5.0
     max_wait_seconds: float = 3600.0
+    disk_status: int | None = None
     carried: Carried = NOTHING_CARRIED
 
     def allows_refused(self, refused: int) -> bool:

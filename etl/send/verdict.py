@@ -10,7 +10,7 @@ one whose JSON carries our id counts as delivered.
     404, 405, 3XX                    stop: the endpoint is wrong
     408, 425, 429, 5XX               retry
     4XX otherwise                    rejected
-    no whole answer                  retry; a certificate that isn't trusted: stop
+    no whole answer                  retry; no trusted TLS connection: stop
 """
 
 from enum import StrEnum
@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
     request_id: str | None = None
     is_uncertain: bool = False
     is_unproven: bool = False
-    stops: Literal["key", "endpoint"] | None = None
+    stops: Literal["key", "endpoint", "certificate"] | None = None
 
 
 DELIVERED: Final = Verdict(Outcome.DELIVERED, 200)
@@ -82,7 +82,7 @@ def classify_failure(failure: TransportFailure) -> Verdict:
     """Return what an attempt without an answer means."""
     reason = f"{_FAILURE_TEXT[failure.kind]}: {failure.detail}"
     if failure.kind is FailureKind.TLS:
-        return Verdict(Outcome.STOP, reason=reason, stops="endpoint")
+        return Verdict(Outcome.STOP, reason=reason, stops="certificate")
     return Verdict(Outcome.RETRY, reason=reason, is_uncertain=failure.kind is not FailureKind.CONNECT)
 
 

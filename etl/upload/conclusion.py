@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from etl.errors import JobError, KeyProblem, LimitReached
+from etl.errors import JobError, KeyProblem, LimitReached, StateError
 from etl.job.model import Job, MaxRejects
 from etl.send.account import SendReport
 from etl.values.books import Books
@@ -49,11 +49,21 @@ def conclude(report: SendReport | None, *, rejected: int, number: int | None) ->
             return Conclusion(
                 "aborted", JobError.exit_code, f"The endpoint is not the events API: {reason}", fix
             )
+        case "certificate":
+            fix = (
+                "Where an authority of your own signs it, name its certificates (SSL_CERT_FILE=ca.pem); else "
+                "check [upload] endpoint; then run again; nothing more was sent"
+            )
+            return Conclusion("aborted", JobError.exit_code, f"The endpoint can't be trusted: {reason}", fix)
         case "rejects":
             fix = "Look at the rejects below; mend the mapping, or raise [limits] max_rejects, and run again"
             return Conclusion(
                 "aborted", LimitReached.exit_code, f"The server refuses too many events: {reason}", fix
             )
+        case "disk":
+            problem = f"Expected room for what the sandbox takes, found none: {reason}"
+            fix = "Free some space there, then run the same command again: it goes on where it stopped"
+            return Conclusion("aborted", StateError.exit_code, problem, fix)
         case "unproven":
             return _unproven(report, reason)
         case _:

@@ -15,12 +15,13 @@ from etl.interrupt import exit_at_once, handles_signals, heeded_signals
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
 from etl.ledger.store import Ledger
+from etl.sandbox.faults import CANNOT_STORE
 from etl.send.account import SendProgress, SendReport
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
 from etl.stage.parts import events_path, load_folder, open_outgoing
-from etl.state.place import Destination
+from etl.state.place import SANDBOX_MARK, Destination
 from etl.upload.audience import Audience, SendingCounts
 from etl.upload.pace import SharedPace
 from etl.values.books import Books
@@ -71,6 +72,7 @@ def send_load(
         rejects=rejects,
         settings=replace(
             _choose_settings(job, ledger.books(load), rate=rate, limit=limit, max_rejects=max_rejects),
+            disk_status=CANNOT_STORE if destination.mark == SANDBOX_MARK else None,
             carried=pace.find(destination),
         ),
         stop=stop,

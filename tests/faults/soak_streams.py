@@ -34,6 +34,7 @@ ENCODINGS: Final = (
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "latin-1"},
     {"PYTHONIOENCODING": "cp437:strict"},
+    {"PYTHONIOENCODING": "utf-16"},
     {"LC_ALL": "no_SUCH", "TERM": "", "COLUMNS": "1"},
 )
 # With the state that a run has left; each begins with a copy of its own.

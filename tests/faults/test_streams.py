@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.workbench import ROOT, row_of, write_job
+from etl.read.files import LOCALE_FIX
+from tests.workbench import ROOT, row_of, write_job, write_rows
 
 FULL = (
     "Expected to write everything to standard output, found: No space left on device\n"
@@ -86,3 +87,34 @@ def test_what_the_encoding_lacks_is_replaced_and_json_loses_nothing(
     assert (code, err) == (0, "")
     rows: list[dict[str, Any]] = json.loads(out)["rows"]
     assert rows[0]["source"]["query"] == "ウード ŵ is 1?"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_an_encoding_of_many_bytes_reaches_no_more_than_what_is_shown(job: Path, encoding: str) -> None:
+    code, out, err = shell(
+        f"backfill run --sandbox $JOB | iconv -f {encoding.removesuffix('-sig')}; exit ${{PIPESTATUS[0]}}",
+        job,
+        PYTHONIOENCODING=encoding,
+    )
+    assert (code, err) == (3, "")
+    assert "  delivered  2\n" in out
+
+
+@pytest.mark.parametrize("pattern", ["lög.csv", "l*ö*.csv", "**/lög.csv"])
+def test_a_locale_that_cannot_name_a_file_is_told(tmp_path: Path, pattern: str) -> None:
+    write_rows(tmp_path / "lög.csv", [row_of(1)])
+    job = write_job(tmp_path, paths=pattern)
+    said = shell("backfill validate $JOB", job, LC_ALL="POSIX", PYTHONUTF8="0")
+    shown = pattern.replace("ö", "?")
+    problem = f"Expected a locale that can name `{shown}`, found one in ascii - [source] paths, {job}\n"
+    assert said == (4, "", f"{problem}{LOCALE_FIX}\n")
+    fixed = LOCALE_FIX.partition(" set ")[2].partition(",")[0]
+    assert shell(f"{fixed} backfill validate $JOB", job, PYTHONUTF8="0")[0] == 0
+
+
+def test_a_file_that_a_pattern_finds_in_a_locale_without_its_letters_is_told(tmp_path: Path) -> None:
+    write_rows(tmp_path / "lög.csv", [row_of(1)])
+    said = shell(
+        "backfill validate $JOB", write_job(tmp_path, paths="l*g.csv"), LC_ALL="POSIX", PYTHONUTF8="0"
+    )
+    assert said == (4, "", f"Expected a file name in UTF-8, found `l?g.csv` - [source] paths\n{LOCALE_FIX}\n")

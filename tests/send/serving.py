@@ -1,6 +1,7 @@
 """A sink in a thread of its own, for tests that run whole commands against it."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from tests.send.sink import Reply, Request, Sink, stored
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Reply] = stored) -> Iterator[Sink]:
+def serving(answer: Callable[[Request], Reply] = stored, tls: ssl.SSLContext | None = None) -> Iterator[Sink]:
     """Run a sink that answers as `answer` says."""
-    sink, loop, started = Sink(answer), asyncio.new_event_loop(), threading.Event()
+    sink, loop, started = Sink(answer, tls), asyncio.new_event_loop(), threading.Event()
 
     async def serve() -> None:
         async with sink:

@@ -168,6 +168,6 @@ def test_a_huge_detail_costs_its_first_words_only() -> None:
 def test_no_answer_is_retried_but_a_bad_certificate_stops(kind: FailureKind) -> None:
     verdict = classify_failure(TransportFailure(Redactor(), kind, "details\nhere"))
     assert verdict.outcome is (Outcome.STOP if kind is FailureKind.TLS else Outcome.RETRY)
-    assert verdict.stops == ("endpoint" if kind is FailureKind.TLS else None)
+    assert verdict.stops == ("certificate" if kind is FailureKind.TLS else None)
     assert verdict.is_uncertain == (kind not in (FailureKind.TLS, FailureKind.CONNECT))
     assert verdict.reason.endswith("details here")
