@@ -4,14 +4,18 @@ A bitmap has one bit an event of its part, in the format of `etl.ledger.bitmap`.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from etl.values.staged import LoadKind
 
 __all__ = [
+    "Dismissal",
+    "DismissedRow",
+    "Ending",
     "LoadEntry",
     "LoadState",
     "PartEntry",
+    "ProvedPart",
     "RunEntry",
 ]
 
@@ -65,22 +69,56 @@ class PartEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class RunEntry:
-    """One run of the job; a run that was killed has no end.
+class Ending:
+    """Why a run ended so, what to do, and where its log is, as it told them; empty where it didn't."""
 
-    `message`, `fix` and `log` are why it ended so, what to do, and where its log is, as it told them; empty where it
-    didn't.
-    """
+    message: str = ""
+    fix: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """One run of the job; a run that was killed has no end."""
 
     number: int
     load: int | None
     started_at: float
-    ended_at: float | None
-    exit_code: int | None
-    state: str | None
-    delivered: int
-    attempts: int
-    retries: int
-    message: str = ""
-    fix: str = ""
-    log: str = ""
+    ended_at: float | None = None
+    exit_code: int | None = None
+    state: str | None = None
+    delivered: int = 0
+    attempts: int = 0
+    retries: int = 0
+    ending: Ending = Ending()
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """One decision to dismiss rejects: its number, when it was made (seconds since the epoch, UTC), and the reason
+    given.
+    """
+
+    number: int
+    at: float
+    reason: str
+
+
+class DismissedRow(NamedTuple):
+    """A reject that was dismissed: its load, the position of its file there, its row, and the number of the
+    decision.
+    """
+
+    load: int
+    file: int
+    row: int
+    dismissal: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedPart:
+    """What the destination said of one part: bitmaps of the events that it confirmed, and of those found there."""
+
+    part: int
+    confirmed: bytes
+    found_there: bytes

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from etl.ledger.session import Session
-from etl.ledger.tables import META
+from etl.ledger.tables import META, NotedText
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
 
@@ -23,15 +23,15 @@ T = TypeVar("T")
 def _read(connection: sqlite3.Connection, key: str) -> str | None:
     """Return the text noted under `key`."""
     row = next(META.select(connection, "WHERE key = ?", (key,)), None)
-    return None if row is None else str(row[1])
+    return None if row is None else row.value
 
 
 def _write(connection: sqlite3.Connection, key: str, text: str) -> None:
     """Note `text` under `key`, in the transaction that the caller has open."""
     if _read(connection, key) is None:
-        META.insert(connection, [(key, text)])
+        META.insert(connection, [NotedText(key, text)])
     else:
-        META.update(connection, (key, text))
+        META.update(connection, NotedText(key, text))
 
 
 class Note(Generic[T]):

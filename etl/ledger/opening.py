@@ -14,7 +14,7 @@ from etl.ledger.audit import audit
 from etl.ledger.failure import Damage, explain
 from etl.ledger.schema import MIGRATIONS, Migration, migrate, schema_version
 from etl.ledger.session import Session
-from etl.ledger.tables import META
+from etl.ledger.tables import META, NotedText
 from etl.private import create_private_file, has_private_file, make_private_folder, sync_folder
 
 __all__ = ["LEDGER_NAME", "create_ledger_file", "find_ledger_file", "open_session"]
@@ -59,7 +59,7 @@ def create_ledger_file(
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             migrate(connection, aside, migrations)
-            META.insert(connection, list(meta.items()))
+            META.insert(connection, [NotedText(*one) for one in meta.items()])
             connection.execute("COMMIT")
         aside.rename(path)
         sync_folder(folder)

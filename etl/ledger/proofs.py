@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from etl.ledger.bitmap import count_bits, empty_bitmap, set_bits
+from etl.ledger.facts import ProvedPart
 from etl.ledger.session import Session
-from etl.ledger.statements import read_part, settle
-from etl.ledger.tables import DIFFERENCES, PROVED, VERIFICATIONS, Cell, Row, storable
-from etl.values.verification import DifferenceKind, EventDifference, Verification, VerificationCounts
+from etl.ledger.statements import next_number, read_part, settle
+from etl.ledger.tables import DIFFERENCES, PROVED, VERIFICATIONS
+from etl.values.verification import EventDifference, Verification
 
 __all__ = ["Proofs"]
 
@@ -33,14 +34,11 @@ class Proofs:
             newest = _newest(connection, load)
             if newest is not None and newest.ended_at is None and newest.sample == sample:
                 return newest
-            for row in list(PROVED.select(connection, "WHERE load = ?", (load,))):
-                PROVED.update(connection, (*row[:2], bytes(len(row[2])), row[3]))
+            for part in list(PROVED.select(connection, "WHERE load = ?", (load,))):
+                PROVED.update(connection, replace(part, confirmed=bytes(len(part.confirmed))), load)
             connection.execute("DELETE FROM differences WHERE load = ?", (load,))
-            number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM verifications").fetchone()[
-                0
-            ]
-            begun = Verification(number, load, began_at, sample=sample)
-            VERIFICATIONS.insert(connection, [_row_of(begun)])
+            begun = Verification(next_number(connection, "verifications"), load, began_at, sample=sample)
+            VERIFICATIONS.insert(connection, [begun])
             return begun
 
     def note(
@@ -60,11 +58,9 @@ class Proofs:
             for part, indices in confirmed.items():
                 _set_bits(connection, load, part, events[part], confirmed=indices)
             for one in differences:
-                key = (load, one.part, one.index)
-                connection.execute("DELETE FROM differences WHERE load = ? AND part = ? AND idx = ?", key)
-                texts = (one.kind.value, one.field, one.expected, one.found, one.reason)
-                DIFFERENCES.insert(connection, [(*key, *map(storable, texts))])
-            VERIFICATIONS.update(connection, _row_of(verification))
+                DIFFERENCES.delete(connection, load, one.part, one.index)
+                DIFFERENCES.insert(connection, [one], load)
+            VERIFICATIONS.update(connection, verification)
 
     def note_repaired(
         self, verification: Verification, repaired: Iterable[EventDifference], events: Mapping[int, int]
@@ -73,10 +69,9 @@ class Proofs:
         load = verification.load
         with self._session.writing() as connection:
             for one in repaired:
-                key = (load, one.part, one.index)
-                connection.execute("DELETE FROM differences WHERE load = ? AND part = ? AND idx = ?", key)
+                DIFFERENCES.delete(connection, load, one.part, one.index)
                 _set_bits(connection, load, one.part, events[one.part], confirmed=[one.index])
-            VERIFICATIONS.update(connection, _row_of(verification))
+            VERIFICATIONS.update(connection, verification)
 
     def settle_found(self, load: int, found: Mapping[int, Sequence[int]]) -> None:
         """Settle as delivered events that were found at the destination, not answered to; indices by part."""
@@ -89,11 +84,11 @@ class Proofs:
 
     def confirmed(self, load: int) -> dict[int, bytes]:
         """Return the bitmaps of the events that the newest verification of `load` confirmed, by part."""
-        return {row[1]: row[2] for row in self._proved(load)}
+        return {proved.part: proved.confirmed for proved in self._proved(load)}
 
     def found_there(self, load: int) -> dict[int, bytes]:
         """Return the bitmaps of the events that were found at the destination, by part."""
-        return {row[1]: row[3] for row in self._proved(load)}
+        return {proved.part: proved.found_there for proved in self._proved(load)}
 
     def count_found(self, load: int) -> int:
         """Return how many delivered events of `load` were found at the destination."""
@@ -106,49 +101,24 @@ class Proofs:
             with self._session.reading() as connection:
                 where = "WHERE load = ? AND (part, idx) > (?, ?) ORDER BY part, idx LIMIT ?"
                 page = list(DIFFERENCES.select(connection, where, (load, *after, _AT_ONCE)))
-            yield from map(_difference_of, page)
+            yield from page
             if not page:
                 return
-            after = (page[-1][1], page[-1][2])
+            after = (page[-1].part, page[-1].index)
 
     def newest(self, load: int) -> Verification | None:
         """Return the newest verification of `load`, ended or not."""
         with self._session.reading() as connection:
             return _newest(connection, load)
 
-    def _proved(self, load: int) -> list[Row]:
+    def _proved(self, load: int) -> list[ProvedPart]:
         with self._session.reading() as connection:
             return list(PROVED.select(connection, "WHERE load = ?", (load,)))
 
 
 def _newest(connection: sqlite3.Connection, load: int) -> Verification | None:
-    rows = VERIFICATIONS.select(connection, "WHERE load = ? ORDER BY number DESC LIMIT 1", (load,))
-    row = next(rows, None)
-    if row is None:
-        return None
-    number, load, began_at, ended_at, sample, queries, lag_seconds, *counts = row
-    return Verification(
-        number, load, began_at, ended_at, sample, queries, lag_seconds, VerificationCounts(*counts)
-    )
-
-
-def _row_of(entry: Verification) -> list[Cell]:
-    counts = entry.counts
-    ended_at = None if entry.ended_at is None else float(entry.ended_at)
-    return [
-        *(entry.number, entry.load, float(entry.began_at), ended_at, entry.sample, entry.queries),
-        *(float(entry.lag_seconds), counts.asked, counts.confirmed, counts.missing, counts.doubled),
-        *(counts.altered, counts.unknown),
-    ]
-
-
-def _difference_of(row: Row) -> EventDifference:
-    return replace(
-        EventDifference(row[1], row[2], DifferenceKind(row[3])),
-        field=row[4],
-        expected=row[5],
-        found=row[6],
-        reason=row[7],
+    return next(
+        VERIFICATIONS.select(connection, "WHERE load = ? ORDER BY number DESC LIMIT 1", (load,)), None
     )
 
 
@@ -161,10 +131,10 @@ def _set_bits(
     confirmed: Sequence[int] = (),
     found_there: Sequence[int] = (),
 ) -> None:
-    row = next(PROVED.select(connection, "WHERE load = ? AND part = ?", (load, part)), None)
-    before = row[2:] if row else (empty_bitmap(events), empty_bitmap(events))
-    bits = (load, part, set_bits(before[0], confirmed), set_bits(before[1], found_there))
-    if row:
-        PROVED.update(connection, bits)
+    known = next(PROVED.select(connection, "WHERE load = ? AND part = ?", (load, part)), None)
+    before = known or ProvedPart(part, empty_bitmap(events), empty_bitmap(events))
+    now = ProvedPart(part, set_bits(before.confirmed, confirmed), set_bits(before.found_there, found_there))
+    if known:
+        PROVED.update(connection, now, load)
     else:
-        PROVED.insert(connection, [bits])
+        PROVED.insert(connection, [now], load)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from etl.errors import StateError
 from etl.ledger.failure import Damage
-from etl.ledger.tables import META, seal_of
+from etl.ledger.table import seal_of
+from etl.ledger.tables import META, NotedText
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "Migration", "migrate", "schema_version"]
 
@@ -71,7 +72,7 @@ def _add_kept_files(connection: sqlite3.Connection) -> None:
             sha256 TEXT NOT NULL, seal INTEGER NOT NULL, PRIMARY KEY (load, name)) WITHOUT ROWID"""
     )
     number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM loads").fetchone()[0]
-    META.insert(connection, [("listed_from", str(number))])
+    META.insert(connection, [NotedText("listed_from", str(number))])
 
 
 def _add_endings_and_dismissals(connection: sqlite3.Connection) -> None:
@@ -136,7 +137,10 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
     connection.execute("DELETE FROM meta WHERE key IN ('schema_version', 'schema_seal')")
     META.insert(
         connection,
-        [("schema_version", str(len(migrations))), ("schema_seal", _shape_seal(connection))],
+        [
+            NotedText("schema_version", str(len(migrations))),
+            NotedText("schema_seal", _shape_seal(connection)),
+        ],
     )
 
 

@@ -5,9 +5,11 @@ It is left in the lock file, where it needs no room, and told by whatever looks;
 so that the run doesn't count as killed.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from etl.errors import BackfillError
+from etl.ledger.facts import Ending
 from etl.ledger.store import Ledger
 
 __all__ = ["compose_word", "take_up_word"]
@@ -39,15 +41,6 @@ def take_up_word(ledger: Ledger, word: dict[str, Any] | None) -> None:
     runs = ledger.runs()
     if word is None or not runs or runs[-1].number != word["run"] or runs[-1].ended_at is not None:
         return
-    ledger.end_run(
-        runs[-1].number,
-        ended_at=word["ended_at"],
-        exit_code=word["exit_code"],
-        state=word["state"],
-        delivered=0,
-        attempts=0,
-        retries=0,
-        message=word["message"],
-        fix=word["fix"],
-        log=word["log"],
-    )
+    how = {name: word[name] for name in ("ended_at", "exit_code", "state")}
+    ending = Ending(word["message"], word["fix"], word["log"])
+    ledger.end_run(replace(runs[-1], **how, ending=ending))

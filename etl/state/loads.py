@@ -75,7 +75,7 @@ def _past_run(run: RunEntry, place: JobPlace) -> PastRun:
         run.state or "killed",
         run.delivered,
         run.attempts,
-        run.message,
-        run.fix,
-        place.locate(run.log),
+        run.ending.message,
+        run.ending.fix,
+        place.locate(run.ending.log),
     )

@@ -76,9 +76,9 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
         updated_at=last.ended_at if last else None,
         last_exit_code=last.exit_code if last else None,
         reports=reports if books.rejected else (),
-        message=last.message if last else "",
-        fix=last.fix if last else "",
-        log=place.locate(last.log) if last else "",
+        message=last.ending.message if last else "",
+        fix=last.ending.fix if last else "",
+        log=place.locate(last.ending.log) if last else "",
     )
 
 

@@ -17,7 +17,7 @@ from etl.intake.id_guard import check_mapping
 from etl.intake.staging import stage_new_rows
 from etl.interrupt import Interrupted, interruptible, run_cancellable
 from etl.job.model import Job
-from etl.ledger.facts import LoadEntry
+from etl.ledger.facts import Ending, LoadEntry
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
 from etl.send.connect import check_endpoint, open_transport
@@ -76,24 +76,21 @@ def adopt_job(
         JobLock(place.folder, command=command, wait_seconds=LOCK_PATIENCE_SECONDS),
         Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger,
     ):
-        number = ledger.start_run(None, started_at=wall_clock())
+        run = ledger.start_run(None, started_at=wall_clock())
         done = _adopt(job, place, destination, options, ledger, show, wall_clock)
         done = replace(
             done,
             pending=ledger.books_of(load.number for load in ledger.loads()).pending,
             elapsed_seconds=clock() - began,
         )
-        ledger.end_run(
-            number,
+        ended = replace(
+            run,
             ended_at=wall_clock(),
             exit_code=done.exit_code,
             state="complete" if done.exit_code in (0, DIFFERENCE_CODE) else "incomplete",
-            delivered=0,
-            attempts=0,
-            retries=0,
-            message=done.message,
-            fix=done.fix,
+            ending=Ending(done.message, done.fix),
         )
+        ledger.end_run(ended)
         if done.exit_code in (0, DIFFERENCE_CODE):
             # From here on this state knows what the one that was lost knew.
             marks.write(ledger, wall_clock())

@@ -21,7 +21,7 @@ from etl.intake.retry import RetryRequest, StagedRetry, stage_retry
 from etl.intake.staging import find_delivered, stage_new_rows
 from etl.interrupt import Interrupted, interruptible
 from etl.job.model import Job, MaxRejects, Rate
-from etl.ledger.facts import LoadEntry
+from etl.ledger.facts import Ending, LoadEntry, RunEntry
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
 from etl.report.progress import Progress
@@ -188,11 +188,11 @@ class _Run:
     def run(self) -> Outcome:
         started_at = self.clock()
         history = history_of(self.ledger)
-        number = self.ledger.start_run(None, started_at=self.started.timestamp())
+        run = self.ledger.start_run(None, started_at=self.started.timestamp())
         self.marks.write(self.ledger, self.started.timestamp())
         try:
             with self.progress, interruptible() as self.heed_signals:
-                self.watch.begin(number, self.destination.endpoint, history)
+                self.watch.begin(run.number, self.destination.endpoint, history)
                 self._work()
             ending = self._conclude()
         except Interrupted as signal:
@@ -203,7 +203,7 @@ class _Run:
         except BackfillError as error:
             ending = Conclusion("aborted", error.exit_code, error.problem, error.fix)
         outcome = replace(self._outcome(ending, self.clock() - started_at), log=self.watch.log_path)
-        self._record_end(number, outcome)
+        self._record_end(run, outcome)
         self.marks.write(self.ledger, self.wall_clock())
         if self.sendings and (cause := self.sendings[-1].report.stopped) is not None:
             self.watch.watcher.stopped(cause)
@@ -389,20 +389,19 @@ class _Run:
         )
         return replace(outcome, left_out=self.retried.left_out, undone=self.retried.undone)
 
-    def _record_end(self, number: int, outcome: Outcome) -> None:
+    def _record_end(self, run: RunEntry, outcome: Outcome) -> None:
         ended_at = self.wall_clock()
-        self.ledger.end_run(
-            number,
+        ended = replace(
+            run,
             ended_at=ended_at,
             exit_code=outcome.exit_code,
             state=outcome.state,
             delivered=outcome.sent_now,
             attempts=outcome.attempts,
             retries=outcome.retries,
-            message=outcome.message,
-            fix=outcome.fix,
-            log=self.place.name_inside(outcome.log),
+            ending=Ending(outcome.message, outcome.fix, self.place.name_inside(outcome.log)),
         )
+        self.ledger.end_run(ended)
         if self.options.note_metrics is not None:
             started_at = self.started.timestamp()
             self.options.note_metrics(

@@ -1,6 +1,7 @@
 """A damaged ledger is refused with the way out. It is never believed."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -30,7 +31,7 @@ def make_ledger(folder):
         ledger.complete_load(2, completed_at=77.0)
         ledger.notes.reported = "something"
         run = ledger.start_run(1, started_at=1.5)
-        ledger.end_run(run, ended_at=2.5, exit_code=0, state="incomplete", delivered=1, attempts=1, retries=0)
+        ledger.end_run(replace(run, ended_at=2.5, exit_code=0, state="incomplete", delivered=1, attempts=1))
         before = everything(ledger)
     assert not (folder / "ledger.db-wal").exists()
     return before, (folder / "ledger.db").read_bytes()

@@ -46,6 +46,7 @@ OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {
         )
     ],
     "takes_over": [("7", 7)],
+    "looked_for": [("0", 0)],
 }
 
 

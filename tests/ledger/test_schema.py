@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from etl.errors import StateError
-from etl.ledger.entries import load_row, staged_entry
+from etl.ledger.entries import staged_entry
 from etl.ledger.opening import create_ledger_file, find_ledger_file, open_session
 from etl.ledger.schema import MIGRATIONS
-from etl.ledger.statements import read_loads
 from etl.ledger.tables import LOADS, META
 from etl.values.staged import KeptFile
 from tests.ledger.staged import delivered, everything, open_ledger, staged_load, staged_part
@@ -46,7 +45,7 @@ def test_an_older_ledger_is_migrated_step_by_step_and_keeps_what_it_holds(tmp_pa
         session = open_session(path, NEWER)
         with session.reading() as connection:
             assert connection.execute("SELECT * FROM notes").fetchall() == [(1, "was open")]
-            assert [load.number for load in read_loads(connection)] == [1]
+            assert [load.number for load in LOADS.select(connection)] == [1]
             assert dict(META.select(connection))["schema_version"] == str(len(NEWER))
         session.close()
     assert version_of(path) == len(NEWER)
@@ -55,7 +54,7 @@ def test_an_older_ledger_is_migrated_step_by_step_and_keeps_what_it_holds(tmp_pa
 def test_the_files_of_loads_that_version_1_staged_are_taken_as_they_are(tmp_path):
     path = create_ledger_file(tmp_path / "docs", {"job": "docs", "endpoint": "e"}, MIGRATIONS[:1])
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        LOADS.insert(connection, [load_row(staged_entry(staged_load(1)))])
+        LOADS.insert(connection, [staged_entry(staged_load(1))])
     kept = KeptFile("rejects-00000.parquet", 3, "e" * 64)
     with open_ledger(tmp_path / "docs", endpoint="e") as ledger:
         ledger.record_load(replace(staged_load(2), kept=(kept,)))

@@ -190,9 +190,11 @@ def test_a_load_that_does_not_add_up_is_a_bug_and_not_recorded(ledger, load):
 def test_runs_are_recorded_with_their_end(ledger):
     ledger.record_load(staged_load(1, staged_part(1, 3)))
     first, second = ledger.start_run(1, started_at=10), ledger.start_run(None, started_at=20.5)
-    ledger.end_run(first, ended_at=15, exit_code=5, state="incomplete", delivered=2, attempts=9, retries=7)
+    ledger.end_run(
+        replace(first, ended_at=15, exit_code=5, state="incomplete", delivered=2, attempts=9, retries=7)
+    )
     ended, killed = ledger.runs()
-    assert (ended.number, ended.load, ended.started_at, ended.ended_at) == (first, 1, 10.0, 15.0)
+    assert (ended.number, ended.load, ended.started_at, ended.ended_at) == (first.number, 1, 10.0, 15.0)
     assert (ended.exit_code, ended.state, ended.delivered, ended.attempts, ended.retries) == (
         5,
         "incomplete",
@@ -200,7 +202,12 @@ def test_runs_are_recorded_with_their_end(ledger):
         9,
         7,
     )
-    assert (killed.number, killed.load, killed.ended_at, killed.exit_code) == (second, None, None, None)
+    assert (killed.number, killed.load, killed.ended_at, killed.exit_code) == (
+        second.number,
+        None,
+        None,
+        None,
+    )
 
 
 def test_all_of_it_is_there_after_reopening(tmp_path):

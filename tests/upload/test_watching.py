@@ -28,7 +28,9 @@ def test_a_run_is_in_its_log_its_notice_and_its_heartbeat(tmp_path: Path) -> Non
         ) as watch:
             with Ledger.open(tmp_path / "docs", job="docs", endpoint="sandbox") as ledger:
                 watch.begin(
-                    ledger.start_run(None, started_at=5.0), "https://api.example.org", history_of(ledger)
+                    ledger.start_run(None, started_at=5.0).number,
+                    "https://api.example.org",
+                    history_of(ledger),
                 )
             watch.watcher.staged(1, Books(read=10, pending=10), files=1, seconds=0.1)
             watch.end(outcome_of(5, state="incomplete", job="docs"), staged_at=5.0)
