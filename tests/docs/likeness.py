@@ -13,6 +13,7 @@ VARYING = [
     (re.compile(r"from 2000-01-01 to \d{4}-\d\d-\d\d"), "RANGE"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "URL"),
     (re.compile(r"\bpid \d+"), "PID"),
+    (re.compile(r"\b[0-9a-f]{32}\.[0-9a-f]{32}\b"), "FINGERPRINT"),
     # What is left after a kill depends on its moment.
     (re.compile(r"^( *sent) [\d,]+ now in .*"), r"\1 SOME"),
     (re.compile(r"[ \t]+"), " "),
