@@ -46,8 +46,10 @@ class JobGuess:
     user_properties: dict[str, Choice] = field(default_factory=dict)
     every_column: bool = False
     candidate_keys: tuple[str, ...] = ()
+    row_filter: Choice | None = None
     preset: str | None = None
 
     def to_check(self) -> list[tuple[str, Choice]]:
         """Return the choices that a person has to look at, with their keys."""
-        return [(key, choice) for key, choice in self.event.items() if choice.sureness is Sureness.CHECK]
+        choices = {**self.event, **({"filter": self.row_filter} if self.row_filter else {})}
+        return [(key, choice) for key, choice in choices.items() if choice.sureness is Sureness.CHECK]

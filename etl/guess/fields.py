@@ -13,13 +13,44 @@ from etl.guess.profiles import Profile
 
 __all__ = ["choose_time", "guess_mapping", "shape_properties"]
 
+WORDS_OF_A_MESSAGE: Final = {
+    "text",
+    "body",
+    "message",
+    "content",
+    "comment",
+    "answer",
+    "reply",
+    "tweet",
+    "fulltext",
+}
 USUAL_TYPES: Final = {
     "message": "user_message_submitted",
     "search": "search_query_submitted",
     "conversation": "conversation_shared",
 }
 MOST_TYPES: Final = 60
+# In the names of columns that say what became of the row, and not when it happened; and of those that say when.
+BOOKKEEPING: Final = (
+    "sync", "modif", "updat", "load", "ingest", "import", "export", "insert", "delet", "expir", "due", "birth", "next", "end",
+    "autoapproval", "resolv", "clos",
+)  # fmt: skip
+HAPPENED: Final = (
+    "created",
+    "creation",
+    "recorded",
+    "occurred",
+    "event",
+    "submit",
+    "start",
+    "sent",
+    "posted",
+    "incident",
+    "order",
+)
 MOSTLY: Final = 0.5
+# Fewer rows than this with the field that the events are about, and the others are of another kind.
+LEAST_FILLED: Final = 0.95
 Profiles = Mapping[str, Profile]
 
 
@@ -48,6 +79,7 @@ def guess_mapping(
         properties={} if keeps_types else shape_properties(profiles, used),
         user_properties=user,
         every_column=keeps_types,
+        row_filter=_choose_rows(profiles, entity, own),
         candidate_keys=tuple(
             name for name, profile in profiles.items() if profile.is_unique and not profile.time
         )[:5],
@@ -94,8 +126,9 @@ def choose_time(profiles: Profiles, timezone: str | None) -> Choice:
     doubts: list[str] = []
     if time.format != "iso8601":
         value["format"] = time.format
-    if not time.has_clock and (clock := _find_clock(profiles)):
-        value = {"columns": (name, clock), "format": "%Y-%m-%d %H:%M:%S"}
+    if not time.has_clock and (clock := _find_clock(profiles, name)):
+        date_format = "%Y-%m-%d" if time.format == "iso8601" else time.format
+        value = {"columns": (name, clock), "format": f"{date_format} {profiles[clock].clock}"}
     elif not time.has_clock:
         doubts.append("the column holds dates without a time of day: every event is at midnight")
     if time.rival:
@@ -170,9 +203,25 @@ def _choose_entity(profiles: Profiles, own: dict[str, Choice]) -> tuple[Choice, 
             some[0]: own[some[0]]
         }
     name = _fallback_subject(profiles)
+    # What is different in each row and has words of its own is a message; what groups rows, or is a case, a conversation.
+    has_words = any(fold(other) in WORDS_OF_A_MESSAGE for other in profiles)
+    kind = "message" if profiles[name].is_unique and has_words else "conversation"
     why = "no column is called like a message, a conversation or a search: say what the events are about"
     subject = Choice(name, "say which column names the message, conversation or search", Sureness.CHECK)
-    return Choice({"value": "conversation"}, why, Sureness.CHECK), {"conversationId": subject}
+    return Choice({"value": kind}, why, Sureness.CHECK), {ENTITY_FIELDS[kind]: subject}
+
+
+def _choose_rows(profiles: Profiles, entity: Choice, own: dict[str, Choice]) -> Choice | None:
+    """Return a filter where a good part of the rows lacks the field that the events are about: they are of another kind."""
+    if not isinstance(entity.value, dict) or "value" not in entity.value or len(own) != 1:
+        return None
+    [subject] = own.values()
+    profile = profiles.get(str(subject.value))
+    if profile is None or profile.is_nested or not 0 < profile.filled < LEAST_FILLED:
+        return None
+    name = profile.name.replace('"', '""')
+    why = f"{_percent(1 - profile.filled)} of the rows have no `{profile.name}`: they are skipped, as of another kind"
+    return Choice(f'"{name}" IS NOT NULL', why, Sureness.CHECK)
 
 
 def _tell_entities_apart(own: dict[str, Choice], fields: list[str]) -> Choice:
@@ -185,9 +234,15 @@ def _tell_entities_apart(own: dict[str, Choice], fields: list[str]) -> Choice:
 
 
 def _fallback_subject(profiles: Profiles) -> str:
+    ids = [name for name in _top(profiles) if profiles[name].is_unique and profiles[name].time is None]
+    own_id = next((name for name in ids if fold(name) == "id"), None) or next(
+        (name for name in ids if fold(name).endswith("id")), None
+    )
     user = find_column("user", profiles)
-    return user or next(
-        (name for name, p in profiles.items() if p.filled == 1 and not p.time), next(iter(profiles))
+    return (
+        own_id
+        or user
+        or next((name for name, p in profiles.items() if p.filled == 1 and not p.time), next(iter(profiles)))
     )
 
 
@@ -235,21 +290,45 @@ def _choose_user(profiles: Profiles) -> dict[str, Choice]:
 
 
 def _first_time(candidates: Profiles) -> str | None:
-    """Return the first column with times that no chance explains: a number may count anything."""
-    for name, profile in candidates.items():
-        assert profile.time is not None
-        if not profile.time.format.startswith("epoch") or "time" in fold(name) or "date" in fold(name):
-            return name
-    return None
+    """Return the column with times that most likely says when it happened; what no chance explains.
+
+    A number may count anything: it is a time where its name says so, or where it goes one way through the file.
+    """
+    likely = [
+        name
+        for name, profile in candidates.items()
+        if profile.time is not None
+        and (
+            not profile.time.format.startswith("epoch")
+            or any(word in fold(name) for word in ("time", "date", "stamp"))
+            or profile.is_ordered
+        )
+    ]
+    # What keeps books of the row (synced, modified, due) comes last, what happened first.
+    ranked = sorted(likely, key=lambda name: _rank_time(name, candidates[name]))
+    return ranked[0] if ranked else None
 
 
-def _find_clock(profiles: Profiles) -> str | None:
-    for name, profile in profiles.items():
-        if fold(name) in ("time", "clock", "hour", "timeofday") and profile.time is None and profile.values:
-            pieces = [value.split(":") for value in profile.values]
-            if all(len(parts) == 3 and all(part.isdigit() for part in parts) for parts in pieces):
-                return name
-    return None
+def _rank_time(name: str, profile: Profile) -> tuple[bool, ...]:
+    folded = fold(name)
+    assert profile.time is not None
+    says_when = any(word in folded for word in HAPPENED)
+    is_number = profile.time.format.startswith("epoch")
+    is_named = any(word in folded for word in ("time", "date", "stamp"))
+    return (
+        profile.filled < MOSTLY,
+        any(word in folded for word in BOOKKEEPING),
+        is_number and not is_named,
+        not says_when,
+        profile.is_nested,
+    )
+
+
+def _find_clock(profiles: Profiles, date: str) -> str | None:
+    """Return the column with the time of day that goes with the column `date`: the next one that holds such."""
+    names = list(profiles)
+    after = names[names.index(date) + 1 :] + names[: names.index(date)]
+    return next((name for name in after if profiles[name].clock is not None), None)
 
 
 def _percent(share: float) -> str:

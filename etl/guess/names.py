@@ -14,7 +14,7 @@ FIELD_NAMES: Final = {
         "ticketid", "ticket", "caseid", "sessionid", "session", "roomid", "channelid", "room",
     ),
     "searchQuery": (
-        "searchquery", "query", "q", "searchterm", "searchtext", "searchstring", "searchphrase", "searchkeyword",
+        "searchquery", "userquery", "query", "q", "searchterm", "searchtext", "searchstring", "searchphrase", "searchkeyword",
         "keywords", "keyword", "search", "term", "querytext",
     ),
     "createdAt": (

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 import polars as pl
 
-from etl.guess.times import TimeGuess, guess_time
+from etl.guess.times import TimeGuess, guess_clock, guess_time
 
 __all__ = ["Profile", "profile_columns"]
 
@@ -22,7 +22,11 @@ LIST_SEPARATORS: Final = (";", "|")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One column of the sample. `cast` and `split` are what makes its texts numbers, booleans, JSON or lists."""
+    """One column of the sample. `cast` and `split` are what makes its texts numbers, booleans, JSON or lists.
+
+    `clock` is how its texts write a time of day without a date. `is_ordered`: its values only grow, or only shrink, from row
+    to row, but for a few.
+    """
 
     name: str
     filled: float
@@ -31,6 +35,8 @@ class Profile:
     is_unique: bool
     is_text: bool
     time: TimeGuess | None
+    clock: str | None = None
+    is_ordered: bool = False
     cast: str | None = None
     split: str | None = None
     values: tuple[str, ...] = ()
@@ -64,6 +70,7 @@ def _profile(name: str, values: pl.Series, *, typed: bool) -> Profile:
     is_text = values.dtype == pl.String
     plain = not values.dtype.is_nested() and values.dtype != pl.Binary
     distinct = filled.n_unique() if plain else 0
+    time = guess_time(values) if plain else None
     cast, split = (None, None) if typed or not is_text else _shape(filled)
     return Profile(
         name=name,
@@ -72,12 +79,24 @@ def _profile(name: str, values: pl.Series, *, typed: bool) -> Profile:
         rows=len(values),
         is_unique=plain and len(filled) > 0 and distinct == len(filled) >= 0.95 * len(values),
         is_text=is_text,
-        time=guess_time(values) if plain else None,
+        time=time,
+        clock=guess_clock(values) if time is None and is_text else None,
+        is_ordered=_is_ordered(filled) if time is not None else False,
         cast=cast,
         split=split,
         values=tuple(str(value) for value in filled.unique(maintain_order=True).head(50)) if plain else (),
         mean_chars=int(filled.str.len_chars().sum()) / max(1, len(filled)) if is_text else 0.0,
     )
+
+
+def _is_ordered(values: pl.Series) -> bool:
+    numbers = values.cast(pl.Float64, strict=False) if values.dtype == pl.String else values.to_physical()
+    steps = numbers.diff().drop_nulls()
+    moved = steps.filter(steps != 0)
+    if len(moved) < 3:
+        return False
+    up = int((moved > 0).sum()) / len(moved)
+    return max(up, 1 - up) >= 0.9
 
 
 def _shape(texts: pl.Series) -> tuple[str | None, str | None]:

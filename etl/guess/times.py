@@ -9,7 +9,9 @@ from typing import Final
 
 import polars as pl
 
-__all__ = ["TimeGuess", "guess_time", "looks_like_time"]
+from etl.guess.layouts import MOST_TEXTS, find_layout
+
+__all__ = ["TimeGuess", "guess_clock", "guess_time", "looks_like_time"]
 
 ISO: Final = (
     r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?\s*([Zz]|UTC|GMT|[+-]\d{2}:?(\d{2})?)?\s*$"
@@ -22,26 +24,6 @@ EPOCHS: Final = {
     "epoch_us": (946_684_800_000_000, 4_102_444_800_000_000),
     "epoch_ns": (946_684_800_000_000_000, 4_102_444_800_000_000_000),
 }
-_CLOCKS: Final = ("%I:%M:%S %p", "%I:%M %p", "%H:%M:%S", "%H:%M")
-_DATES: Final = (
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%d.%m.%Y",
-    "%Y/%m/%d",
-    "%d-%m-%Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%d %b %Y",
-)
-_PATTERNS: Final = (
-    *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", ", ") for clock in _CLOCKS),
-    "%a, %d %b %Y %H:%M:%S %z",
-    "%d/%b/%Y:%H:%M:%S %z",
-    "%Y-%m-%d",
-    *_DATES,
-    "%Y%m%d%H%M%S",
-    "%Y%m%d",
-)
 LEAST_SHARE: Final = 0.9
 _LOOKS: Final = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ,].*)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 
@@ -97,27 +79,28 @@ def _guess_epoch(numbers: pl.Series) -> TimeGuess | None:
 
 
 def _guess_pattern(texts: pl.Series) -> TimeGuess | None:
-    best: TimeGuess | None = None
-    shape = texts.head(50)
-    for pattern in _PATTERNS:
-        if _share(_fits(shape, pattern)) < 0.8:
-            continue
-        share = _share(_fits(texts, pattern))
-        if share < LEAST_SHARE or (best is not None and share < best.share):
-            continue
-        if best is None or share > best.share + 0.001:
-            best = TimeGuess(pattern, "%z" in pattern, share, has_clock="%M" in pattern)
-        elif best.rival is None and _swapped(best.format) == pattern:
-            best = TimeGuess(best.format, best.has_zone, best.share, pattern, best.has_clock)
-    return best
+    layout = find_layout(texts.head(MOST_TEXTS).to_list())
+    if layout is None or not layout.has_date:
+        return None
+    share = _share(_fits(texts, layout.format))
+    if share < LEAST_SHARE:
+        return None
+    rival = layout.rival if layout.rival and _share(_fits(texts, layout.rival)) >= share - 0.001 else None
+    return TimeGuess(layout.format, layout.has_zone, share, rival, layout.has_clock)
+
+
+def guess_clock(values: pl.Series) -> str | None:
+    """Return how texts write a time of day without a date; None where they don't."""
+    filled = values.drop_nulls()
+    if filled.dtype != pl.String or not len(filled):
+        return None
+    layout = find_layout(filled.head(MOST_TEXTS).to_list())
+    is_clock = layout is not None and layout.has_clock and not layout.has_date
+    return layout.format if layout is not None and is_clock else None
 
 
 def _fits(texts: pl.Series, pattern: str) -> pl.Series:
     return texts.str.to_datetime(pattern, strict=False, time_unit="us").is_not_null()
-
-
-def _swapped(pattern: str) -> str:
-    return pattern.replace("%m/%d", "%d/%m") if "%m/%d" in pattern else pattern.replace("%d/%m", "%m/%d")
 
 
 def _share(hits: pl.Series) -> float:

@@ -32,13 +32,7 @@ def write_job(
         lines.append(f"format = {render_value(format_name)}")
     if dialect is not None:
         lines += _write_dialect(dialect, _USUAL_SEPARATORS[format_name])
-    lines += [
-        "",
-        "# [filter]",
-        "# sql = \"…\"   # rows for which this isn't true are skipped, as in: region <> 'test'",
-        "",
-        "[event]",
-    ]
+    lines += ["", *_write_filter(guess.row_filter), "", "[event]"]
     lines += _write_fields(guess.event)
     if "id" not in guess.event:
         lines += _explain_ids(guess)
@@ -89,6 +83,15 @@ def _write_head(name: str, guess: JobGuess, job_file: str) -> Iterator[str]:
     yield ""
     yield f"name = {render_value(name)}"
     yield ""
+
+
+def _write_filter(chosen: Choice | None) -> list[str]:
+    if chosen is None:
+        return [
+            "# [filter]",
+            "# sql = \"…\"   # rows for which this isn't true are skipped, as in: region <> 'test'",
+        ]
+    return [f"{CHECK_MARK} {_one_line(chosen.why)}", "[filter]", f"sql = {render_value(chosen.value)}"]
 
 
 def _write_dialect(dialect: Dialect, usual_separator: str) -> list[str]:

@@ -1,13 +1,13 @@
 """How a column writes its times is told, with what the texts leave open."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.guess.times import _PATTERNS, TimeGuess, guess_time
+from etl.guess.times import EPOCHS, TimeGuess, guess_clock, guess_time
 
 MOMENTS = [
     datetime(2023, month, day, hour, 5, 9, tzinfo=UTC)
@@ -17,16 +17,93 @@ MOMENTS = [
 ]
 
 
+PATTERNS = [
+    *(
+        f"{date}{gap}{clock}"
+        for date in (
+            "%m/%d/%Y",
+            "%d/%m/%Y",
+            "%d.%m.%Y",
+            "%Y/%m/%d",
+            "%d-%m-%Y",
+            "%m/%d/%y",
+            "%d.%m.%y",
+            "%b %d, %Y",
+            "%d %b %Y",
+        )
+        for gap in (" ", ", ")
+        for clock in ("%I:%M:%S %p", "%I:%M %p", "%H:%M:%S", "%H:%M")
+    ),
+    *(
+        "%a, %d %b %Y %H:%M:%S %z",
+        "%d/%b/%Y:%H:%M:%S %z",
+        "[%d/%b/%Y:%H:%M:%S %z]",
+        "%Y-%m-%d",
+        "%d-%b-%Y",
+        "%d %B %Y at %H:%M",
+    ),
+    *("%Y%m%d%H%M%S", "%Y%m%d", "%Y%m%dT%H%M%SZ", "%Y%m%d %H%M%S", "%Y%m%d-%H:%M:%S:123", "%y%m%d %H%M%S"),
+    *(
+        "%a %b %d %H:%M:%S %Y",
+        "%Y-%m-%d %H:%M:%S,071",
+        "%Y-%m-%d-%H.%M.%S.156884",
+        "%y/%m/%d %H:%M:%S",
+        "%A, %B %d, %Y",
+    ),
+]
+
+
 def texts(pattern: str) -> pl.Series:
     return pl.Series([moment.strftime(pattern) for moment in MOMENTS])
 
 
-@pytest.mark.parametrize("pattern", _PATTERNS)
-def test_each_known_pattern_is_recognised_or_equals_one_that_reads_the_same(pattern):
+def instants(column: pl.Series, pattern: str) -> list[datetime]:
+    read = column.str.to_datetime(pattern, strict=False, time_unit="us")
+    return read.dt.replace_time_zone(None).to_list()
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_each_layout_is_found_and_reads_what_was_written(pattern):
     guess = guess_time(texts(pattern))
     assert guess is not None
-    read = texts(pattern).str.to_datetime(guess.format, strict=False, time_unit="us")
-    assert read.equals(texts(pattern).str.to_datetime(pattern, strict=False, time_unit="us"))
+    if guess.format in EPOCHS or guess.format == "iso8601":
+        assert pattern in (
+            "%Y%m%d%H%M%S",
+            "%Y%m%d",
+            "%Y-%m-%d",
+            "%Y-%m-%d %H:%M:%S,071",
+        )  # read as such elsewhere
+        return
+    zoned = pattern.replace("%z", "+0000")
+    kept = [moment.replace(tzinfo=None, microsecond=0) for moment in MOMENTS]
+    read = instants(texts(zoned), guess.format)
+    shown = [moment.strftime(zoned) for moment in kept]
+    assert [moment.strftime(zoned) for moment in read] == shown
+    assert guess.rival is None
+
+
+@settings(max_examples=60)
+@given(
+    start=st.datetimes(datetime(2001, 1, 1), datetime(2025, 1, 1)),
+    steps=st.lists(st.integers(1, 400_000), min_size=1, max_size=60),
+    pattern=st.sampled_from(PATTERNS),
+)
+def test_no_layout_is_read_wrongly_without_naming_the_right_one(start, steps, pattern):
+    moments = [start.replace(microsecond=0, tzinfo=UTC)]
+    for step in steps:
+        moments.append(moments[-1] + timedelta(seconds=step))
+    column = pl.Series([moment.strftime(pattern) for moment in moments])
+    guess = guess_time(column)
+    if guess is None or guess.format in EPOCHS or guess.format == "iso8601":
+        return
+    zoned = column
+    right = [moment.strftime(pattern) for moment in moments]
+    readings = [
+        [moment and moment.replace(tzinfo=UTC).strftime(pattern) for moment in instants(zoned, form)]
+        for form in (guess.format, guess.rival)
+        if form is not None
+    ]
+    assert right in readings
 
 
 @pytest.mark.parametrize(
@@ -65,3 +142,13 @@ def test_any_texts_are_times_or_not_and_never_an_error(values):
 def test_words_and_small_numbers_are_no_times():
     assert guess_time(pl.Series(["one", "two"])) is None
     assert guess_time(pl.Series(["1", "250"])) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [("13:08", "%H:%M"), ("1:00:00", "%H:%M:%S"), ("01:08 PM", "%I:%M %p"), ("13.08", None), ("7", None)],
+)
+def test_a_time_of_day_without_a_date_is_a_clock(text, clock):
+    column = pl.Series([text, text])
+    assert guess_clock(column) == clock
+    assert guess_time(column) is None
