@@ -60,7 +60,10 @@ def has_header(records: list[list[str]]) -> tuple[bool, str]:
     first, rest = records[0], records[1:]
     if any(_NUMBER.fullmatch(cell.strip()) or looks_like_time(cell.strip()) for cell in first):
         return False, "the first record holds numbers or times"
-    if len(set(first)) != len(first) or any(len(cell) > 64 or "\n" in cell for cell in first):
+    named = [
+        cell for cell in first if cell.strip()
+    ]  # separators at the end of each line leave names that are empty
+    if not named or len(set(named)) != len(named) or any(len(cell) > 64 or "\n" in cell for cell in first):
         return False, "the first record repeats values, or holds long text"
     for position, cell in enumerate(first):
         below = [record[position] for record in rest[:500] if position < len(record)]

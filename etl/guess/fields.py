@@ -32,8 +32,8 @@ USUAL_TYPES: Final = {
 MOST_TYPES: Final = 60
 # In the names of columns that say what became of the row, and not when it happened; and of those that say when.
 BOOKKEEPING: Final = (
-    "sync", "modif", "updat", "load", "ingest", "import", "export", "insert", "delet", "expir", "due", "birth", "next", "end",
-    "autoapproval", "resolv", "clos",
+    "sync", "modif", "updat", "load", "ingest", "import", "export", "insert", "delet", "expir",
+    "due", "birth", "next", "end", "autoapproval", "resolv", "clos",
 )  # fmt: skip
 HAPPENED: Final = (
     "created",
@@ -79,7 +79,7 @@ def guess_mapping(
         properties={} if keeps_types else shape_properties(profiles, used),
         user_properties=user,
         every_column=keeps_types,
-        row_filter=_choose_rows(profiles, entity, own),
+        row_filter=_choose_rows(profiles, entity, own, event["createdAt"]),
         candidate_keys=tuple(
             name for name, profile in profiles.items() if profile.is_unique and not profile.time
         )[:5],
@@ -203,7 +203,7 @@ def _choose_entity(profiles: Profiles, own: dict[str, Choice]) -> tuple[Choice, 
             some[0]: own[some[0]]
         }
     name = _fallback_subject(profiles)
-    # What is different in each row and has words of its own is a message; what groups rows, or is a case, a conversation.
+    # What is different in each row, with words of its own, is a message; a case, or what groups rows, a conversation.
     has_words = any(fold(other) in WORDS_OF_A_MESSAGE for other in profiles)
     kind = "message" if profiles[name].is_unique and has_words else "conversation"
     why = "no column is called like a message, a conversation or a search: say what the events are about"
@@ -211,17 +211,25 @@ def _choose_entity(profiles: Profiles, own: dict[str, Choice]) -> tuple[Choice, 
     return Choice({"value": kind}, why, Sureness.CHECK), {ENTITY_FIELDS[kind]: subject}
 
 
-def _choose_rows(profiles: Profiles, entity: Choice, own: dict[str, Choice]) -> Choice | None:
-    """Return a filter where a good part of the rows lacks the field that the events are about: they are of another kind."""
-    if not isinstance(entity.value, dict) or "value" not in entity.value or len(own) != 1:
+def _choose_rows(profiles: Profiles, entity: Choice, own: dict[str, Choice], time: Choice) -> Choice | None:
+    """Return a filter where a good part of the rows lacks a time, or what the events are about."""
+    is_constant = isinstance(entity.value, dict) and "value" in entity.value and len(own) == 1
+    wanted = [*(str(choice.value) for choice in own.values() if is_constant), *columns_of(time.value)]
+    sparse = [
+        profile
+        for name in dict.fromkeys(wanted)
+        if (profile := profiles.get(name)) is not None
+        and not profile.is_nested
+        and 0 < profile.filled < LEAST_FILLED
+    ]
+    if not sparse:
         return None
-    [subject] = own.values()
-    profile = profiles.get(str(subject.value))
-    if profile is None or profile.is_nested or not 0 < profile.filled < LEAST_FILLED:
-        return None
-    name = profile.name.replace('"', '""')
-    why = f"{_percent(1 - profile.filled)} of the rows have no `{profile.name}`: they are skipped, as of another kind"
-    return Choice(f'"{name}" IS NOT NULL', why, Sureness.CHECK)
+    parts = [(profile, profile.name.replace('"', '""')) for profile in sparse]
+    sql = " AND ".join(
+        f"\"{name}\" <> ''" if profile.is_text else f'"{name}" IS NOT NULL' for profile, name in parts
+    )
+    lacks = " and ".join(f"{_percent(1 - profile.filled)} no `{profile.name}`" for profile in sparse)
+    return Choice(sql, f"of the rows {lacks}: they are skipped, as of another kind", Sureness.CHECK)
 
 
 def _tell_entities_apart(own: dict[str, Choice], fields: list[str]) -> Choice:

@@ -1,8 +1,8 @@
-"""Derives how times are written from the texts themselves. Pure.
+"""Derives how times are written from the texts themselves. Pure, but for today's date.
 
-The texts are cut into digits, words and signs. Every way of reading those as year, month, day and clock that all texts allow
-is a candidate, and the candidates are scored: how dates are usually ordered with these signs, whether the times go forward
-(or backward) as a log's do, whether they are plausible. What scores nearly as well as the best is its rival.
+The texts are cut into digits, words and signs. Every way of reading those as year, month, day and clock that all texts
+allow is a candidate, and the candidates are scored: how dates are usually ordered with these signs, whether the times
+go forward (or backward) as a log does, whether they are plausible. What scores nearly as well is a rival of the best.
 """
 
 import math
@@ -82,7 +82,7 @@ class _Candidate:
     score: float
 
 
-def find_layout(texts: Sequence[str], now: datetime | None = None) -> Layout | None:
+def find_layout(texts: Sequence[str]) -> Layout | None:
     """Return how most of `texts` write a date, a clock or both; None where they write none."""
     some = [text.strip() for text in texts[:MOST_TEXTS]]
     cut = [_cut(text) for text in some]
@@ -93,7 +93,7 @@ def find_layout(texts: Sequence[str], now: datetime | None = None) -> Layout | N
     if count < LEAST_SHARE * len(some) and not _is_split_by_width(shapes, len(some)):
         return None
     rows = [tokens for tokens in cut if _shape(tokens) == shape]
-    candidates = sorted(_candidates(shape, rows, now or datetime.now(UTC)), key=lambda one: -one.score)
+    candidates = sorted(_candidates(shape, rows, datetime.now(UTC)), key=lambda one: -one.score)
     if not candidates:
         return None
     best = candidates[0]
@@ -282,7 +282,7 @@ def _prior(shape: tuple[str, ...], roles: dict[int, str]) -> float:
 
 
 def _evidence(rows: list[tuple[str, ...]], roles: dict[int, str], now: datetime) -> float:
-    """Return what the times themselves say for a reading: they exist, are plausible, go one way, and lie close together."""
+    """Return what the times say for a reading: they exist, are plausible, go one way, and lie close together."""
     moments = [moment for row in rows if (moment := _moment(row, roles)) is not None]
     unread = 1 - len(moments) / len(rows)
     if unread > 1 - LEAST_WITHIN:

@@ -14,8 +14,8 @@ FIELD_NAMES: Final = {
         "ticketid", "ticket", "caseid", "sessionid", "session", "roomid", "channelid", "room",
     ),
     "searchQuery": (
-        "searchquery", "userquery", "query", "q", "searchterm", "searchtext", "searchstring", "searchphrase", "searchkeyword",
-        "keywords", "keyword", "search", "term", "querytext",
+        "searchquery", "userquery", "query", "q", "searchterm", "searchtext", "searchstring", "searchphrase",
+        "searchkeyword", "keywords", "keyword", "search", "term", "querytext",
     ),
     "createdAt": (
         "createdat", "eventtimestamp", "eventtime", "occurredat", "happenedat", "timestamp", "ts", "datetime", "sentat",

@@ -16,6 +16,7 @@ __all__ = ["Profile", "profile_columns"]
 
 LOOKED_INTO_ROWS: Final = 2_000
 MOST_DEPTH: Final = 2
+MOSTLY_ORDERED: Final = 0.75
 TRUTHS: Final = ({"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"}, {"t", "f"}, {"yes", "no"})
 LIST_SEPARATORS: Final = (";", "|")
 
@@ -24,8 +25,8 @@ LIST_SEPARATORS: Final = (";", "|")
 class Profile:
     """One column of the sample. `cast` and `split` are what makes its texts numbers, booleans, JSON or lists.
 
-    `clock` is how its texts write a time of day without a date. `is_ordered`: its values only grow, or only shrink, from row
-    to row, but for a few.
+    `clock` is how its texts write a time of day without a date. `is_ordered`: most of its values
+    grow, or most shrink, from row to row.
     """
 
     name: str
@@ -66,11 +67,13 @@ def profile_columns(frame: pl.DataFrame, *, typed: bool) -> dict[str, Profile]:
 
 
 def _profile(name: str, values: pl.Series, *, typed: bool) -> Profile:
-    filled = values.drop_nulls()
     is_text = values.dtype == pl.String
+    filled = values.drop_nulls()
+    if is_text:
+        filled = filled.filter(filled.str.strip_chars() != "")
     plain = not values.dtype.is_nested() and values.dtype != pl.Binary
     distinct = filled.n_unique() if plain else 0
-    time = guess_time(values) if plain else None
+    time = guess_time(filled) if plain else None
     cast, split = (None, None) if typed or not is_text else _shape(filled)
     return Profile(
         name=name,
@@ -80,7 +83,7 @@ def _profile(name: str, values: pl.Series, *, typed: bool) -> Profile:
         is_unique=plain and len(filled) > 0 and distinct == len(filled) >= 0.95 * len(values),
         is_text=is_text,
         time=time,
-        clock=guess_clock(values) if time is None and is_text else None,
+        clock=guess_clock(filled) if time is None and is_text else None,
         is_ordered=_is_ordered(filled) if time is not None else False,
         cast=cast,
         split=split,
@@ -96,7 +99,7 @@ def _is_ordered(values: pl.Series) -> bool:
     if len(moved) < 3:
         return False
     up = int((moved > 0).sum()) / len(moved)
-    return max(up, 1 - up) >= 0.9
+    return max(up, 1 - up) >= MOSTLY_ORDERED
 
 
 def _shape(texts: pl.Series) -> tuple[str | None, str | None]:
