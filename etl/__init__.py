@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from etl.api_inspect import load_job, preview, read_rejects, status
     from etl.errors import (
         BackfillError,
+        DestinationDiffers,
         EndpointError,
         Incomplete,
         InputError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BackfillError",
     "Books",
+    "DestinationDiffers",
     "EndpointError",
     "Finding",
     "Incomplete",

@@ -23,6 +23,7 @@ from typing import Any, Final, Literal, TypeVar
 from etl.api_inspect import JobLike, check_code, check_count, job_of, path_of, refuse_both
 from etl.errors import (
     BackfillError,
+    DestinationDiffers,
     Incomplete,
     InputError,
     JobError,
@@ -48,7 +49,16 @@ __all__ = ["ProgressView", "retry", "run", "validate"]
 
 _BY_CODE: Final = {
     kind.exit_code: kind
-    for kind in (JobError, InputError, Incomplete, KeyProblem, StateError, JobLocked, LimitReached)
+    for kind in (
+        JobError,
+        InputError,
+        Incomplete,
+        KeyProblem,
+        StateError,
+        JobLocked,
+        DestinationDiffers,
+        LimitReached,
+    )
 }
 _SETTLED: Final = (0, 3)
 

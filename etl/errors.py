@@ -11,6 +11,7 @@ and where; its last line is the fix. Nothing here formats a traceback: an error 
     ├── KeyProblem          6   mend the key
     ├── StateError          7   mend the disk, or the state folder
     ├── JobLocked           8   wait for the other run
+    ├── DestinationDiffers  9   look at what the destination holds
     └── LimitReached       10   look at the rejects, or raise the limit
 """
 
@@ -20,6 +21,7 @@ from etl.plain import plain_line
 
 __all__ = [
     "BackfillError",
+    "DestinationDiffers",
     "EndpointError",
     "Incomplete",
     "InputError",
@@ -84,6 +86,12 @@ class JobLocked(BackfillError):  # noqa: N818
     """Another run holds the job."""
 
     exit_code = 8
+
+
+class DestinationDiffers(BackfillError):  # noqa: N818
+    """What the destination holds is not what this state says, or not as it was sent."""
+
+    exit_code = 9
 
 
 class LimitReached(BackfillError):  # noqa: N818

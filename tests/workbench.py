@@ -36,6 +36,7 @@ id = {id}
 count = {{ column = "count", cast = "int" }}
 [upload]
 rate = "max"
+overlap = "{overlap}"
 {upload}
 [limits]
 max_rejects = {max_rejects}
@@ -62,14 +63,25 @@ def write_job(
     more: str = "",
     upload: str = "",
     id_spec: str = '{ columns = ["id"] }',
+    overlap: str = "send",
 ) -> Path:
-    """Write log.csv and docs.toml into `folder`; return the job file."""
+    """Write log.csv and docs.toml into `folder`; return the job file.
+
+    Tests share a sandbox, and their jobs the ids: only those that are about it look for a load before it is sent.
+    """
     if paths == "log.csv":
         write_rows(folder / "log.csv", map(row_of, range(1, rows + 1)) if isinstance(rows, int) else rows)
     path = folder / "docs.toml"
     path.write_text(
         JOB.format(
-            paths=paths, top=top, source=source, more=more, upload=upload, id=id_spec, max_rejects=max_rejects
+            paths=paths,
+            top=top,
+            source=source,
+            more=more,
+            upload=upload,
+            id=id_spec,
+            max_rejects=max_rejects,
+            overlap=overlap,
         ),
         encoding="utf-8",
     )
@@ -147,7 +159,7 @@ def delivered(
     folder: Path, *faults: str, rows: int = 300, top: str = ""
 ) -> Iterator[tuple[Path, SandboxProcess]]:
     """A job whose rows are all delivered to a sandbox with `faults`, and the sandbox."""
-    job = write_job(folder, rows, top=top)
+    job = write_job(folder, rows, top=top, overlap="check")
     with SandboxProcess(*faults) as sandbox:
         os.environ["INKEEPANALYTICS_API_INTEGRATION_KEY"] = sandbox.api_key
         try:

@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -68,6 +68,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     is_flag=True,
     help="Also read known files again, for rows that an earlier [filter] skipped and the one of now lets in.",
 )
+@click.option(
+    "--overlap",
+    type=click.Choice(["check", "send"]),
+    help="What of a new load may be at the destination already: look for it first, or send it. [default: the job's]",
+)
 @accept_state_option
 @log_option
 @place_options
@@ -79,6 +84,7 @@ def run(
     limit: int | None,
     accept_new_mapping: bool,
     take_skipped: bool,
+    overlap: "Literal['check', 'send'] | None",
     accept_state: bool,
     key_file: Path | None,
     html: Path | None,
@@ -109,6 +115,7 @@ def run(
       6    the key is missing or refused
       7    a fault of the local disk or the ledger
       8    another run holds the job
+      9    the destination has some of it already
       10   a limit of the job was reached
       130  interrupted, resumable (143: terminated, 129: hung up)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
@@ -129,6 +136,7 @@ def run(
         accept_new_mapping=accept_new_mapping,
         accept_state=accept_state,
         take_skipped=take_skipped,
+        overlap=overlap,
         sinks=choose_sinks(log_form),
         note_metrics=metrics.append,
         say=None if quiet else lambda note: say([note], error=True),

@@ -33,6 +33,9 @@ class UploadSpec(Table):
     """A server that asks to wait for longer, or grants less than one event in this time, ends the run (exit 5)."""
     conflict: Literal["rejected", "delivered"] = Field("rejected", examples=["delivered"])
     """What an answer of 409 to an event means: it is a reject, or it is there already."""
+    overlap: Literal["check", "send"] = Field("check", examples=["send"])
+    """Whether a new load is looked for at the destination before any of it is sent: what is there already stops the run
+    (exit 9), before it is sent a second time."""
 
 
 class Limits(Table):

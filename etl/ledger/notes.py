@@ -8,16 +8,18 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, overload
 
 from etl.ledger.session import Session
 from etl.ledger.tables import META, NotedText
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
 
-__all__ = ["Note", "NotePerLoad", "NotedFilter", "Notes"]
+__all__ = ["UNFINISHED", "Note", "NotePerLoad", "NotedFilter", "Notes"]
 
 T = TypeVar("T")
+
+UNFINISHED: Final = -1
 
 
 def _read(connection: sqlite3.Connection, key: str) -> str | None:
@@ -155,7 +157,7 @@ class Notes:
     # Rows of a load that came again with another content.
     corrections = NotePerLoad("corrections", _from_json(CorrectionCounts), _corrections_text)
     # How many events of a load, of which each was looked for at the destination, are there otherwise than they would be
-    # sent. Noted as 0: it may be sent.
+    # sent: where none is, it may be sent. UNFINISHED where they are still being looked for.
     looked_for = NotePerLoad("looked_for", int)
     # Whose rows a load took over.
     takes_over = NotePerLoad("takes_over", int)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from etl.errors import JobError
+from etl.errors import DestinationDiffers, JobError
 from etl.intake.fingerprint import is_accepted, is_mapped_alike
 from etl.intake.id_guard import check_mapping
 from etl.intake.staging import stage_new_rows
@@ -19,6 +19,7 @@ from etl.interrupt import Interrupted, interruptible, run_cancellable
 from etl.job.model import Job
 from etl.ledger.facts import Ending, LoadEntry
 from etl.ledger.lock import JobLock
+from etl.ledger.notes import UNFINISHED
 from etl.ledger.store import Ledger
 from etl.send.connect import check_endpoint, open_transport
 from etl.send.redact import Redactor
@@ -35,7 +36,7 @@ __all__ = ["AdoptOptions", "ShowAdoption", "adopt_job"]
 
 TIMEOUT_SECONDS: Final = 60.0
 LOCK_PATIENCE_SECONDS: Final = 0.5
-DIFFERENCE_CODE: Final = 9
+DIFFERENCE_CODE: Final = DestinationDiffers.exit_code
 
 # Is told how far it is: what was found, and of how many events in all.
 ShowAdoption = Callable[[Adoption, int], object]
@@ -113,6 +114,7 @@ def _adopt(
         return _interrupted(Adoption(job.name), signal.number)
     if load is None:
         return Adoption(job.name)
+    ledger.notes.looked_for.put(load.number, UNFINISHED)
     done, number = run_cancellable(
         _ask(job, place, destination, options, ledger, load.number, show),
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from etl.errors import BackfillError, KeyProblem, StateError
 from etl.intake.clock import CLOCK_FIX
@@ -37,6 +38,7 @@ from etl.upload.accounting import RunTimes, sum_up
 from etl.upload.audience import Audience
 from etl.upload.closing import can_discard, complete_load, discard_stale_load, finish_retiring
 from etl.upload.conclusion import Conclusion, check_rejects, conclude, interrupted
+from etl.upload.overlap import is_to_be_looked_for, look_for_load
 from etl.upload.pace import SharedPace
 from etl.upload.preflight import check_open_files
 from etl.upload.reading import ReadingView
@@ -73,6 +75,7 @@ class RunOptions:
     accept_state: bool = False
     take_skipped: bool = False
     retry: RetryRequest | None = None
+    overlap: Literal["check", "send"] | None = None
     command: str = "backfill run"
     stop: threading.Event | None = None
     pace: SharedPace = field(default_factory=SharedPace)
@@ -325,12 +328,28 @@ class _Run:
             max_rejects = self._max_rejects(load)
             check_rejects(self.job.path, self.ledger.books(load.number), max_rejects)
             if self.ledger.books(load.number).pending and self._events_left() != 0:
+                self._look_for(load)
                 self._send(load.number, max_rejects)
             if self.ledger.books(load.number).pending:
                 return
             complete_load(
                 self.job, self.place.folder, self.ledger, load.number, completed_at=self.wall_clock()
             )
+
+    def _look_for(self, load: LoadEntry) -> None:
+        """Look for a new load at the destination; raises `DestinationDiffers` where some of it is there already."""
+        wanted = self.options.overlap or self.job.upload.overlap
+        # Who accepts a state that knows less than was delivered has said that it may be sent again.
+        if wanted == "check" and not self.options.accept_state and is_to_be_looked_for(self.ledger, load):
+            line = look_for_load(
+                self.job,
+                self.destination,
+                self.ledger,
+                load.number,
+                self.place.folder,
+                self.options.state_dir,
+            )
+            self._tell(*filter(None, [line]))
 
     def _send(self, load: int, max_rejects: MaxRejects) -> None:
         self.ledger.begin_sending(load)

@@ -20,7 +20,7 @@ _BY_CODE: Final = {
     6: "the key is missing or refused",
     7: "a fault of the local disk or the ledger",
     8: "another run holds the job",
-    9: "verify found a difference",
+    9: "the destination has an event otherwise, or has it already",
     10: "a limit of the job was reached",
     130: "interrupted: the same command goes on",
     143: "terminated: the same command goes on",

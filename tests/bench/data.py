@@ -32,6 +32,7 @@ latency_ms = {{ column = "latency_ms", cast = "int" }}
 id = "user"
 
 [upload]
+overlap = "send"
 endpoint = "{endpoint}"
 rate = "{rate}"
 concurrency = {concurrency}

@@ -27,6 +27,7 @@ createdAt = "created"
 "*" = true
 
 [upload]
+overlap = "send"
 endpoint = "{endpoint}"
 rate = "max"
 """

@@ -10,7 +10,14 @@ SECRET = "https://hooks.example.org/services/T0P53CR3T"
 
 def parse(top: str) -> Job:
     text = JOB.format(
-        paths="a.csv", top=top, source="", more="", upload="", id='{ columns = ["id"] }', max_rejects="0"
+        paths="a.csv",
+        top=top,
+        source="",
+        more="",
+        upload="",
+        id='{ columns = ["id"] }',
+        max_rejects="0",
+        overlap="check",
     )
     return parse_job(text, ROOT / "jobs/docs.toml")
 

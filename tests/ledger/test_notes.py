@@ -45,8 +45,8 @@ OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {
             CorrectionCounts(3, 1, 1, 0, "a.csv row 2"),
         )
     ],
+    "looked_for": [("0", 0), ("-1", -1), ("3", 3)],
     "takes_over": [("7", 7)],
-    "looked_for": [("0", 0)],
 }
 
 
