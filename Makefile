@@ -35,7 +35,7 @@ demo: install ## run every sample job against the embedded sandbox
 test: .venv/testing ## run the tests
 	$(BIN)/python -m pytest
 
-check: .venv/testing ## formatter, linter, strict types, nothing dead, docs fresh
+check: .venv/testing ## formatter, linter, strict types (of tests too), nothing dead, docs fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

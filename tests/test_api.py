@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -233,7 +234,7 @@ def test_a_second_run_is_told_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_an_argument_that_can_not_be_is_a_job_error(
-    tmp_path: Path, options: dict[str, object], expected: str
+    tmp_path: Path, options: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(JobError, match=expected):
         etl.run(write_job(tmp_path, 3), sandbox=True, **options)
@@ -286,7 +287,9 @@ def test_an_argument_that_cannot_be_is_a_job_error(
         getattr(etl, function)(write_job(tmp_path, 1), **options)
 
 
-def test_a_job_can_be_looked_at_and_its_rejects_mended_and_sent(tmp_path: Path, capfd) -> None:
+def test_a_job_can_be_looked_at_and_its_rejects_mended_and_sent(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = write_job(tmp_path, [row_of(1), row_of(2, action="other"), row_of(3, at="n/a")])
     assert etl.status(path, sandbox=True).state == "new"
     assert etl.read_rejects(path, sandbox=True).is_empty()

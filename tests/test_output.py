@@ -15,7 +15,7 @@ def mode_of(path: Path) -> int:
 
 
 def test_a_report_is_for_its_owner_alone_whatever_the_umask_and_a_shared_file_as_the_umask_says(
-    tmp_path,
+    tmp_path: Path,
 ) -> None:
     before = os.umask(0o000)
     try:
@@ -27,7 +27,7 @@ def test_a_report_is_for_its_owner_alone_whatever_the_umask_and_a_shared_file_as
     assert mode_of(tmp_path / "schema") == 0o666
 
 
-def test_what_was_there_stays_whole_where_writing_fails(tmp_path) -> None:
+def test_what_was_there_stays_whole_where_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "report"
     path.write_text("before")
 
@@ -42,7 +42,7 @@ def test_what_was_there_stays_whole_where_writing_fails(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_symlink_stays_and_its_target_is_replaced(tmp_path) -> None:
+def test_a_symlink_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("before")
     link.symlink_to(target)
@@ -52,7 +52,7 @@ def test_a_symlink_stays_and_its_target_is_replaced(tmp_path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_symlink_of_another_user_is_refused(tmp_path) -> None:
+def test_a_symlink_of_another_user_is_refused(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "target")
     os.chown(link, 12345, 12345, follow_symlinks=False)
@@ -70,7 +70,9 @@ def test_a_symlink_of_another_user_is_refused(tmp_path) -> None:
         ("folder", "Is a directory"),
     ],
 )
-def test_a_place_that_takes_no_file_is_told_beforehand_and_when_writing(tmp_path, name, found, check) -> None:
+def test_a_place_that_takes_no_file_is_told_beforehand_and_when_writing(
+    tmp_path: Path, name: str, found: str, check: bool
+) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(StateError, match=f"Expected to write the report, found: {found} - {tmp_path}/{name}"):
@@ -79,7 +81,7 @@ def test_a_place_that_takes_no_file_is_told_beforehand_and_when_writing(tmp_path
         )
 
 
-def test_a_device_is_written_through_and_a_pipe_without_a_reader_is_told(tmp_path) -> None:
+def test_a_device_is_written_through_and_a_pipe_without_a_reader_is_told(tmp_path: Path) -> None:
     check_output(Path("/dev/full"), "the report")
     with pytest.raises(StateError, match="No space left on device - /dev/full"):
         write_output(Path("/dev/full"), "text", "the report")

@@ -29,6 +29,6 @@ def test_by_a_mark():
 def test_only_the_reasons_that_are_written_down_hold(tmp_path: Path, reason: str, ending: str) -> None:
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "test_it.py").write_text(SOURCE.format(reason=reason))
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", tmp_path]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert ending in ran.stdout, ran.stdout

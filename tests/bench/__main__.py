@@ -60,7 +60,7 @@ def run(*arguments: object) -> Finished:
     with tempfile.NamedTemporaryFile("r", suffix=".json") as used_file:
         command = [BACKFILL, *map(str, arguments)]
         output = subprocess.run(
-            [sys.executable, MEASURED, used_file.name, *command],
+            [sys.executable, str(MEASURED), used_file.name, *map(str, command)],
             stdout=subprocess.PIPE,
             text=True,
             env=environment,

@@ -4,6 +4,7 @@ traceback.
 
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def sandbox() -> Iterator[SandboxProcess]:
     with SandboxProcess() as process:
         yield process
 
@@ -36,7 +37,7 @@ def run_into(sandbox: SandboxProcess, job: Path) -> Said:
     return said
 
 
-def test_a_missing_file(tmp_path, sandbox):
+def test_a_missing_file(tmp_path: Path, sandbox: SandboxProcess) -> None:
     said = run_into(sandbox, write_job(tmp_path, paths="gone.csv"))
     assert said.code == 4
     assert said.err == (
@@ -45,7 +46,7 @@ def test_a_missing_file(tmp_path, sandbox):
     )
 
 
-def test_an_empty_file(tmp_path, sandbox):
+def test_an_empty_file(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write_job(tmp_path)
     (tmp_path / "log.csv").write_bytes(b"")
     said = run_into(sandbox, job)
@@ -55,7 +56,7 @@ def test_an_empty_file(tmp_path, sandbox):
     )
 
 
-def test_a_file_with_a_header_alone_has_nothing_to_send(tmp_path, sandbox):
+def test_a_file_with_a_header_alone_has_nothing_to_send(tmp_path: Path, sandbox: SandboxProcess) -> None:
     before = sandbox.stats()["attempts"]
     said = call("run", write_job(tmp_path, []), "--endpoint", sandbox.url)
     assert (said.code, said.err) == (0, "")
@@ -63,7 +64,7 @@ def test_a_file_with_a_header_alone_has_nothing_to_send(tmp_path, sandbox):
     assert sandbox.stats()["attempts"] == before
 
 
-def test_a_file_that_is_not_what_its_suffix_says(tmp_path, sandbox):
+def test_a_file_that_is_not_what_its_suffix_says(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write_job(tmp_path, paths="log.parquet")
     write_rows(tmp_path / "log.parquet", ["1,2,3,4,5"])
     said = run_into(sandbox, job)
@@ -73,7 +74,7 @@ def test_a_file_that_is_not_what_its_suffix_says(tmp_path, sandbox):
     assert len(said.err.splitlines()) == 2
 
 
-def test_an_unknown_column(tmp_path, sandbox):
+def test_an_unknown_column(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write_job(tmp_path)
     job.write_text(job.read_text().replace('searchQuery = "query"', 'searchQuery = "qury"'))
     said = run_into(sandbox, job)
@@ -84,7 +85,7 @@ def test_an_unknown_column(tmp_path, sandbox):
     )
 
 
-def test_a_job_file_with_a_typo(tmp_path, sandbox):
+def test_a_job_file_with_a_typo(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write_job(tmp_path)
     job.write_text(job.read_text().replace("[upload]\nrate", "[upload]\nrte"))
     said = run_into(sandbox, job)
@@ -93,7 +94,7 @@ def test_a_job_file_with_a_typo(tmp_path, sandbox):
     assert said.err.endswith("Rename it to `rate`\n")
 
 
-def test_no_job_file(tmp_path, sandbox):
+def test_no_job_file(tmp_path: Path, sandbox: SandboxProcess) -> None:
     said = run_into(sandbox, tmp_path / "docs.toml")
     assert said.code == 2
     assert (
@@ -102,7 +103,7 @@ def test_no_job_file(tmp_path, sandbox):
     )
 
 
-def test_no_key(tmp_path, sandbox, monkeypatch):
+def test_no_key(tmp_path: Path, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INKEEPANALYTICS_API_INTEGRATION_KEY")
     job = write_job(tmp_path)
     said = run_into(sandbox, job)
@@ -115,7 +116,9 @@ def test_no_key(tmp_path, sandbox, monkeypatch):
     assert not list((tmp_path / ".backfill").rglob("ledger.db"))
 
 
-def test_a_key_that_is_refused_sends_one_request_and_leaves_the_rows_pending(tmp_path, sandbox):
+def test_a_key_that_is_refused_sends_one_request_and_leaves_the_rows_pending(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
     before = sandbox.stats()["attempts"]
     said = call("run", write_job(tmp_path, 50), "--endpoint", sandbox.url)
     assert said.code == 6
@@ -125,7 +128,9 @@ def test_a_key_that_is_refused_sends_one_request_and_leaves_the_rows_pending(tmp
     assert CANARY not in said.err + said.out
 
 
-def test_an_endpoint_that_nobody_answers_is_told_within_fifteen_seconds_and_the_rows_stay(tmp_path):
+def test_an_endpoint_that_nobody_answers_is_told_within_fifteen_seconds_and_the_rows_stay(
+    tmp_path: Path,
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -151,14 +156,16 @@ def test_an_endpoint_that_nobody_answers_is_told_within_fifteen_seconds_and_the_
         (["--limit", "0"], "Invalid value for '--limit'"),
     ],
 )
-def test_a_command_that_asks_wrongly(tmp_path, arguments, expected):
+def test_a_command_that_asks_wrongly(tmp_path: Path, arguments: list[str], expected: str) -> None:
     said = call("run", write_job(tmp_path), *arguments)
     assert said.code == 2
     assert expected in said.err
     assert "Traceback" not in said.err
 
 
-def test_of_several_jobs_one_that_is_wrong_keeps_no_other_from_running(tmp_path, sandbox):
+def test_of_several_jobs_one_that_is_wrong_keeps_no_other_from_running(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
     bad, good = tmp_path / "bad", tmp_path / "good"
     bad.mkdir()
     good.mkdir()

@@ -17,7 +17,7 @@ from tests.workbench import ROOT, SHARED_DATA, call, row_of, write_job
 BAD = [row_of(1), row_of(2, action="zap"), row_of(3)]
 
 
-def test_json_is_one_object_that_balances(tmp_path):
+def test_json_is_one_object_that_balances(tmp_path: Path) -> None:
     said = call("validate", "--json", write_job(tmp_path, BAD))
     found = json.loads(said.out)
     assert (said.code, found["exit_code"], said.err) == (3, 3, "")
@@ -45,7 +45,7 @@ def test_json_is_one_object_that_balances(tmp_path):
     } <= set(found)
 
 
-def test_a_clean_job_is_exit_0_and_says_what_to_do_next(tmp_path):
+def test_a_clean_job_is_exit_0_and_says_what_to_do_next(tmp_path: Path) -> None:
     job = write_job(tmp_path)
     said = call("validate", job, "--quiet")
     assert said.code == 0
@@ -54,13 +54,13 @@ def test_a_clean_job_is_exit_0_and_says_what_to_do_next(tmp_path):
     assert "\x1b" not in said.out
 
 
-def test_warnings_fail_only_where_asked(tmp_path):
+def test_warnings_fail_only_where_asked(tmp_path: Path) -> None:
     job = write_job(tmp_path, [row_of(1), row_of(1, count=2)])
     assert call("validate", job).code == 0
     assert call("validate", job, "--fail-on", "warn").code == 3
 
 
-def test_of_several_jobs_the_worst_counts_and_all_are_told(tmp_path):
+def test_of_several_jobs_the_worst_counts_and_all_are_told(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     good, bad = write_job(tmp_path), write_job(tmp_path / "sub", BAD)
     said = call("validate", "--json", good, bad, tmp_path / "gone.toml")
@@ -69,7 +69,7 @@ def test_of_several_jobs_the_worst_counts_and_all_are_told(tmp_path):
     assert said.code == found["exit_code"] == 2
 
 
-def test_reports_are_written_where_asked(tmp_path, monkeypatch):
+def test_reports_are_written_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     job = write_job(tmp_path, BAD)
     paths = {name: tmp_path / f"out.{name}" for name in ("html", "xml", "jsonl")}
@@ -103,14 +103,16 @@ def test_reports_are_written_where_asked(tmp_path, monkeypatch):
         ),
     ],
 )
-def test_a_report_that_cannot_be_written_is_explained(tmp_path, options, code, says):
+def test_a_report_that_cannot_be_written_is_explained(
+    tmp_path: Path, options: list[str], code: int, says: str
+) -> None:
     said = call("validate", write_job(tmp_path, BAD), *options)
     assert said.code == code
     assert says in said.err
     assert "Traceback" not in said.err
 
 
-def test_preview_shows_columns_fields_and_fates(tmp_path, monkeypatch):
+def test_preview_shows_columns_fields_and_fates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     said = call("preview", write_job(tmp_path, BAD), "-n", "2")
     assert said.code == 0
@@ -122,7 +124,9 @@ def test_preview_shows_columns_fields_and_fates(tmp_path, monkeypatch):
     assert [(row["row"], row["code"], row["event"]) for row in found["rows"]] == [(2, "unmapped_value", None)]
 
 
-def test_init_writes_a_job_that_validates_and_runs_unedited(tmp_path, monkeypatch):
+def test_init_writes_a_job_that_validates_and_runs_unedited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     said = call("init", ROOT / "sample_data" / "widget-events.ndjson")
     assert said.code == 0
@@ -137,7 +141,7 @@ def test_init_writes_a_job_that_validates_and_runs_unedited(tmp_path, monkeypatc
 
 
 @pytest.mark.skipif(not SHARED_DATA.exists(), reason="the real logs are not beside this checkout")
-def test_a_real_log_is_delivered_with_its_own_times_by_the_job_that_init_wrote(tmp_path):
+def test_a_real_log_is_delivered_with_its_own_times_by_the_job_that_init_wrote(tmp_path: Path) -> None:
     job = tmp_path / "room.toml"
     assert call("init", SHARED_DATA / "gitter_berlin.tsv", "-o", job).code == 0
     with SandboxProcess() as sandbox:
@@ -150,7 +154,7 @@ def test_a_real_log_is_delivered_with_its_own_times_by_the_job_that_init_wrote(t
     assert (min(times), max(times)) == ("2015-07-02T14:35:59.861Z", "2016-09-17T11:02:18.303Z")
 
 
-def test_init_does_not_replace_a_job_unless_forced(tmp_path):
+def test_init_does_not_replace_a_job_unless_forced(tmp_path: Path) -> None:
     job = write_job(tmp_path)
     before = job.read_text()
     said = call("init", tmp_path / "log.csv", "-o", job)
@@ -160,13 +164,13 @@ def test_init_does_not_replace_a_job_unless_forced(tmp_path):
     assert job.read_text() != before
 
 
-def test_the_presets_are_listed():
+def test_the_presets_are_listed() -> None:
     said = call("init", "--list-presets")
     assert said.code == 0
     assert len(said.out.splitlines()) == 9
 
 
-def test_the_schema_takes_every_sample_job_and_refuses_a_typo():
+def test_the_schema_takes_every_sample_job_and_refuses_a_typo() -> None:
     schema = json.loads(call("schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
@@ -180,13 +184,13 @@ def test_the_schema_takes_every_sample_job_and_refuses_a_typo():
 
 
 @pytest.mark.parametrize("command", ["init", "preview", "validate", "schema"])
-def test_each_command_is_listed_as_its_own_help_begins(command):
+def test_each_command_is_listed_as_its_own_help_begins(command: str) -> None:
     said = call(command, "--help")
     assert COMMANDS[command].split(": ")[0][:40] in " ".join(said.out.split())
     assert "Exit status:" in said.out
 
 
-def test_help_loads_no_heavy_library():
+def test_help_loads_no_heavy_library() -> None:
     code = (
         "import sys; from etl.cli import main\ntry: main()\nexcept SystemExit: pass\nheavy = {'polars', 'rich', "
         "'matplotlib', 'pydantic', 'clevercsv', 'pyarrow', 'numpy'} & set(sys.modules)\nsys.exit(str(heavy) if heavy "

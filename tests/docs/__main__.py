@@ -11,7 +11,7 @@ from tests.docs.links import broken_links
 def main() -> int:
     """Refresh or check each page; return the exit code."""
     check = "--check" in sys.argv
-    stale = []
+    stale: list[str] = []
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     for page in pages:
         text = page.read_text(encoding="utf-8")

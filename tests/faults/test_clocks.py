@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ needs_faketime = pytest.mark.skipif(shutil.which("faketime") is None, reason="fa
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def sandbox() -> Iterator[SandboxProcess]:
     with SandboxProcess() as process:
         yield process
 

@@ -3,12 +3,13 @@
 import json
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from etl.sandbox.process import SandboxProcess
-from tests.workbench import finish, start, write_job
+from tests.workbench import Said, finish, start, write_job
 
 SLOW = """
 import pathlib, time
@@ -38,12 +39,14 @@ HOOKS = {
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def sandbox() -> Iterator[SandboxProcess]:
     with SandboxProcess() as process:
         yield process
 
 
-def interrupt_hook(folder: Path, sandbox: SandboxProcess, code: str, number: int, seconds: float = 30):
+def interrupt_hook(
+    folder: Path, sandbox: SandboxProcess, code: str, number: int, seconds: float = 30
+) -> tuple[Said, float]:
     (folder / "mapping.py").write_text(SLOW.format(code=code, seconds=seconds))
     job = write_job(folder, source='transform = "mapping.py:clean"')
     process = start("run", "--json", "--endpoint", sandbox.url, job, key=sandbox.api_key)

@@ -1,5 +1,7 @@
 """Columns find their fields by name and by what they hold; what the file can't tell is marked."""
 
+from collections.abc import Mapping, Sequence
+
 import polars as pl
 
 from etl.guess.choices import JobGuess, Sureness
@@ -10,7 +12,7 @@ TIMES = [f"2024-01-0{day}T10:00:00Z" for day in range(1, 6)]
 
 
 def guess(
-    columns: dict[str, list[object]],
+    columns: Mapping[str, Sequence[object]],
     *,
     typed: bool = False,
     timezone: str | None = None,
@@ -24,7 +26,7 @@ def values(found: JobGuess) -> dict[str, object]:
     return {key: choice.value for key, choice in found.event.items()}
 
 
-def test_columns_called_like_fields_become_them():
+def test_columns_called_like_fields_become_them() -> None:
     found = guess(
         {
             "msgId": [*"abcde"],
@@ -45,7 +47,7 @@ def test_columns_called_like_fields_become_them():
     assert found.to_check() == []
 
 
-def test_a_query_makes_a_search_even_beside_a_session():
+def test_a_query_makes_a_search_even_beside_a_session() -> None:
     found = guess(
         {"session_id": [*"aabbc"], "q": ["how to", "where is", "what if", "who am", "why not"], "when": TIMES}
     )
@@ -54,7 +56,7 @@ def test_a_query_makes_a_search_even_beside_a_session():
     assert "session_id" in found.properties
 
 
-def test_ids_of_messages_and_conversations_in_turns_are_told_apart_row_by_row():
+def test_ids_of_messages_and_conversations_in_turns_are_told_apart_row_by_row() -> None:
     found = guess(
         {
             "message_id": ["m1", None, None, None, "m2"],
@@ -67,7 +69,7 @@ def test_ids_of_messages_and_conversations_in_turns_are_told_apart_row_by_row():
     }
 
 
-def test_local_times_are_marked_until_their_zone_is_given():
+def test_local_times_are_marked_until_their_zone_is_given() -> None:
     columns: dict[str, list[object]] = {"query": [*"abcde"], "created": [time[:-1] for time in TIMES]}
     unsure = guess(columns).event["createdAt"]
     assert unsure.sureness is Sureness.CHECK
@@ -77,7 +79,7 @@ def test_local_times_are_marked_until_their_zone_is_given():
     assert sure.value == {"column": "created", "timezone": "Europe/Berlin"}
 
 
-def test_a_date_and_a_time_beside_it_are_joined():
+def test_a_date_and_a_time_beside_it_are_joined() -> None:
     found = guess(
         {"query": [*"abcde"], "date": [time[:10] for time in TIMES], "time": ["10:00:00"] * 5}, timezone="UTC"
     )
@@ -88,7 +90,7 @@ def test_a_date_and_a_time_beside_it_are_joined():
     }
 
 
-def test_a_cast_is_given_only_where_every_cell_of_the_sample_bears_it():
+def test_a_cast_is_given_only_where_every_cell_of_the_sample_bears_it() -> None:
     found = guess(
         {
             "query": [*"abcde"],
@@ -103,32 +105,32 @@ def test_a_cast_is_given_only_where_every_cell_of_the_sample_bears_it():
     assert found.properties["zip"].value == "zip"
 
 
-def test_a_column_of_unique_event_ids_is_kept_as_the_id():
+def test_a_column_of_unique_event_ids_is_kept_as_the_id() -> None:
     found = guess({"query": [*"abcde"], "at": TIMES, "event_id": ["e1", "e2", "e3", "e4", "e5"]})
     assert values(found)["id"] == {"column": "event_id", "verbatim": True}
     repeated = guess({"query": [*"abcde"], "at": TIMES, "event_id": ["e1", "e2", "e3", "e4", "e4"]})
     assert "id" not in repeated.event
 
 
-def test_a_file_about_nothing_known_still_gives_a_job_and_says_what_to_check():
+def test_a_file_about_nothing_known_still_gives_a_job_and_says_what_to_check() -> None:
     found = guess({"colour": [*"abcab"], "stamp": TIMES})
     assert {key for key, _ in found.to_check()} == {"entityType", "type", "conversationId"}
     assert values(found)["createdAt"] == "stamp"
 
 
-def test_without_any_times_the_time_is_what_to_check():
+def test_without_any_times_the_time_is_what_to_check() -> None:
     found = guess({"query": [*"abcde"]})
     assert found.event["createdAt"].sureness is Sureness.CHECK
 
 
-def test_numbers_that_chance_makes_look_like_epochs_are_not_taken_for_times():
+def test_numbers_that_chance_makes_look_like_epochs_are_not_taken_for_times() -> None:
     found = guess(
         {"query": [*"abcde"], "account": [1_600_000_000 + n for n in range(5)], "logged": TIMES}, typed=True
     )
     assert values(found)["createdAt"] == "logged"
 
 
-def test_keys_inside_json_are_seen():
+def test_keys_inside_json_are_seen() -> None:
     inner = [f'{{"created_at": "{time}", "conversation_id": "c{n}"}}' for n, time in enumerate(TIMES)]
     found = guess({"payload": inner}, typed=True)
     assert values(found)["createdAt"] == "payload.created_at"

@@ -1,6 +1,7 @@
 """How a column writes its times is told, with what the texts leave open."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -63,7 +64,7 @@ def instants(column: pl.Series, pattern: str) -> list[datetime]:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_each_layout_is_found_and_reads_what_was_written(pattern):
+def test_each_layout_is_found_and_reads_what_was_written(pattern: str) -> None:
     guess = guess_time(texts(pattern))
     assert guess is not None
     if guess.format in EPOCHS or guess.format == "iso8601":
@@ -88,7 +89,9 @@ def test_each_layout_is_found_and_reads_what_was_written(pattern):
     steps=st.lists(st.integers(1, 400_000), min_size=1, max_size=60),
     pattern=st.sampled_from(PATTERNS),
 )
-def test_no_layout_is_read_wrongly_without_naming_the_right_one(start, steps, pattern):
+def test_no_layout_is_read_wrongly_without_naming_the_right_one(
+    start: datetime, steps: list[int], pattern: str
+) -> None:
     moments = [start.replace(microsecond=0, tzinfo=UTC)]
     for step in steps:
         moments.append(moments[-1] + timedelta(seconds=step))
@@ -110,36 +113,36 @@ def test_no_layout_is_read_wrongly_without_naming_the_right_one(start, steps, pa
     ("unit", "factor"),
     [("epoch_s", 1), ("epoch_ms", 1_000), ("epoch_us", 1_000_000), ("epoch_ns", 1_000_000_000)],
 )
-def test_epochs_are_told_by_their_size(unit, factor):
+def test_epochs_are_told_by_their_size(unit: str, factor: int) -> None:
     numbers = [int(moment.timestamp()) * factor for moment in MOMENTS]
     assert guess_time(pl.Series(map(str, numbers))) == TimeGuess(unit, has_zone=True, share=1.0)
     assert guess_time(pl.Series(numbers)) == TimeGuess(unit, has_zone=True, share=1.0)
 
 
-def test_days_up_to_twelve_leave_open_which_comes_first():
+def test_days_up_to_twelve_leave_open_which_comes_first() -> None:
     guess = guess_time(pl.Series(["03/04/2023 10:00", "05/06/2023 11:00"]))
     assert guess is not None
     assert {guess.format, guess.rival} == {"%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M"}
 
 
-def test_one_day_above_twelve_settles_which_comes_first():
+def test_one_day_above_twelve_settles_which_comes_first() -> None:
     guess = guess_time(pl.Series(["03/04/2023 10:00"] * 9 + ["25/04/2023 10:00"]))
     assert guess is not None
     assert (guess.format, guess.rival) == ("%d/%m/%Y %H:%M", None)
 
 
-def test_iso_times_say_their_zone_or_dont():
+def test_iso_times_say_their_zone_or_dont() -> None:
     assert guess_time(pl.Series(["2023-01-02T03:04:05Z"])) == TimeGuess("iso8601", has_zone=True, share=1.0)
     assert guess_time(pl.Series(["2023-01-02 03:04:05"])) == TimeGuess("iso8601", has_zone=False, share=1.0)
 
 
 @given(st.lists(st.text(max_size=30), max_size=20))
-def test_any_texts_are_times_or_not_and_never_an_error(values):
+def test_any_texts_are_times_or_not_and_never_an_error(values: Any) -> None:
     guess = guess_time(pl.Series(values, dtype=pl.String))
     assert guess is None or guess.share >= 0.9
 
 
-def test_words_and_small_numbers_are_no_times():
+def test_words_and_small_numbers_are_no_times() -> None:
     assert guess_time(pl.Series(["one", "two"])) is None
     assert guess_time(pl.Series(["1", "250"])) is None
 
@@ -148,7 +151,7 @@ def test_words_and_small_numbers_are_no_times():
     ("text", "clock"),
     [("13:08", "%H:%M"), ("1:00:00", "%H:%M:%S"), ("01:08 PM", "%I:%M %p"), ("13.08", None), ("7", None)],
 )
-def test_a_time_of_day_without_a_date_is_a_clock(text, clock):
+def test_a_time_of_day_without_a_date_is_a_clock(text: str, clock: str | None) -> None:
     column = pl.Series([text, text])
     assert guess_clock(column) == clock
     assert guess_time(column) is None

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,12 +20,12 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_any_value_reads_back_as_it_was(value):
+def test_any_value_reads_back_as_it_was(value: Any) -> None:
     assert tomllib.loads(f"key = {render_value(value)}")["key"] == value
 
 
 @given(st.lists(TEXT.filter(bool), min_size=1, max_size=5, unique=True), TEXT.filter(bool))
-def test_a_job_over_columns_of_any_name_parses(names, time):
+def test_a_job_over_columns_of_any_name_parses(names: Any, time: Any) -> None:
     event = {
         "entityType": Choice({"value": "search"}, ""),
         "type": Choice({"value": "x"}, "why\nnot"),

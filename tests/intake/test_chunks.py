@@ -72,7 +72,9 @@ def write_log(folder: Path, column: str, value: str, bad: range, *, where: str =
 @pytest.mark.parametrize("is_dry", [True, False])
 @pytest.mark.parametrize("bad", [range(ROWS // 2), range(ROWS // 2, ROWS), range(ROWS)], ids=str)
 @pytest.mark.parametrize(("column", "value", "code"), FAULTS)
-def test_rows_that_fail_together_are_rejects_with_their_reason(tmp_path, column, value, code, bad, is_dry):
+def test_rows_that_fail_together_are_rejects_with_their_reason(
+    tmp_path: Path, column: str, value: str, code: str, bad: range, is_dry: bool
+) -> None:
     job = load_job(write_log(tmp_path, column, value, bad))
     source, plans = open_rows(job, NOW, with_source=not is_dry, is_dry=is_dry)
     (batch,) = source.batches(0)
@@ -87,7 +89,9 @@ def test_rows_that_fail_together_are_rejects_with_their_reason(tmp_path, column,
 
 @pytest.mark.parametrize("where", [f"CAST(id AS INT) >= {ROWS // 2}", f"CAST(id AS INT) < {ROWS // 2}"])
 @pytest.mark.parametrize(("column", "value", "code"), FAULTS)
-def test_rows_that_are_skipped_together_leave_the_others_as_they_are(tmp_path, column, value, code, where):
+def test_rows_that_are_skipped_together_leave_the_others_as_they_are(
+    tmp_path: Path, column: str, value: str, code: str, where: str
+) -> None:
     job = load_job(write_log(tmp_path, column, value, range(ROWS // 3, ROWS), where=where))
     source, plans = open_rows(job, NOW)
     (batch,) = source.batches(0)

@@ -1,6 +1,7 @@
 """A row that comes again with another content under its id: told, listed, and sent or rejected as the job says."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,14 @@ def count_of(sandbox: SandboxProcess, number: int) -> int:
 
 
 @pytest.fixture
-def own(tmp_path):
+def own(tmp_path: Path) -> Iterator[SandboxProcess]:
     with SandboxProcess() as sandbox:
         yield sandbox
 
 
-def test_a_row_that_comes_again_with_another_content_is_told_and_listed(tmp_path, own) -> None:
+def test_a_row_that_comes_again_with_another_content_is_told_and_listed(
+    tmp_path: Path, own: SandboxProcess
+) -> None:
     run_here(write_night(tmp_path, [row_of(n) for n in range(1, 51)]), own)
     job = write_night(tmp_path, [row_of(n, count=9 if n == 17 else 1) for n in range(1, 51)])
     second = run_here(job, own)
@@ -72,7 +75,7 @@ def test_a_row_that_comes_again_with_another_content_is_told_and_listed(tmp_path
     assert count_of(own, 17) == 1
 
 
-def test_retry_sends_the_corrections_under_their_ids_and_once(tmp_path, own) -> None:
+def test_retry_sends_the_corrections_under_their_ids_and_once(tmp_path: Path, own: SandboxProcess) -> None:
     run_here(write_night(tmp_path, [row_of(n) for n in range(1, 6)]), own)
     job = write_night(tmp_path, [row_of(n, count=9) for n in range(1, 4)])
     run_here(job, own)
@@ -84,7 +87,9 @@ def test_retry_sends_the_corrections_under_their_ids_and_once(tmp_path, own) -> 
     assert call("rejects", "--sandbox", "--corrections", job).out == "docs: 0 corrections\n"
 
 
-def test_sent_corrections_are_events_of_their_load_and_become_what_is_compared_with(tmp_path, own) -> None:
+def test_sent_corrections_are_events_of_their_load_and_become_what_is_compared_with(
+    tmp_path: Path, own: SandboxProcess
+) -> None:
     run_here(write_night(tmp_path, [row_of(n) for n in range(1, 6)], on_correction="send"), own)
     for count, sent in ((2, 1), (3, 1), (3, 0), (1, 1), (1, 0)):
         rows = [row_of(n, count=count if n == 2 else 1) for n in range(1, 6)]
@@ -95,7 +100,7 @@ def test_sent_corrections_are_events_of_their_load_and_become_what_is_compared_w
     assert len(list(own.events())) == 5
 
 
-def test_of_several_corrections_in_one_load_the_last_goes(tmp_path, own) -> None:
+def test_of_several_corrections_in_one_load_the_last_goes(tmp_path: Path, own: SandboxProcess) -> None:
     run_here(write_night(tmp_path, [row_of(1)], on_correction="send"), own)
     job = write_night(tmp_path, [row_of(1, count=count) for count in (5, 6, 5, 7, 7)], on_correction="send")
     done = run_here(job, own)
@@ -109,7 +114,9 @@ def test_of_several_corrections_in_one_load_the_last_goes(tmp_path, own) -> None
     assert (retried.books.read, count_of(own, 1)) == (0, 7)
 
 
-def test_rejected_corrections_are_rejects_with_a_code_and_go_once_the_job_says_so(tmp_path, own) -> None:
+def test_rejected_corrections_are_rejects_with_a_code_and_go_once_the_job_says_so(
+    tmp_path: Path, own: SandboxProcess
+) -> None:
     run_here(write_night(tmp_path, [row_of(n) for n in range(1, 6)], on_correction="reject"), own)
     rows = [row_of(n, count=9 if n == 2 else 1) for n in range(1, 6)]
     job = write_night(tmp_path, rows, on_correction="reject")
@@ -123,7 +130,9 @@ def test_rejected_corrections_are_rejects_with_a_code_and_go_once_the_job_says_s
     assert count_of(own, 2) == 9
 
 
-def test_rows_of_one_load_with_one_key_and_another_content_are_told(tmp_path, own) -> None:
+def test_rows_of_one_load_with_one_key_and_another_content_are_told(
+    tmp_path: Path, own: SandboxProcess
+) -> None:
     rows = [row_of(1), row_of(2), row_of(2, count=8), row_of(2, count=8), row_of(2)]
     done = run_here(write_night(tmp_path, rows), own)
     assert (done.sent_now, done.books.duplicate) == (2, 3)
@@ -134,7 +143,7 @@ def test_rows_of_one_load_with_one_key_and_another_content_are_told(tmp_path, ow
     assert count_of(own, 2) == 1
 
 
-def test_a_row_whose_first_version_was_rejected_is_no_correction(tmp_path, own) -> None:
+def test_a_row_whose_first_version_was_rejected_is_no_correction(tmp_path: Path, own: SandboxProcess) -> None:
     run_here(write_night(tmp_path, [row_of(1), row_of(2, at="n/a")], on_correction="send"), own)
     job = write_night(tmp_path, [row_of(1), row_of(2, count=9)], on_correction="send")
     done = run_here(job, own)
@@ -142,7 +151,7 @@ def test_a_row_whose_first_version_was_rejected_is_no_correction(tmp_path, own) 
     assert count_of(own, 2) == 9
 
 
-def test_an_old_reject_never_overtakes_what_was_delivered_since(tmp_path, own) -> None:
+def test_an_old_reject_never_overtakes_what_was_delivered_since(tmp_path: Path, own: SandboxProcess) -> None:
     bad = [row_of(1), row_of(2, action="zoom", count=4)]
     run_here(write_night(tmp_path, bad, on_correction="send"), own)
     run_here(write_night(tmp_path, [row_of(2, count=9)], on_correction="send"), own)
@@ -153,7 +162,7 @@ def test_an_old_reject_never_overtakes_what_was_delivered_since(tmp_path, own) -
     assert count_of(own, 2) == 9
 
 
-def test_a_later_delivery_closes_an_older_correction(tmp_path, own) -> None:
+def test_a_later_delivery_closes_an_older_correction(tmp_path: Path, own: SandboxProcess) -> None:
     run_here(write_night(tmp_path, [row_of(1)]), own)
     run_here(write_night(tmp_path, [row_of(1, count=5)]), own)  # told, and left
     job = write_night(tmp_path, [row_of(1, count=9)], on_correction="send")
@@ -165,27 +174,33 @@ def test_a_later_delivery_closes_an_older_correction(tmp_path, own) -> None:
 @pytest.mark.parametrize(
     "id_spec", ['{ column = "id", verbatim = true }', '{ columns = ["id"], duplicates = "number" }']
 )
-def test_ids_of_every_kind_but_content_are_compared(tmp_path, own, id_spec) -> None:
+def test_ids_of_every_kind_but_content_are_compared(
+    tmp_path: Path, own: SandboxProcess, id_spec: str
+) -> None:
     run_here(write_night(tmp_path, [row_of(n) for n in range(1, 4)], id_spec=id_spec), own)
     job = write_night(tmp_path, [row_of(n, count=n) for n in range(1, 4)], id_spec=id_spec)
     assert run_here(job, own).to_json()["corrections"]["found"] == 2
 
 
-def test_the_same_content_in_another_order_of_files_and_parts_is_no_correction(tmp_path, own) -> None:
+def test_the_same_content_in_another_order_of_files_and_parts_is_no_correction(
+    tmp_path: Path, own: SandboxProcess
+) -> None:
     rows = [row_of(n) for n in range(1, 200)]
     run_here(write_night(tmp_path, rows), own)
     done = run_here(write_night(tmp_path, rows[::-1]), own)
     assert (done.books.duplicate, done.to_json()["corrections"]["found"], done.notes) == (199, 0, ())
 
 
-def test_what_a_later_row_of_the_load_took_back_is_told_and_not_open(tmp_path, own) -> None:
+def test_what_a_later_row_of_the_load_took_back_is_told_and_not_open(
+    tmp_path: Path, own: SandboxProcess
+) -> None:
     run_here(write_night(tmp_path, [row_of(1)]), own)
     job = write_night(tmp_path, [row_of(1, count=5), row_of(1)])
     assert run_here(job, own).to_json()["corrections"]["found"] == 1
     assert run_here(job, own, retry=RetryRequest(corrections=True)).books.read == 0
 
 
-def test_validate_tells_what_a_run_would(tmp_path, own) -> None:
+def test_validate_tells_what_a_run_would(tmp_path: Path, own: SandboxProcess) -> None:
     for says in ("report", "send", "reject"):
         folder = tmp_path / says
         folder.mkdir()

@@ -24,7 +24,9 @@ def write_night(folder: Path, name: str, *numbers: int) -> None:
     write_rows(folder / "nights" / name, [*(row_of(n, count=n) for n in numbers), f"{numbers[0]},cut"])
 
 
-def test_a_changed_filter_is_told_and_what_it_lets_in_is_taken_once(tmp_path, sandbox) -> None:
+def test_a_changed_filter_is_told_and_what_it_lets_in_is_taken_once(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
     write_night(tmp_path, "1.csv", *range(1, 11))
     first = run(write(tmp_path, sandbox, "count < '5'"), sandbox)
     assert (first.sent_now, first.books.skipped) == (5, 5)  # as text, 10 comes before 5
@@ -41,7 +43,7 @@ def test_a_changed_filter_is_told_and_what_it_lets_in_is_taken_once(tmp_path, sa
     assert run(job, sandbox, take_skipped=True).sent_now == 0
 
 
-def test_new_rows_are_taken_first_and_nothing_is_sent_twice(tmp_path, sandbox) -> None:
+def test_new_rows_are_taken_first_and_nothing_is_sent_twice(tmp_path: Path, sandbox: SandboxProcess) -> None:
     write_night(tmp_path, "1.csv", *range(21, 26))
     run(write(tmp_path, sandbox, "count <> '23'"), sandbox)
     write_night(tmp_path, "2.csv", *range(31, 36))
@@ -52,7 +54,7 @@ def test_new_rows_are_taken_first_and_nothing_is_sent_twice(tmp_path, sandbox) -
     assert taken.exit_code == 3  # the cut record of the new file
 
 
-def test_a_narrower_filter_lets_in_nothing_and_is_not_told(tmp_path, sandbox) -> None:
+def test_a_narrower_filter_lets_in_nothing_and_is_not_told(tmp_path: Path, sandbox: SandboxProcess) -> None:
     write_night(tmp_path, "1.csv", *range(41, 46))
     run(write(tmp_path, sandbox, ""), sandbox)
     assert all(

@@ -4,6 +4,7 @@ goes unsaid.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_the_command_says_it_before_anything_goes_and_in_the_json(
     ],
 )
 def test_a_change_that_alters_nothing_that_was_staged_needs_no_flag(
-    tmp_path: Path, sandbox: SandboxProcess, change: dict[str, str]
+    tmp_path: Path, sandbox: SandboxProcess, change: dict[str, Any]
 ) -> None:
     job = half_send(tmp_path, sandbox)
     write_local(tmp_path, NEW_YORK, **change)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,14 +19,14 @@ sizes = st.integers(0, 300)
 
 
 @st.composite
-def sized_indices(draw):
+def sized_indices(draw: st.DrawFn) -> tuple[int, set[int]]:
     size = draw(sizes)
     return size, draw(st.sets(st.integers(0, size - 1))) if size else set()
 
 
 @settings(deadline=None)
 @given(sized_indices())
-def test_what_is_set_is_what_was_set(case):
+def test_what_is_set_is_what_was_set(case: Any) -> None:
     size, indices = case
     bits = set_bits(empty_bitmap(size), indices)
     assert set_indices(bits) == sorted(indices)
@@ -35,7 +37,7 @@ def test_what_is_set_is_what_was_set(case):
 
 @settings(deadline=None)
 @given(sized_indices(), st.data())
-def test_unset_is_what_no_bitmap_has(case, data):
+def test_unset_is_what_no_bitmap_has(case: Any, data: st.DataObject) -> None:
     size, first = case
     second = data.draw(st.sets(st.integers(0, size - 1))) if size else set()
     empty = empty_bitmap(size)
@@ -44,16 +46,16 @@ def test_unset_is_what_no_bitmap_has(case, data):
     assert overlaps(set_bits(empty, first), set_bits(empty, second)) == bool(first & second)
 
 
-def test_the_format_is_lowest_bit_first():
+def test_the_format_is_lowest_bit_first() -> None:
     assert set_bits(empty_bitmap(20), [0, 9, 19]) == bytes([0b1, 0b10, 0b1000])
 
 
 @pytest.mark.parametrize(("bits", "size"), [(b"\x10", 4), (b"\x00\x00", 8), (b"", 1), (b"\x00\x02", 9)])
-def test_a_wrong_length_or_a_bit_past_the_end_is_malformed(bits, size):
+def test_a_wrong_length_or_a_bit_past_the_end_is_malformed(bits: bytes, size: int) -> None:
     assert not is_well_formed(bits, size)
 
 
-def test_a_full_part_has_no_unset_index_and_an_empty_one_all():
+def test_a_full_part_has_no_unset_index_and_an_empty_one_all() -> None:
     size = 65_536
     assert unset_indices(size, b"\xff" * (size // 8)) == []
     assert unset_indices(size) == list(range(size))

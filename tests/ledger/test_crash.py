@@ -2,6 +2,7 @@
 
 import random
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ for part in ledger.parts(1):
 """
 
 
-def test_what_was_durable_is_there_after_kill_9_at_any_moment(tmp_path):
+def test_what_was_durable_is_there_after_kill_9_at_any_moment(tmp_path: Path) -> None:
     rng = random.Random(7)
     folder = tmp_path / "docs"
     said = 0
@@ -83,7 +84,9 @@ print(errors[0])
 
 
 @pytest.mark.parametrize("room_bytes", [200_000, 700_000, 2_000_000])
-def test_a_disk_that_takes_no_more_shuts_the_ledger_and_loses_nothing(tmp_path, room_bytes):
+def test_a_disk_that_takes_no_more_shuts_the_ledger_and_loses_nothing(
+    tmp_path: Path, room_bytes: int
+) -> None:
     child = start_child(FILL, tmp_path / "docs", room_bytes)
     out, problem = child.communicate(timeout=60)
     assert child.returncode == 0, problem

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.ledger.staged import (
 )
 
 
-def make_ledger(folder):
+def make_ledger(folder: Path) -> tuple[tuple[object, ...], bytes]:
     with open_ledger(folder) as ledger:
         ledger.record_load(
             staged_load(1, staged_part(1, 3_000, [1, 2]), staged_part(2, 30_000), files=[source_file()])
@@ -37,12 +38,12 @@ def make_ledger(folder):
     return before, (folder / "ledger.db").read_bytes()
 
 
-def read_everything(folder):
+def read_everything(folder: Path) -> tuple[object, ...]:
     with Ledger.open_existing(folder) as ledger:
         return everything(ledger)
 
 
-def test_a_flipped_bit_is_refused_or_harmless_and_never_believed(tmp_path):
+def test_a_flipped_bit_is_refused_or_harmless_and_never_believed(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     before, sound = make_ledger(folder)
     rng = random.Random(11)
@@ -60,7 +61,7 @@ def test_a_flipped_bit_is_refused_or_harmless_and_never_believed(tmp_path):
     assert noticed > 100  # most of the others hit space that no row uses
 
 
-def test_each_flipped_bit_of_a_bitmap_is_noticed(tmp_path):
+def test_each_flipped_bit_of_a_bitmap_is_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     _, sound = make_ledger(folder)
     run = b"\xff" * 1_000  # only the delivered bitmap of part 2 has so many in a row
@@ -74,7 +75,7 @@ def test_each_flipped_bit_of_a_bitmap_is_noticed(tmp_path):
         assert "backfill reset" in caught.value.fix
 
 
-def test_a_damaged_name_of_a_table_is_noticed_and_leaves_nothing_open(tmp_path):
+def test_a_damaged_name_of_a_table_is_noticed_and_leaves_nothing_open(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     before, sound = make_ledger(folder)
     for name in (b"CREATE TABLE refusals", b"REFERENCES loads", b"WITHOUT ROWID"):
@@ -87,7 +88,7 @@ def test_a_damaged_name_of_a_table_is_noticed_and_leaves_nothing_open(tmp_path):
         assert read_everything(folder) == before
 
 
-def test_a_ledger_cut_short_by_a_page_or_more_is_refused(tmp_path):
+def test_a_ledger_cut_short_by_a_page_or_more_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     _, sound = make_ledger(folder)
     for size in (0, 1, 15, 16, 100, 4_095, *range(4_096, len(sound), 4_096)):
@@ -97,7 +98,7 @@ def test_a_ledger_cut_short_by_a_page_or_more_is_refused(tmp_path):
         assert "damaged" in caught.value.problem, size
 
 
-def test_another_file_in_its_place_is_refused(tmp_path):
+def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     make_ledger(folder)
     (folder / "ledger.db").write_text("this is not a database, and it is long enough to be looked at\n" * 100)
@@ -105,7 +106,7 @@ def test_another_file_in_its_place_is_refused(tmp_path):
         open_ledger(folder)
 
 
-def test_a_damaged_wal_sends_again_but_loses_nothing(tmp_path):
+def test_a_damaged_wal_sends_again_but_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     ledger = open_ledger(folder)
     ledger.record_load(staged_load(1, staged_part(1, 1_000)))
@@ -126,7 +127,7 @@ def test_a_damaged_wal_sends_again_but_loses_nothing(tmp_path):
         assert books.delivered + books.pending == 1_000
 
 
-def test_a_ledger_that_is_gone_while_its_loads_are_there_is_no_fresh_start(tmp_path):
+def test_a_ledger_that_is_gone_while_its_loads_are_there_is_no_fresh_start(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     make_ledger(folder)
     (folder / "loads" / "000001").mkdir(parents=True)

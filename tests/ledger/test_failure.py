@@ -2,6 +2,7 @@ import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from etl.ledger.failure import Damage, explain, may_hide_lost_writes
 PATH = Path("/state/docs/ledger.db")
 
 
-def error_of(*statements):
+def error_of(*statements: Any) -> sqlite3.Error:
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in statements[:-1]:
             connection.execute(statement)
@@ -20,7 +21,7 @@ def error_of(*statements):
         return caught.value
 
 
-def test_a_full_disk_says_to_free_space_and_what_is_safe():
+def test_a_full_disk_says_to_free_space_and_what_is_safe() -> None:
     full = error_of(
         "PRAGMA max_page_count = 2", "CREATE TABLE t (x)", "INSERT INTO t VALUES (zeroblob(9000))"
     )
@@ -33,19 +34,19 @@ def test_a_full_disk_says_to_free_space_and_what_is_safe():
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EPERM])
-def test_a_folder_that_cannot_be_written_says_to_make_it_writable(number):
+def test_a_folder_that_cannot_be_written_says_to_make_it_writable(number: int) -> None:
     told = explain(OSError(number, "No"), PATH)
     assert type(told) is StateError
     assert told.fix.startswith("Make it writable")
 
 
-def test_a_read_only_ledger_says_to_make_it_writable():
+def test_a_read_only_ledger_says_to_make_it_writable() -> None:
     assert explain(error_of("PRAGMA query_only = 1", "CREATE TABLE t (x)"), PATH).fix.startswith(
         "Make it writable"
     )
 
 
-def test_damage_says_the_way_out():
+def test_damage_says_the_way_out() -> None:
     for error in (Damage("a row"), error_of("CREATE TABLE t (x UNIQUE)", *["INSERT INTO t VALUES (1)"] * 2)):
         told = explain(error, PATH)
         assert "found it damaged" in told.problem
@@ -53,7 +54,7 @@ def test_damage_says_the_way_out():
         assert "backfill reset" in told.fix
 
 
-def test_a_failing_disk_says_to_check_it():
+def test_a_failing_disk_says_to_check_it() -> None:
     told = explain(OSError(errno.EIO, "Input/output error"), PATH)
     assert (
         told.problem
@@ -62,7 +63,7 @@ def test_a_failing_disk_says_to_check_it():
     assert told.fix.startswith("Check the disk")
 
 
-def test_only_an_io_error_of_sqlite_may_hide_lost_writes():
+def test_only_an_io_error_of_sqlite_may_hide_lost_writes() -> None:
     lost = sqlite3.OperationalError("disk I/O error")
     lost.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
     assert may_hide_lost_writes(lost)
@@ -70,7 +71,7 @@ def test_only_an_io_error_of_sqlite_may_hide_lost_writes():
     assert not may_hide_lost_writes(OSError(errno.EIO, "x"))
 
 
-def test_a_busy_ledger_is_another_run():
+def test_a_busy_ledger_is_another_run() -> None:
     busy = sqlite3.OperationalError("database is locked")
     busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
     assert type(explain(busy, PATH)) is JobLocked

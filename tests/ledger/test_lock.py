@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,11 +23,11 @@ with JobLock(Path(sys.argv[1]), command="run docs.toml"):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "state" / "docs"
 
 
-def test_a_second_run_is_told_at_once_who_holds_the_job(folder):
+def test_a_second_run_is_told_at_once_who_holds_the_job(folder: Path) -> None:
     holder = start_child(HOLD, folder)
     assert holder.stdout.readline() == "held\n"
     started = time.monotonic()
@@ -42,7 +43,7 @@ def test_a_second_run_is_told_at_once_who_holds_the_job(folder):
         pass
 
 
-def test_the_lock_of_a_killed_holder_needs_no_hand(folder):
+def test_the_lock_of_a_killed_holder_needs_no_hand(folder: Path) -> None:
     holder = start_child(HOLD, folder)
     assert holder.stdout.readline() == "held\n"
     holder.send_signal(signal.SIGKILL)
@@ -52,7 +53,7 @@ def test_the_lock_of_a_killed_holder_needs_no_hand(folder):
         assert json.loads((folder / "lock").read_text())["pid"] == os.getpid()
 
 
-def test_of_many_runs_started_together_one_holds_the_job(folder):
+def test_of_many_runs_started_together_one_holds_the_job(folder: Path) -> None:
     script = HOLD.replace("sys.stdin.read()", "sys.stdin.readline(); print('done')").replace(
         "with JobLock", "print('ready', flush=True); sys.stdin.readline()\nwith JobLock"
     )
@@ -69,12 +70,12 @@ def test_of_many_runs_started_together_one_holds_the_job(folder):
         assert ("JobLocked" in problem) == (not first)
 
 
-def test_a_lock_may_be_waited_for(folder):
+def test_a_lock_may_be_waited_for(folder: Path) -> None:
     held = JobLock(folder)
     held.acquire()
     slept = []
 
-    def release_after_three(seconds):
+    def release_after_three(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == 3:
             held.release()
@@ -86,7 +87,7 @@ def test_a_lock_may_be_waited_for(folder):
     assert len(slept) == 8
 
 
-def test_a_lock_is_free_again_after_its_block_and_says_when_it_was_taken(folder):
+def test_a_lock_is_free_again_after_its_block_and_says_when_it_was_taken(folder: Path) -> None:
     with (
         JobLock(folder, wall_clock=lambda: 1_700_000_000.0),
         pytest.raises(JobLocked, match="since 2023-11-14 22:13:20 UTC"),
@@ -102,14 +103,14 @@ def test_a_lock_is_free_again_after_its_block_and_says_when_it_was_taken(folder)
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[1]", b'{"pid": 1}', b"\xff", b'{"pid":1,"host":"h","command":"c","since":1e99}']
 )
-def test_a_holder_that_has_not_said_who_it_is_still_holds(folder, content):
+def test_a_holder_that_has_not_said_who_it_is_still_holds(folder: Path, content: bytes) -> None:
     with JobLock(folder):
         (folder / "lock").write_bytes(content)
         with pytest.raises(JobLocked, match="held by another process"):
             JobLock(folder).acquire()
 
 
-def test_a_symlink_in_the_place_of_the_lock_is_refused_and_not_followed(folder, tmp_path):
+def test_a_symlink_in_the_place_of_the_lock_is_refused_and_not_followed(folder: Path, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "lock").symlink_to(tmp_path / "target")
     with pytest.raises(StateError, match="found a symlink"):
@@ -117,14 +118,14 @@ def test_a_symlink_in_the_place_of_the_lock_is_refused_and_not_followed(folder, 
     assert not (tmp_path / "target").exists()
 
 
-def test_something_else_in_the_place_of_the_lock_is_refused(folder):
+def test_something_else_in_the_place_of_the_lock_is_refused(folder: Path) -> None:
     folder.mkdir(parents=True)
     os.mkfifo(folder / "lock")
     with pytest.raises(StateError, match="not a regular file"):
         JobLock(folder).acquire()
 
 
-def test_a_lock_file_open_to_others_is_closed_to_them(folder):
+def test_a_lock_file_open_to_others_is_closed_to_them(folder: Path) -> None:
     with JobLock(folder):
         pass
     (folder / "lock").chmod(0o666)
@@ -132,7 +133,7 @@ def test_a_lock_file_open_to_others_is_closed_to_them(folder):
         assert (folder / "lock").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_child_made_by_exec_does_not_keep_the_lock(folder):
+def test_a_child_made_by_exec_does_not_keep_the_lock(folder: Path) -> None:
     lock = JobLock(folder)
     lock.acquire()
     child = start_child("import sys; print('up', flush=True); sys.stdin.read()")

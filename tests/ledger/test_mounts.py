@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from etl.errors import StateError
@@ -30,26 +32,26 @@ a line - of nonsense
         ("/home/me/remote/docs", "fuse.sshfs"),
     ],
 )
-def test_the_innermost_and_last_mount_over_a_path_holds_it(path, kind):
+def test_the_innermost_and_last_mount_over_a_path_holds_it(path: str, kind: str) -> None:
     assert filesystem_type(path, MOUNTINFO) == kind
 
 
-def test_without_mounts_the_filesystem_is_unknown():
+def test_without_mounts_the_filesystem_is_unknown() -> None:
     assert filesystem_type("/x", "") is None
     assert not is_network_filesystem(None)
 
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
-def test_filesystems_over_a_network_are_told(kind):
+def test_filesystems_over_a_network_are_told(kind: str) -> None:
     assert is_network_filesystem(kind)
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "apfs"])
-def test_local_filesystems_are_told(kind):
+def test_local_filesystems_are_told(kind: str) -> None:
     assert not is_network_filesystem(kind)
 
 
-def test_a_folder_on_a_network_filesystem_is_refused_even_through_a_symlink(tmp_path):
+def test_a_folder_on_a_network_filesystem_is_refused_even_through_a_symlink(tmp_path: Path) -> None:
     share = tmp_path / "share"
     share.mkdir()
     (tmp_path / "link").symlink_to(share)

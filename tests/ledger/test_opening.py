@@ -1,5 +1,6 @@
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,7 @@ with JobLock(folder):
 
 
 @pytest.mark.parametrize("umask", ["000", "022", "777"])
-def test_files_and_folders_are_the_owners_alone_whatever_the_umask(tmp_path, umask):
+def test_files_and_folders_are_the_owners_alone_whatever_the_umask(tmp_path: Path, umask: str) -> None:
     child = start_child(OPEN_WIDE, tmp_path / "state" / "docs", umask)
     out, problem = child.communicate(timeout=60)
     assert child.returncode == 0, problem
@@ -38,7 +39,7 @@ def test_files_and_folders_are_the_owners_alone_whatever_the_umask(tmp_path, uma
     }
 
 
-def test_what_was_left_open_to_others_is_closed_to_them(tmp_path):
+def test_what_was_left_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     open_ledger(folder).close()
     folder.chmod(0o755)
@@ -50,7 +51,9 @@ def test_what_was_left_open_to_others_is_closed_to_them(tmp_path):
 
 @pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal"])
 @pytest.mark.parametrize("dangling", [True, False])
-def test_a_symlink_in_the_place_of_a_file_is_refused_and_not_followed(tmp_path, name, dangling):
+def test_a_symlink_in_the_place_of_a_file_is_refused_and_not_followed(
+    tmp_path: Path, name: str, dangling: bool
+) -> None:
     folder, target = tmp_path / "docs", tmp_path / "target"
     folder.mkdir()
     if not dangling:
@@ -63,7 +66,7 @@ def test_a_symlink_in_the_place_of_a_file_is_refused_and_not_followed(tmp_path, 
     assert dangling or target.read_bytes() == b"precious"
 
 
-def test_a_symlink_in_the_place_of_the_folder_is_refused(tmp_path):
+def test_a_symlink_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     (tmp_path / "docs").symlink_to(tmp_path / "target")
     for opening in (open_ledger, Ledger.open_existing):
@@ -72,7 +75,7 @@ def test_a_symlink_in_the_place_of_the_folder_is_refused(tmp_path):
     assert list((tmp_path / "target").iterdir()) == []
 
 
-def test_something_else_in_the_place_of_the_ledger_is_refused(tmp_path):
+def test_something_else_in_the_place_of_the_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "docs" / "ledger.db").mkdir(parents=True)
     with pytest.raises(StateError, match="Expected a file, found something else"):
         open_ledger(tmp_path / "docs")
@@ -84,7 +87,7 @@ def test_something_else_in_the_place_of_the_ledger_is_refused(tmp_path):
         open_ledger(tmp_path / "file" / "docs")
 
 
-def test_a_name_that_a_uri_or_a_text_would_garble_works(tmp_path):
+def test_a_name_that_a_uri_or_a_text_would_garble_works(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"100%41 ?mode=ro#\xff")
     with open_ledger(folder) as ledger:
         ledger.notes.reported = "x"
@@ -93,7 +96,7 @@ def test_a_name_that_a_uri_or_a_text_would_garble_works(tmp_path):
     assert (folder / "ledger.db").is_file()
 
 
-def test_a_ledger_half_made_by_a_killed_run_is_made_anew(tmp_path):
+def test_a_ledger_half_made_by_a_killed_run_is_made_anew(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "ledger.db.new").write_bytes(b"half")
@@ -112,7 +115,9 @@ def test_a_ledger_half_made_by_a_killed_run_is_made_anew(tmp_path):
         ("wal_autocheckpoint", 0),
     ],
 )
-def test_the_connection_is_set_to_survive_a_power_loss(tmp_path, setting, value):
+def test_the_connection_is_set_to_survive_a_power_loss(
+    tmp_path: Path, setting: str, value: int | str
+) -> None:
     session = open_session(create_ledger_file(tmp_path / "docs", {"job": "docs"}))
     with session.reading() as connection:
         assert connection.execute(f"PRAGMA {setting}").fetchone() == (value,)
@@ -129,7 +134,7 @@ sys.stdin.read()
 """
 
 
-def test_a_ledger_that_another_process_has_open_is_busy(tmp_path):
+def test_a_ledger_that_another_process_has_open_is_busy(tmp_path: Path) -> None:
     child = start_child(HOLD, tmp_path / "docs")
     assert child.stdout.readline() == "open\n"
     with pytest.raises(JobLocked, match="open in another process"):

@@ -23,7 +23,7 @@ batches = st.lists(
 
 @settings(deadline=None)
 @given(batches)
-def test_delivered_wins_over_refused_in_any_order(batch):
+def test_delivered_wins_over_refused_in_any_order(batch: list[Settlement]) -> None:
     change = settle_part(PART, batch)
     wins = {s.index for s in batch if s.refusal is None}
     loses = {s.index for s in batch} - wins
@@ -35,31 +35,33 @@ def test_delivered_wins_over_refused_in_any_order(batch):
 
 @settings(deadline=None)
 @given(batches)
-def test_settling_a_batch_twice_changes_nothing(batch):
+def test_settling_a_batch_twice_changes_nothing(batch: list[Settlement]) -> None:
     once = settle_part(PART, batch).part
     assert settle_part(once, batch) == (once, {}, [])
 
 
 @settings(deadline=None)
 @given(batches, batches)
-def test_how_settlements_are_batched_does_not_matter(first, second):
+def test_how_settlements_are_batched_does_not_matter(
+    first: list[Settlement], second: list[Settlement]
+) -> None:
     apart = settle_part(settle_part(PART, first).part, second).part
     assert apart == settle_part(PART, first + second).part
 
 
-def test_delivering_a_refused_event_voids_its_refusal():
+def test_delivering_a_refused_event_voids_its_refusal() -> None:
     part = settle_part(PART, refused(1, 5)).part
     change = settle_part(part, delivered(1, 5))
     assert (change.voided, change.part.n_delivered, change.part.n_refused) == ([5], 1, 0)
 
 
 @pytest.mark.parametrize("index", [-1, 20, 65_536])
-def test_an_index_outside_the_part_is_a_bug(index):
+def test_an_index_outside_the_part_is_a_bug(index: int) -> None:
     with pytest.raises(AssertionError, match="has no event"):
         settle_part(PART, delivered(1, index))
 
 
 @pytest.mark.parametrize("batch", [delivered(1, 3), refused(1, 3)])
-def test_settling_a_duplicate_is_a_bug(batch):
+def test_settling_a_duplicate_is_a_bug(batch: list[Settlement]) -> None:
     with pytest.raises(AssertionError, match="duplicate"):
         settle_part(PART, batch)

@@ -1,16 +1,20 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl.errors import StateError
 from etl.ledger.settler import Settler
+from etl.ledger.store import Ledger
 from tests.ledger.staged import delivered, open_ledger, refused, staged_load, staged_part
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with open_ledger(tmp_path / "docs") as ledger:
         ledger.record_load(staged_load(1, staged_part(1, 60_000)))
         yield ledger
@@ -19,31 +23,31 @@ def ledger(tmp_path):
 class Gated:
     """A ledger behind a gate: a batch passes when the gate is open. Remembers the batches and their thread."""
 
-    def __init__(self, ledger):
+    def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.gate = threading.Event()
         self.gate.set()
-        self.sizes = []
-        self.threads = set()
+        self.sizes: list[int] = []
+        self.threads: set[int] = set()
 
-    def settle(self, load, settlements):
+    def settle(self, load: Any, settlements: Any) -> tuple[int, int]:
         assert self.gate.wait(10)
         self.sizes.append(len(settlements))
         self.threads.add(threading.get_ident())
         return self.ledger.settle(load, settlements)
 
 
-async def until(claim):
+async def until(claim: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not claim():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)
 
 
-def test_all_is_durable_and_told_once_closed(ledger):
+def test_all_is_durable_and_told_once_closed(ledger: Ledger) -> None:
     told = []
 
-    async def run():
+    async def run() -> None:
         settler = Settler(ledger, 1, on_commit=lambda *counts: told.append(counts))
         for settlement in [*delivered(1, *range(1_700)), *refused(1, 5_000), *delivered(1, 3)]:
             await settler.settle(*settlement)
@@ -55,10 +59,10 @@ def test_all_is_durable_and_told_once_closed(ledger):
     assert [sum(counts) for counts in zip(*told, strict=True)] == [1_700, 1]
 
 
-def test_batches_are_full_and_written_by_one_thread_that_is_not_the_loops(ledger):
+def test_batches_are_full_and_written_by_one_thread_that_is_not_the_loops(ledger: Ledger) -> None:
     gated = Gated(ledger)
 
-    async def run():
+    async def run() -> None:
         settler = Settler(gated, 1, batch_seconds=60)
         for settlement in delivered(1, *range(2_250)):
             await settler.settle(*settlement)
@@ -70,8 +74,8 @@ def test_batches_are_full_and_written_by_one_thread_that_is_not_the_loops(ledger
     assert threading.get_ident() not in gated.threads
 
 
-def test_a_batch_that_is_not_full_is_committed_when_it_is_old(ledger):
-    async def run():
+def test_a_batch_that_is_not_full_is_committed_when_it_is_old(ledger: Ledger) -> None:
+    async def run() -> None:
         settler = Settler(ledger, 1, batch_seconds=0.05)
         await settler.settle(1, 0, None)
         await settler.settle(1, 1, None)
@@ -84,10 +88,10 @@ def test_a_batch_that_is_not_full_is_committed_when_it_is_old(ledger):
     asyncio.run(run())
 
 
-def test_callers_wait_while_two_batches_are_outstanding(ledger):
+def test_callers_wait_while_two_batches_are_outstanding(ledger: Ledger) -> None:
     gated = Gated(ledger)
 
-    async def run():
+    async def run() -> None:
         settler = Settler(gated, 1, batch_seconds=0.01)
         gated.gate.clear()
         callers = [asyncio.create_task(settler.settle(1, at, None)) for at in range(1_256)]
@@ -104,13 +108,13 @@ def test_callers_wait_while_two_batches_are_outstanding(ledger):
     assert max(gated.sizes) == 500
 
 
-def test_nothing_is_told_before_it_is_durable(ledger):
+def test_nothing_is_told_before_it_is_durable(ledger: Ledger) -> None:
     seen = []
 
-    async def run():
+    async def run() -> None:
         total = 0
 
-        def on_commit(grown, _):
+        def on_commit(grown: Any, _: Any) -> None:
             nonlocal total
             total += grown
             seen.append((total, ledger.books(1).delivered))
@@ -126,12 +130,12 @@ def test_nothing_is_told_before_it_is_durable(ledger):
     assert all(told <= durable for told, durable in seen)
 
 
-def test_a_failure_is_raised_in_every_later_call_and_wakes_who_waits(tmp_path):
+def test_a_failure_is_raised_in_every_later_call_and_wakes_who_waits(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path / "docs")
     ledger.record_load(staged_load(1, staged_part(1, 5_000)))
     gated = Gated(ledger)
 
-    async def run():
+    async def run() -> None:
         settler = Settler(gated, 1)
         gated.gate.clear()
         callers = [asyncio.create_task(settler.settle(1, at, None)) for at in range(1_100)]
@@ -149,8 +153,8 @@ def test_a_failure_is_raised_in_every_later_call_and_wakes_who_waits(tmp_path):
     asyncio.run(run())
 
 
-def test_a_bug_is_raised_as_the_bug_it_is(ledger):
-    async def run():
+def test_a_bug_is_raised_as_the_bug_it_is(ledger: Ledger) -> None:
+    async def run() -> None:
         settler = Settler(ledger, 1, batch_events=1)
         await settler.settle(1, 60_000, None)
         with pytest.raises(AssertionError, match="has no event"):
@@ -159,8 +163,8 @@ def test_a_bug_is_raised_as_the_bug_it_is(ledger):
     asyncio.run(run())
 
 
-def test_closing_without_a_settlement_is_quiet(ledger):
-    async def run():
+def test_closing_without_a_settlement_is_quiet(ledger: Ledger) -> None:
+    async def run() -> None:
         settler = Settler(ledger, 1)
         await settler.close()
         await settler.close()
@@ -168,8 +172,8 @@ def test_closing_without_a_settlement_is_quiet(ledger):
     asyncio.run(run())
 
 
-def test_settling_costs_far_less_than_an_event_may_take(ledger):
-    async def run():
+def test_settling_costs_far_less_than_an_event_may_take(ledger: Ledger) -> None:
+    async def run() -> float:
         settler = Settler(ledger, 1)
         started = time.process_time()
         for settlement in delivered(1, *range(60_000)):

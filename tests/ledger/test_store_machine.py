@@ -3,20 +3,28 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from etl.ledger.bitmap import set_indices
 from tests.ledger.staged import delivered, open_ledger, refused, staged_load, staged_part
 
+if TYPE_CHECKING:
+    from etl.ledger.store import Ledger
+
 
 class Model:
     """One load in plain Python: places are (part, index)."""
 
-    def __init__(self, sizes, duplicates, skipped, rejected):
-        self.places = {(part, index) for part, size in enumerate(sizes, 1) for index in range(size)}
+    def __init__(
+        self, sizes: list[int], duplicates: set[tuple[int, int]], skipped: int, rejected: int
+    ) -> None:
+        self.places: set[tuple[int, int]] = {
+            (part, index) for part, size in enumerate(sizes, 1) for index in range(size)
+        }
         self.duplicates = duplicates & self.places
         self.skipped, self.rejected = skipped, rejected
         self.delivered: set[tuple[int, int]] = set()
@@ -24,24 +32,24 @@ class Model:
         self.state = "open"
 
     @property
-    def pending(self):
+    def pending(self) -> set[tuple[int, int]]:
         return self.places - self.duplicates - self.delivered - self.refused
 
 
 class LedgerMachine(RuleBasedStateMachine):
     @initialize()
-    def start(self):
+    def start(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="ledger-machine-"))
         self.lives = 0
-        self.abandoned = []
+        self.abandoned: list[Ledger] = []
         self.models: dict[int, Model] = {}
         self.ledger = open_ledger(self.folder)
 
     @property
-    def folder(self):
+    def folder(self) -> Path:
         return self.root / str(self.lives)
 
-    def teardown(self):
+    def teardown(self) -> None:
         for ledger in (*self.abandoned, self.ledger):
             ledger.close()
         shutil.rmtree(self.root)
@@ -52,7 +60,7 @@ class LedgerMachine(RuleBasedStateMachine):
         skipped=st.integers(0, 3),
         rejected=st.integers(0, 3),
     )
-    def record(self, sizes, duplicates, skipped, rejected):
+    def record(self, sizes: list[int], duplicates: set[tuple[int, int]], skipped: int, rejected: int) -> None:
         number = self.ledger.next_load_number
         model = Model(sizes, duplicates, skipped, rejected)
         parts = [
@@ -64,7 +72,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: any(model.places - model.duplicates for model in self.models.values()))
     @rule(data=st.data())
-    def settle(self, data):
+    def settle(self, data: st.DataObject) -> None:
         able = [number for number, model in self.models.items() if model.places - model.duplicates]
         number = data.draw(st.sampled_from(able))
         model = self.models[number]
@@ -81,25 +89,25 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: any(m.state == "open" and not m.pending for m in self.models.values()))
     @rule()
-    def complete(self):
+    def complete(self) -> None:
         number = next(n for n, m in self.models.items() if m.state == "open" and not m.pending)
         self.ledger.complete_load(number, completed_at=9.0)
         self.models[number].state = "complete"
 
     @precondition(lambda self: any(m.state == "open" and not m.delivered for m in self.models.values()))
     @rule()
-    def discard(self):
+    def discard(self) -> None:
         number = next(n for n, m in self.models.items() if m.state == "open" and not m.delivered)
         self.ledger.discard_load(number)
         del self.models[number]
 
     @rule()
-    def reopen(self):
+    def reopen(self) -> None:
         self.ledger.close()
         self.ledger = open_ledger(self.folder)
 
     @rule()
-    def crash(self):
+    def crash(self) -> None:
         """What the disk holds at this instant is all that the next life gets."""
         before = self.folder
         self.lives += 1
@@ -111,7 +119,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = open_ledger(self.folder)
 
     @invariant()
-    def books_balance(self):
+    def books_balance(self) -> None:
         assert [load.number for load in self.ledger.loads()] == sorted(self.models)
         for number, model in self.models.items():
             books = self.ledger.books(number)
@@ -122,7 +130,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.ledger.load(number).state == model.state
 
     @invariant()
-    def each_event_is_in_its_place(self):
+    def each_event_is_in_its_place(self) -> None:
         for number, model in self.models.items():
             pending, refused_places, delivered_places = set(), set(), set()
             for part in self.ledger.parts(number):

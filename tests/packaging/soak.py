@@ -90,7 +90,7 @@ def install_with_pipx(folder: Path, wheel: Path) -> Trial:
     if tool is None:
         return Trial(None, "the package index can't be reached")
     home = {"PIPX_HOME": str(folder / "home"), "PIPX_BIN_DIR": str(folder / "bin")}
-    installed = call(tool / "pipx", "install", wheel, cwd=folder, **home)
+    installed = call(tool / "pipx", "install", wheel, cwd=folder, **home)  # type: ignore[arg-type]
     if installed.returncode:
         return Trial(False, installed.stderr)
     for name in ("jobs", "sample_data"):
@@ -138,7 +138,7 @@ def run_example(
         )
         example.write_text(source)
         key = {"INKEEPANALYTICS_API_INTEGRATION_KEY": sandbox.api_key}
-        finished = call(tools / "python", "-c", script, example, cwd=folder, **environ, **key)
+        finished = call(tools / "python", "-c", script, example, cwd=folder, **environ, **key)  # type: ignore[arg-type]
         stored = sandbox.stats()["stored"]
     said = next(
         (line for line in finished.stdout.splitlines() if line.startswith("sent ")), finished.stderr[-2000:]

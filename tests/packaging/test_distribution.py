@@ -36,7 +36,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [archive] = folder.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         # Python 3.11.4 brought the filter, and 3.12 asks for it.
-        tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        tar.extractall(folder, filter="data")
     archive.unlink()
     [root] = folder.iterdir()
     return root

@@ -30,7 +30,7 @@ def extended(dtype: pa.BaseExtensionType, values: list[Any]) -> pa.Array:
     return pa.ExtensionArray.from_storage(dtype, pa.array(values, dtype.storage_type))
 
 
-class UnknownType(pa.ExtensionType):  # type: ignore[misc] - pyarrow has no types
+class UnknownType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow has no types
     """An extension type that no reader has heard of."""
 
     def __init__(self) -> None:

@@ -37,9 +37,9 @@ def main(examples: int) -> None:
         run(
             test.__name__.removeprefix("test_").replace("_", " "),
             inner,
-            test.hypothesis._given_kwargs,
+            test.hypothesis._given_kwargs,  # type: ignore[attr-defined]
             examples,
-        )  # type: ignore[attr-defined]
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -31,19 +32,19 @@ def tables(draw: st.DrawFn) -> list[list[str]]:
     return draw(st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=12))
 
 
-def write(rows: list[list[str]], ends: list[str], **options: object) -> str:
+def write(rows: list[list[str]], ends: list[str], **options: Any) -> str:
     """The rows as text, each with a line end of its own choosing, and now and then a blank line between them."""
     text = ""
     for index, row in enumerate(rows):
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n", **options).writerow(row)  # type: ignore[arg-type]
+        csv.writer(out, lineterminator="\n", **options).writerow(row)
         end = ends[index % len(ends)]
         text += out.getvalue().removesuffix("\n") + end + (end if len(end) == index % 3 else "")
     return text
 
 
-def read_by_csv(text: str, **options: object) -> list[list[str]]:
-    return [row for row in csv.reader(io.StringIO(text, newline=""), **options) if row]  # type: ignore[call-overload]
+def read_by_csv(text: str, **options: Any) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(text, newline=""), **options) if row]
 
 
 @given(

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def test_encodings_that_are_none_are_a_job_error(tmp_path: Path, encoding: str) 
         CsvReader(source_at(tmp_path, b"a,b\n"), CsvDialect(encoding=encoding))
 
 
-COMPRESSIONS = {".gz": gzip.compress, ".bz2": bz2.compress, ".zst": zstd}
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz2.compress, ".zst": zstd}
 
 
 @pytest.mark.parametrize("suffix", sorted(COMPRESSIONS))

@@ -32,8 +32,8 @@ def write_bomb(path: Path) -> None:
         file.write(b"\n3,4\n")
 
 
-def write_parts(make: Callable[[], bytes]) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(make()) and None
+def write_parts(make: Callable[[], bytes]) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(make())
 
 
 def write_one_row_group(path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from etl.job.load import parse_job
 from etl.rejects.fixes import WHAT, describe_cause
 from etl.rejects.tally import Cause
-from etl.values.findings import Example
+from etl.values.findings import Example, Finding
 from etl.values.reject import RejectCode
 
 JOB = parse_job(
@@ -28,14 +28,14 @@ n = { column = "count", cast = "int" }
 SERVER = {RejectCode.SERVER_REJECTED, RejectCode.CONFLICT}
 
 
-def describe(code: str, field: str = "", column: str = "", *reasons: str):
+def describe(code: str, field: str = "", column: str = "", *reasons: str) -> Finding:
     return describe_cause(
         JOB, Cause(code, field, column, 1, [Example("a.csv", 4, 5, "why")], Counter(reasons)), 10
     )
 
 
 @pytest.mark.parametrize("code", [code.value for code in RejectCode if code not in SERVER])
-def test_each_code_is_told_in_words_and_has_a_fix(code):
+def test_each_code_is_told_in_words_and_has_a_fix(code: str) -> None:
     finding = describe(code, "createdAt", "ts")
     assert code in WHAT
     assert finding.what != code
@@ -82,7 +82,9 @@ def test_each_code_is_told_in_words_and_has_a_fix(code):
         ("malformed_record", "", "", "expected 3 fields, found 2", None, "a.csv line 5"),
     ],
 )
-def test_the_fix_points_at_the_line_or_the_cell(code, field, column, reason, line, fix):
+def test_the_fix_points_at_the_line_or_the_cell(
+    code: str, field: str, column: str, reason: str, line: int | None, fix: str
+) -> None:
     finding = describe(code, field, column, *([reason] if reason else []))
     assert finding.job_line == line
     assert fix in finding.fix

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 
 import polars as pl
 import pytest
@@ -19,7 +20,7 @@ NAMES = st.one_of(
 ).filter(bool)
 
 
-def frame_of(*sources: dict[str, object]) -> pl.DataFrame:
+def frame_of(*sources: Mapping[str, object]) -> pl.DataFrame:
     rows = [
         {"load": 1, "file": "=a.csv", "row": at, "code": "missing_required", "source": json.dumps(source)}
         for at, source in enumerate(sources, start=1)

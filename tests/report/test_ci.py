@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from etl.report.ci import Place, github_annotations, junit_xml
 from etl.values.books import Books
-from etl.values.findings import BodySizes, Example, Finding, Forecast, Validation
+from etl.values.findings import BodySizes, Example, Finding, Forecast, Level, Validation
 from etl.values.outcome import Outcome
 
 NOTHING = Forecast(0, None, None, (), (), (0,) * 168, BodySizes(0, 0, (), ()), None, None, None)
@@ -22,7 +22,7 @@ def validation(*findings: Finding) -> Validation:
     return Validation(Outcome("docs", "complete", 3, Books(10, 0, 1, 0, 0, 9)), ("a.csv",), findings, NOTHING)
 
 
-def finding(text: str = "bad", level: str = "error") -> Finding:
+def finding(text: str = "bad", level: Level = "error") -> Finding:
     return Finding(
         level,
         "unmapped_value",
@@ -38,7 +38,7 @@ def finding(text: str = "bad", level: str = "error") -> Finding:
     )
 
 
-def test_an_annotation_points_at_the_line_of_the_job_file():
+def test_an_annotation_points_at_the_line_of_the_job_file() -> None:
     assert list(github_annotations(validation(finding()), PLACE)) == [
         (
             "::error file=docs.toml,line=12,title=docs%3A unmapped_value::1 row (10%25): bad%0Aa.csv row 7: bad%0A-> "
@@ -47,14 +47,14 @@ def test_an_annotation_points_at_the_line_of_the_job_file():
     ]
 
 
-def test_levels_become_those_of_the_ci_system():
+def test_levels_become_those_of_the_ci_system() -> None:
     found = github_annotations(
         validation(finding(level="error"), finding(level="warning"), finding(level="note")), PLACE
     )
     assert [line.split(" ")[0] for line in found] == ["::error", "::warning", "::notice"]
 
 
-def test_a_job_that_could_not_be_read_is_an_error_of_its_own():
+def test_a_job_that_could_not_be_read_is_an_error_of_its_own() -> None:
     broken = Validation(
         Outcome("docs", "failed", 4, message="Expected files, found none", fix="Check the pattern")
     )
@@ -68,27 +68,27 @@ def test_a_job_that_could_not_be_read_is_an_error_of_its_own():
 
 
 @given(st.text())
-def test_no_text_of_a_cell_starts_a_line_of_its_own(text):
+def test_no_text_of_a_cell_starts_a_line_of_its_own(text: str) -> None:
     (line,) = github_annotations(validation(finding(text)), PLACE)
     assert len(line.split("\n")) == 1
     assert "\r" not in line
 
 
 @given(st.text())
-def test_any_text_makes_well_formed_xml(text):
+def test_any_text_makes_well_formed_xml(text: str) -> None:
     root = Xml.fromstring(junit_xml([validation(finding(text), finding(level="note"))]))
     suite = root.find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
 
 
-def test_a_clean_job_is_one_case_that_passes():
+def test_a_clean_job_is_one_case_that_passes() -> None:
     suite = Xml.fromstring(junit_xml([validation()])).find("testsuite")
     assert suite is not None
     assert [len(case) for case in suite.findall("testcase")] == [0]
 
 
-def test_files_are_named_from_the_root_wherever_the_job_lies():
+def test_files_are_named_from_the_root_wherever_the_job_lies() -> None:
     place = Place(Path("/repo"), Path("/repo/etl/jobs/docs.toml"))
     one = finding()
     [at_job] = github_annotations(validation(one), place)

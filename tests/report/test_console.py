@@ -29,4 +29,4 @@ def test_what_was_shown_is_cleared_by_an_escape_sequence_and_not_by_its_picture(
     move_up(sys.stdout, 3)
     print("\x1b[3A")
     streams.give_back(0)
-    assert out.buffer.getvalue() == b"\x1b[3A\x1b[J" + "␛[3A\n".encode()  # type: ignore[attr-defined]
+    assert out.buffer.getvalue() == b"\x1b[3A\x1b[J" + "␛[3A\n".encode()

@@ -35,7 +35,7 @@ def found() -> Validation:
     return validate_job(load_job(ROOT / "jobs" / "widget-events.toml"), DryOptions(), SilentProgress())
 
 
-def test_every_section_is_there_with_a_heading_and_words_for_each_picture(found):
+def test_every_section_is_there_with_a_heading_and_words_for_each_picture(found: Validation) -> None:
     page = render_validation_page(found)
     assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
     pictures = re.findall(r'role="img" aria-label="([^"]+)"', page)
@@ -44,23 +44,23 @@ def test_every_section_is_there_with_a_heading_and_words_for_each_picture(found)
     assert "279" in pictures[0]
 
 
-def test_the_page_loads_nothing(found):
+def test_the_page_loads_nothing(found: Validation) -> None:
     page = render_validation_page(found)
     assert not re.search(r"<(script|link|img|iframe|object|embed)\b|@import|src=", page)
     assert re.findall(r"""url\((?!#)|href="(?!#)""", page) == []
     assert "default-src 'none'" in page
 
 
-def test_ids_are_never_used_twice(found):
+def test_ids_are_never_used_twice(found: Validation) -> None:
     ids = re.findall(r'\bid="([^"]+)"', render_validation_page(found))
     assert len(ids) == len(set(ids))
 
 
-def test_the_same_findings_give_the_same_page(found):
+def test_the_same_findings_give_the_same_page(found: Validation) -> None:
     assert render_validation_page(found) == render_validation_page(found)
 
 
-def test_hostile_text_stays_text(found):
+def test_hostile_text_stays_text(found: Validation) -> None:
     evil = '<script>alert("1")</script>$x_1$&amp;'
     finding = Finding("error", evil, evil, 3, 0.5, evil, evil, evil, (Example(evil, 1, None, evil),), evil, 4)
     page = render_validation_page(
@@ -70,12 +70,12 @@ def test_hostile_text_stays_text(found):
     assert page.count("&lt;script&gt;") > 8
 
 
-def test_findings_that_are_not_there_are_said_to_be_none(found):
+def test_findings_that_are_not_there_are_said_to_be_none(found: Validation) -> None:
     page = render_validation_page(replace(found, findings=()))
     assert "None: every row is as it should be." in page
 
 
-def test_a_run_shows_its_throughput_latency_and_concurrency():
+def test_a_run_shows_its_throughput_latency_and_concurrency() -> None:
     outcome = Outcome(
         "docs",
         "complete",
@@ -93,13 +93,15 @@ def test_a_run_shows_its_throughput_latency_and_concurrency():
     assert "delivered 90" in page
 
 
-def test_a_run_of_one_second_and_a_run_of_nothing_are_drawn_too():
+def test_a_run_of_one_second_and_a_run_of_nothing_are_drawn_too() -> None:
     outcome = Outcome("docs", "complete", 0)
     assert "timeline" in render_run_page(outcome, [Second(0.0, 0.0, 0, 0.0, 0.0, 0, 1)])
     assert "timeline" not in render_run_page(outcome, [])
 
 
-def test_a_browser_without_a_network_finds_every_section_and_draws_light_and_dark(found, tmp_path):
+def test_a_browser_without_a_network_finds_every_section_and_draws_light_and_dark(
+    found: Validation, tmp_path: Path
+) -> None:
     page = tmp_path / "report.html"
     page.write_text(render_validation_page(found), encoding="utf-8")
     understood = dump_page(page, tmp_path / "profile")

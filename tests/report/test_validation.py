@@ -22,11 +22,11 @@ from etl.report.validation import format_bytes
         (5e12, "5,000.0 GB"),
     ],
 )
-def test_sizes_read_as_a_person_says_them(count, text):
+def test_sizes_read_as_a_person_says_them(count: float | int, text: str) -> None:
     assert format_bytes(count) == text
 
 
-def test_a_pipe_gets_no_colour_codes_and_no_spaces_at_line_ends(monkeypatch):
+def test_a_pipe_gets_no_colour_codes_and_no_spaces_at_line_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("COLUMNS", raising=False)
     out = io.StringIO()
@@ -37,14 +37,16 @@ def test_a_pipe_gets_no_colour_codes_and_no_spaces_at_line_ends(monkeypatch):
     assert all(line == line.rstrip() for line in out.getvalue().splitlines())
 
 
-def test_the_width_asked_for_is_kept(monkeypatch):
+def test_the_width_asked_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     with open_console(io.StringIO()) as console:
         assert console.width == 60
 
 
 @pytest.mark.parametrize(("variable", "coloured"), [("", True), ("NO_COLOR", False)])
-def test_a_terminal_gets_colours_unless_they_are_refused(monkeypatch, variable, coloured):
+def test_a_terminal_gets_colours_unless_they_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, coloured: bool
+) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     if variable:

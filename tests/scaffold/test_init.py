@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SAMPLES = ROOT / "sample_data"
 
 
-def start(folder: Path, *files: Path, **options: object) -> Start:
+def start(folder: Path, *files: Path, **options: Any) -> Start:
     return start_job([str(file) for file in files], StartOptions(folder / "job.toml", **options), started=NOW)
 
 
@@ -33,12 +34,12 @@ def check(made: Start) -> set[str]:
     return {decision.key for decision in made.decisions if decision.sureness == "check"}
 
 
-def test_there_is_a_sample_of_every_preset():
+def test_there_is_a_sample_of_every_preset() -> None:
     assert set(EXPORTS) == set(PRESETS)
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_each_export_is_recognised_and_every_row_becomes_an_event(tmp_path, name):
+def test_each_export_is_recognised_and_every_row_becomes_an_event(tmp_path: Path, name: str) -> None:
     export = EXPORTS[name]
     file = tmp_path / "export.json"
     file.write_text("\n".join(map(json.dumps, export.rows)) + "\n", encoding="utf-8")
@@ -63,7 +64,9 @@ def test_each_export_is_recognised_and_every_row_becomes_an_event(tmp_path, name
         ("search_log.tsv", 23, "2012-02-15T19:53:16Z", {"type"}),
     ],
 )
-def test_a_real_log_becomes_a_job_that_takes_every_row(tmp_path, name, rows, first_at, doubts):
+def test_a_real_log_becomes_a_job_that_takes_every_row(
+    tmp_path: Path, name: str, rows: int, first_at: str, doubts: set[str]
+) -> None:
     made = start(tmp_path, SHARED_DATA / name, timezone="America/Los_Angeles")
     assert check(made) == doubts
     found = validate(made)
@@ -81,7 +84,9 @@ def test_a_real_log_becomes_a_job_that_takes_every_row(tmp_path, name, rows, fir
         (["widget-events.ndjson"], {"message", "conversation", "search"}, 7),
     ],
 )
-def test_a_sample_becomes_a_job_that_rejects_no_good_row(tmp_path, files, entities, rejects):
+def test_a_sample_becomes_a_job_that_rejects_no_good_row(
+    tmp_path: Path, files: list[str], entities: set[str], rejects: int
+) -> None:
     made = start(tmp_path, *(SAMPLES / file for file in files), timezone="America/Los_Angeles")
     found = validate(made)
     assert found.forecast is not None
@@ -89,7 +94,7 @@ def test_a_sample_becomes_a_job_that_rejects_no_good_row(tmp_path, files, entiti
     assert found.outcome.books.rejected == rejects
 
 
-def test_what_the_file_cannot_tell_is_marked_in_the_job_file(tmp_path):
+def test_what_the_file_cannot_tell_is_marked_in_the_job_file(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     file.write_text(
         "query,when\n" + "".join(f"how {n},2/{n}/2012 11:53:16 AM\n" for n in range(13, 28)), encoding="utf-8"
@@ -100,7 +105,7 @@ def test_what_the_file_cannot_tell_is_marked_in_the_job_file(tmp_path):
     assert "zone" in made.text
 
 
-def test_semicolons_and_a_western_encoding_are_found(tmp_path):
+def test_semicolons_and_a_western_encoding_are_found(tmp_path: Path) -> None:
     file = tmp_path / "such.csv"
     rows = [f"wie lösche ich Schlüssel {n}?;2024-01-{n:02d}T10:00:00Z;{n},5\n" for n in range(1, 29)]
     file.write_text("query;ts;punkte\n" + "".join(rows), encoding="windows-1252")
@@ -110,24 +115,24 @@ def test_semicolons_and_a_western_encoding_are_found(tmp_path):
     assert validate(made).outcome.books.pending == 28
 
 
-def test_a_json_list_is_explained(tmp_path):
+def test_a_json_list_is_explained(tmp_path: Path) -> None:
     file = tmp_path / "chats.json"
     file.write_text('[{"id": 1}]', encoding="utf-8")
     with pytest.raises(InputError, match="one JSON object a line"):
         start(tmp_path, file)
 
 
-def test_an_unknown_preset_names_the_nearest(tmp_path):
+def test_an_unknown_preset_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="Did you mean mixpanel"):
         start(tmp_path, SAMPLES / "widget-events.ndjson", preset="mixpannel")
 
 
-def test_a_preset_that_does_not_fit_says_which_columns_are_missing(tmp_path):
+def test_a_preset_that_does_not_fit_says_which_columns_are_missing(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"found no `properties\.time`"):
         start(tmp_path, SAMPLES / "widget-events.ndjson", preset="mixpanel")
 
 
-def test_a_file_without_rows_or_without_being_there_is_explained(tmp_path):
+def test_a_file_without_rows_or_without_being_there_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         start(tmp_path, tmp_path / "gone.csv")
     (tmp_path / "head.csv").write_text("query,ts\n", encoding="utf-8")
@@ -143,5 +148,5 @@ def test_a_file_without_rows_or_without_being_there_is_explained(tmp_path):
         ("ü.csv", "my-job"),
     ],
 )
-def test_a_job_is_named_after_its_file(file, name):
+def test_a_job_is_named_after_its_file(file: str, name: str) -> None:
     assert name_job(file) == name

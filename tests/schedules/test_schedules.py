@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -27,10 +28,10 @@ has_systemd = pytest.mark.skipif(
 )
 
 
-def run_tool(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+def run_tool(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         list(map(str, arguments)), capture_output=True, text=True, timeout=60, check=False, **options
-    )  # type: ignore[call-overload, no-any-return]
+    )
 
 
 def accepts(words: list[str]) -> str:
@@ -166,7 +167,7 @@ def test_the_service_tries_again_only_after_a_passing_cause() -> None:
     assert {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 143} - settled - final == {5}
 
 
-def read_unit(name: str) -> configparser.ConfigParser:
+def read_unit(name: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=True)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     parser.read(SCHEDULES / name)

@@ -1,6 +1,7 @@
 """Files of the state folder that later decisions rest on: damaged or missing, each is refused with the way out."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def flip(path: Path) -> None:
 @pytest.mark.parametrize("name", ["rejects-00000.parquet", "ids-00000.parquet"])
 @pytest.mark.parametrize(("damage", "found"), [(flip, "changed"), (Path.unlink, "gone")])
 def test_a_file_that_a_run_rests_on_is_refused(
-    tmp_path, sandbox: SandboxProcess, name, damage, found
+    tmp_path: Path, sandbox: SandboxProcess, name: str, damage: Callable[[Path], object], found: str
 ) -> None:
     job = write_night(tmp_path, *range(1, 41))
     assert run_here(job, sandbox).books.delivered == 40
@@ -58,7 +59,7 @@ def test_a_file_that_a_run_rests_on_is_refused(
 
 @pytest.mark.parametrize(("damage", "found"), [(flip, "changed"), (Path.unlink, "gone")])
 def test_what_a_retry_took_is_refused_where_it_is_damaged(
-    tmp_path, sandbox: SandboxProcess, damage, found
+    tmp_path: Path, sandbox: SandboxProcess, damage: Callable[[Path], object], found: str
 ) -> None:
     job = write_job(tmp_path, [row_of(1), row_of(2, action="zoom")])
     run_here(job, sandbox)
@@ -73,7 +74,7 @@ def test_what_a_retry_took_is_refused_where_it_is_damaged(
     assert sandbox.stats()["attempts"] == before
 
 
-def test_what_the_server_refused_is_refused_where_it_is_damaged(tmp_path) -> None:
+def test_what_the_server_refused_is_refused_where_it_is_damaged(tmp_path: Path) -> None:
     with SandboxProcess("--reject", "100%") as sandbox:
         job = write_job(tmp_path, 5)
         assert run_here(job, sandbox).books.rejected == 5
@@ -84,7 +85,7 @@ def test_what_the_server_refused_is_refused_where_it_is_damaged(tmp_path) -> Non
         assert sandbox.stats()["attempts"] == before
 
 
-def test_what_retention_removed_is_missed_by_nobody(tmp_path, sandbox: SandboxProcess) -> None:
+def test_what_retention_removed_is_missed_by_nobody(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write_night(tmp_path, *range(1, 11))
     job.write_text(job.read_text() + "[state]\nkeep_loads = 1\n")
     run_here(job, sandbox)
@@ -95,7 +96,9 @@ def test_what_retention_removed_is_missed_by_nobody(tmp_path, sandbox: SandboxPr
     assert not load_one(job).exists()
 
 
-def test_a_whole_load_that_is_gone_without_retention_is_refused(tmp_path, sandbox: SandboxProcess) -> None:
+def test_a_whole_load_that_is_gone_without_retention_is_refused(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
     job = write_night(tmp_path, *range(1, 11))
     run_here(job, sandbox)
     shutil.rmtree(load_one(job))
@@ -104,7 +107,9 @@ def test_a_whole_load_that_is_gone_without_retention_is_refused(tmp_path, sandbo
         run_here(job, sandbox)
 
 
-def test_a_part_that_changed_before_its_ids_were_kept_is_refused(tmp_path, sandbox: SandboxProcess) -> None:
+def test_a_part_that_changed_before_its_ids_were_kept_is_refused(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
     job = write_job(tmp_path, 20, top="keep = true")
     run_here(job, sandbox)
     flip(load_one(job) / "events-00000.parquet")

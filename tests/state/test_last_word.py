@@ -34,7 +34,7 @@ def status(job: Path, *flags: object) -> str:
 
 
 def test_a_limit_that_was_reached_stands_in_status_and_loads_as_the_run_told_it(tmp_path: Path) -> None:
-    job = write_job(tmp_path, [row_of(1), row_of(2, at="n/a")], max_rejects=0)
+    job = write_job(tmp_path, [row_of(1), row_of(2, at="n/a")], max_rejects="0")
     said = call("run", "--quiet", "--sandbox", job)
     assert said.code == 10
     log = next((place_of(job).folder / "logs").iterdir())

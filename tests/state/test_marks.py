@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.workbench import call, row_of, write_job, write_rows
 WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 
-def run(job: Path, sandbox: SandboxProcess, **options: object) -> Outcome:
+def run(job: Path, sandbox: SandboxProcess, **options: Any) -> Outcome:
     """Run the job as if the sandbox were its own endpoint: a rehearsal leaves no mark outside its folder."""
     return run_job(
         load_job(job), Destination(sandbox.url, sandbox.api_key), RunOptions(**options), SilentProgress()
@@ -44,7 +45,9 @@ def said_by(caught: pytest.ExceptionInfo[StateError]) -> str:
     return WHEN.sub("WHEN", caught.value.problem)
 
 
-def test_an_older_copy_of_the_state_is_told_and_goes_on_where_that_is_meant(tmp_path, sandbox) -> None:
+def test_an_older_copy_of_the_state_is_told_and_goes_on_where_that_is_meant(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
     job = write(tmp_path, sandbox, 5)
     run(job, sandbox)
     state = tmp_path / ".backfill"
@@ -70,7 +73,7 @@ def test_an_older_copy_of_the_state_is_told_and_goes_on_where_that_is_meant(tmp_
 
 
 def test_a_ledger_that_is_older_than_its_folder_is_told_on_a_machine_without_marks_too(
-    tmp_path, sandbox
+    tmp_path: Path, sandbox: SandboxProcess
 ) -> None:
     job = write(tmp_path, sandbox, 5)
     run(job, sandbox, environ={})
@@ -83,7 +86,7 @@ def test_a_ledger_that_is_older_than_its_folder_is_told_on_a_machine_without_mar
         run(job, sandbox, environ={})
 
 
-def test_a_second_state_folder_of_one_job_is_told(tmp_path, sandbox) -> None:
+def test_a_second_state_folder_of_one_job_is_told(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write(tmp_path, sandbox, 5)
     one, two = tmp_path / "one", tmp_path / "two"
     run(job, sandbox, state_dir=one)
@@ -99,7 +102,7 @@ def test_a_second_state_folder_of_one_job_is_told(tmp_path, sandbox) -> None:
     assert run(job, sandbox, state_dir=two, accept_state=True).sent_now == 5
 
 
-def test_a_state_that_moves_is_the_same(tmp_path, sandbox) -> None:
+def test_a_state_that_moves_is_the_same(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write(tmp_path, sandbox, 5)
     run(job, sandbox)
     (tmp_path / ".backfill").rename(tmp_path / "elsewhere")
@@ -113,7 +116,7 @@ def test_a_state_that_moves_is_the_same(tmp_path, sandbox) -> None:
     )
 
 
-def test_reset_forgets_the_mark_and_starts_over(tmp_path, sandbox) -> None:
+def test_reset_forgets_the_mark_and_starts_over(tmp_path: Path, sandbox: SandboxProcess) -> None:
     job = write(tmp_path, sandbox, 5)
     run(job, sandbox)
     assert call("reset", "--yes", job).code == 0
@@ -124,7 +127,9 @@ def test_reset_forgets_the_mark_and_starts_over(tmp_path, sandbox) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"[]", b"{", b'{"state": 1}', b"\xff", b"[" * 100_000])
-def test_a_damaged_mark_keeps_nobody_from_running(tmp_path, sandbox, damage) -> None:
+def test_a_damaged_mark_keeps_nobody_from_running(
+    tmp_path: Path, sandbox: SandboxProcess, damage: bytes
+) -> None:
     job = write(tmp_path, sandbox, 5)
     home = tmp_path / "home"
     environ = {**os.environ, "XDG_STATE_HOME": str(home)}

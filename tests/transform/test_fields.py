@@ -118,7 +118,7 @@ def test_a_map_of_numbers_gives_a_text_field_their_digits() -> None:
     assert [body["messageId"] for body in bodies_of(map_rows({"c": ["a", "b"]}, event))] == ["5", "x"]
 
 
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {"user": {"id": 7, "tags": ["a", {"b": None}], "name": "é"}, "v": 12},
     {"user": {"id": "7"}, "v": "12"},
     {"user": None, "v": None},

@@ -117,7 +117,7 @@ def test_a_search_log_is_delivered_with_every_row_at_its_time_in_utc(tmp_path: P
     job = write(tmp_path, SEARCHES)
     lines = (SHARED_DATA / "search_log.tsv").read_text(encoding="utf-8-sig").splitlines()
     zone = ZoneInfo("America/Los_Angeles")
-    expected = Counter()
+    expected: Counter[str] = Counter()
     for line in lines:
         local = datetime.strptime(line.split("\t")[1], "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=zone)
         expected[local.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%S.000Z")] += 1

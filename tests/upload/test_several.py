@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterable
 from contextlib import redirect_stderr
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +29,7 @@ def key(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> str:
     return sandbox.api_key
 
 
-def named(folder: Path, name: str, rows: object = 3, **options: str) -> Path:
+def named(folder: Path, name: str, rows: int | Iterable[int] = 3, **options: str) -> Path:
     """A job of that name in a folder of its own, whose rows no other has."""
     (folder / name).mkdir()
     numbers = range(1, rows + 1) if isinstance(rows, int) else rows

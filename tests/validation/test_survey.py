@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,7 +22,7 @@ from tests.workbench import ROOT, call, row_of, run_here, write_job, write_rows
 NOW = time.time()
 
 
-def validate(job: Path, **options: object) -> Validation:
+def validate(job: Path, **options: Any) -> Validation:
     return validate_job(load_job(job), DryOptions(**options), SilentProgress(), wall_clock=lambda: NOW)
 
 
@@ -39,7 +40,7 @@ def codes(found: Validation) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", ["chat-messages", "conversations", "docs-search", "widget-events"])
-def test_the_sample_jobs_come_to_the_books_that_a_run_ends_with(name):
+def test_the_sample_jobs_come_to_the_books_that_a_run_ends_with(name: str) -> None:
     expected = json.loads((ROOT / "sample_data" / "expected.json").read_text())[name]
     outcome = validate(ROOT / "jobs" / f"{name}.toml").outcome
     books = outcome.books
@@ -53,7 +54,7 @@ def test_the_sample_jobs_come_to_the_books_that_a_run_ends_with(name):
     assert books.balances
 
 
-def test_the_forecast_is_what_a_run_then_stores(tmp_path):
+def test_the_forecast_is_what_a_run_then_stores(tmp_path: Path) -> None:
     rows = [
         row_of(n, at=f"2024-0{n % 3 + 1}-{n % 28 + 1:02d}T0{n % 9}:30:00Z", count=n) for n in range(1, 200)
     ]
@@ -72,7 +73,7 @@ def test_the_forecast_is_what_a_run_then_stores(tmp_path):
     assert sum(count for _, count in forecast.bodies.buckets) == 199
 
 
-def test_rejects_are_grouped_by_cause_with_examples_and_the_line_that_decides(tmp_path):
+def test_rejects_are_grouped_by_cause_with_examples_and_the_line_that_decides(tmp_path: Path) -> None:
     bad = [row_of(n, action="zap") for n in range(10, 15)] + [row_of(20, count="many")]
     job = write_job(tmp_path, [row_of(1), *bad, "2,too,short"])
     found = validate(job)
@@ -95,7 +96,7 @@ def test_rejects_are_grouped_by_cause_with_examples_and_the_line_that_decides(tm
     assert find(found, "malformed_record").examples[0].line == 9
 
 
-def test_more_rejects_than_the_job_allows_is_exit_10(tmp_path):
+def test_more_rejects_than_the_job_allows_is_exit_10(tmp_path: Path) -> None:
     bad = [row_of(n, action="zap") for n in range(2)]
     assert validate(write_job(tmp_path, [row_of(5), *bad], max_rejects="2")).outcome.exit_code == 3
     over = validate(write_job(tmp_path, [row_of(5), *bad], max_rejects="1")).outcome
@@ -103,7 +104,7 @@ def test_more_rejects_than_the_job_allows_is_exit_10(tmp_path):
     assert "Expected at most 1 rejects, found 2 of 3 rows" in over.message
 
 
-def test_events_that_share_an_id_but_differ_are_a_collision(tmp_path):
+def test_events_that_share_an_id_but_differ_are_a_collision(tmp_path: Path) -> None:
     job = write_job(tmp_path, [row_of(1), row_of(2), row_of(1, count=7), row_of(2)])
     collision = find(validate(job), "id_collision")
     assert (collision.level, collision.rows) == ("warning", 2)
@@ -111,14 +112,14 @@ def test_events_that_share_an_id_but_differ_are_a_collision(tmp_path):
     assert collision.examples[1].text == "repeats row 2"
 
 
-def test_repeats_by_content_are_a_note_and_do_not_fail(tmp_path):
+def test_repeats_by_content_are_a_note_and_do_not_fail(tmp_path: Path) -> None:
     found = validate(set_id(write_job(tmp_path, [row_of(1), row_of(2), row_of(1)]), "{}"))
     assert found.outcome.exit_code == 0
     assert find(found, "duplicate").level == "note"
     assert found.outcome.books.duplicate == 1
 
 
-def test_numbered_repeats_are_kept_within_a_file_and_collapse_across_files(tmp_path):
+def test_numbered_repeats_are_kept_within_a_file_and_collapse_across_files(tmp_path: Path) -> None:
     job = set_id(write_job(tmp_path, paths="*.csv"), '{ duplicates = "number" }')
     write_rows(tmp_path / "a.csv", [row_of(1), row_of(1), row_of(1), row_of(2)])
     write_rows(tmp_path / "b.csv", [row_of(1), row_of(1), row_of(3)])
@@ -129,7 +130,7 @@ def test_numbered_repeats_are_kept_within_a_file_and_collapse_across_files(tmp_p
     assert (ran.books.delivered, ran.books.duplicate) == (5, 2)
 
 
-def test_duplicates_are_found_across_parts_of_many_rows(tmp_path):
+def test_duplicates_are_found_across_parts_of_many_rows(tmp_path: Path) -> None:
     rows = [row_of(n) for n in range(150_000)]
     found = validate(write_job(tmp_path, [*rows, rows[0], rows[149_999]]))
     assert found.outcome.books.duplicate == 2
@@ -137,7 +138,7 @@ def test_duplicates_are_found_across_parts_of_many_rows(tmp_path):
     assert found.forecast.events == sum(kind.events for kind in found.forecast.kinds) == 150_000
 
 
-def test_dates_at_midnight_are_noticed_in_the_jobs_own_zone(tmp_path):
+def test_dates_at_midnight_are_noticed_in_the_jobs_own_zone(tmp_path: Path) -> None:
     rows = [row_of(n, at=f"2024-01-{n % 28 + 1:02d}T05:00:00Z", count=n) for n in range(60)]
     job = write_job(tmp_path, rows)
     assert "midnight_times" not in codes(validate(job))
@@ -146,7 +147,7 @@ def test_dates_at_midnight_are_noticed_in_the_jobs_own_zone(tmp_path):
     assert codes(validate(job))["midnight_times"] == 60
 
 
-def test_personal_data_is_noticed_by_property(tmp_path):
+def test_personal_data_is_noticed_by_property(tmp_path: Path) -> None:
     rows = [
         f"{n:05d},2024-01-31T09:30:00Z,q,mail who{n}@example.com or call +1 415 555 0100,{n}"
         for n in range(9)
@@ -164,7 +165,7 @@ def test_personal_data_is_noticed_by_property(tmp_path):
     assert "card number" in found[2].what
 
 
-def test_the_largest_body_names_its_fattest_field(tmp_path):
+def test_the_largest_body_names_its_fattest_field(tmp_path: Path) -> None:
     found = validate(write_job(tmp_path, [row_of(1), f"2,2024-01-31T09:30:00Z,q,{'x' * 5000},1"]))
     assert found.forecast is not None
     largest = found.forecast.bodies.largest[0]
@@ -172,17 +173,17 @@ def test_the_largest_body_names_its_fattest_field(tmp_path):
     assert found.forecast.bodies.largest_bytes == largest.body_bytes
 
 
-def test_a_sample_reads_no_more_than_it_must(tmp_path):
+def test_a_sample_reads_no_more_than_it_must(tmp_path: Path) -> None:
     found = validate(write_job(tmp_path, 200_000), sample=10)
     assert 10 <= found.outcome.books.read < 200_000
 
 
-def test_a_file_with_a_header_alone_is_an_input_error(tmp_path):
+def test_a_file_with_a_header_alone_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Expected rows, found none"):
         validate(write_job(tmp_path, 0))
 
 
-def test_nothing_is_left_behind(tmp_path, monkeypatch):
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
@@ -192,7 +193,9 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_endpoint_is_never_asked_and_no_key_is_needed(tmp_path, monkeypatch):
+def test_an_endpoint_is_never_asked_and_no_key_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("INKEEPANALYTICS_API_INTEGRATION_KEY", raising=False)
     with SandboxProcess() as sandbox:
         said = call("validate", write_job(tmp_path, upload=f'endpoint = "{sandbox.url}"'))
@@ -200,7 +203,9 @@ def test_an_endpoint_is_never_asked_and_no_key_is_needed(tmp_path, monkeypatch):
     assert said.code == 0
 
 
-def test_ids_that_would_change_from_what_was_delivered_are_a_warning(tmp_path, monkeypatch):
+def test_ids_that_would_change_from_what_was_delivered_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with SandboxProcess() as sandbox:
         monkeypatch.setenv("INKEEPANALYTICS_API_INTEGRATION_KEY", sandbox.api_key)
         job = write_job(tmp_path, upload=f'endpoint = "{sandbox.url}"')
@@ -212,7 +217,7 @@ def test_ids_that_would_change_from_what_was_delivered_are_a_warning(tmp_path, m
     assert "10 would get another id" in changed.what
 
 
-def test_rejects_are_written_with_their_original_columns(tmp_path):
+def test_rejects_are_written_with_their_original_columns(tmp_path: Path) -> None:
     job = write_job(tmp_path, [row_of(1), row_of(2, action="zap"), "3,short"])
     for suffix in ("jsonl", "csv", "parquet"):
         validate(job, rejects_out=tmp_path / f"out.{suffix}")
@@ -228,7 +233,7 @@ def test_rejects_are_written_with_their_original_columns(tmp_path):
     assert "zap" in (tmp_path / "out.csv").read_text("utf-8-sig")
 
 
-def test_taking_events_out_again_leaves_no_trace_but_the_extremes():
+def test_taking_events_out_again_leaves_no_trace_but_the_extremes() -> None:
     facts = pl.DataFrame(
         {
             "created_at": [0, 3_600_000_000],
@@ -250,7 +255,7 @@ def test_taking_events_out_again_leaves_no_trace_but_the_extremes():
     assert tally.buckets[128] == 1
 
 
-def test_the_hour_that_comes_twice_is_known():
+def test_the_hour_that_comes_twice_is_known() -> None:
     before = int(datetime(2023, 11, 5, 7, tzinfo=UTC).timestamp()) // 3600
     changed = [
         hour - before for hour in range(before - 24, before + 48) if is_changed_hour("America/New_York", hour)

@@ -13,7 +13,7 @@ from etl.watch.metrics import JobMetrics, metrics_text, write_metrics
 from etl.watch.prometheus import Metric, Sample, render_metrics
 from tests.watch.runs import outcome_of
 
-LABELS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+LABELS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 def samples_of(text: str) -> dict[tuple[str, ...], float]:

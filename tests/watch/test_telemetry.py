@@ -47,7 +47,7 @@ def run(code: int = 0, **environ: str) -> str:
 
 
 def spans_of(receiver: Receiver) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for request in receiver.requests:
         if request.path == "/v1/traces":
             message = ExportTraceServiceRequest.FromString(request.body)
@@ -58,7 +58,7 @@ def spans_of(receiver: Receiver) -> dict[str, Any]:
 
 
 def points_of(receiver: Receiver, name: str, label: str) -> dict[Any, float]:
-    found = {}
+    found: dict[str, Any] = {}
     for request in receiver.requests:
         if request.path == "/v1/metrics":
             message = ExportMetricsServiceRequest.FromString(request.body)
