@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.options import (
+    Target,
     echo_json,
-    find_place,
     job_argument,
     json_option,
-    place_flags,
-    place_options,
+    key_option,
     quiet_option,
-    refuse_both,
     say,
+    target_options,
 )
 from etl.cli.running import Destinations
 from etl.cli.verify import PROGRESS_SECONDS, parse_asking, patience_option, query_rate_option
@@ -38,10 +37,8 @@ __all__ = ["adopt"]
     is_flag=True,
     help="Also count as delivered what is there otherwise than it would be sent, or more than once.",
 )
-@click.option(
-    "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
-)
-@place_options
+@key_option
+@target_options
 @json_option
 @quiet_option
 def adopt(
@@ -49,10 +46,7 @@ def adopt(
     rate_text: str,
     patience_text: str,
     as_found: bool,
-    key_file: Path | None,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -80,14 +74,12 @@ def adopt(
     from etl.state.marks import Marks
     from etl.upload.adopt import AdoptOptions, adopt_job
 
-    refuse_both(sandbox=sandbox, endpoint=endpoint)
+    target.check()
     rate, patience = parse_asking(rate_text, patience_text)
     parsed = load_job(job)
-    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    place = target.find_place(parsed)
     with ExitStack() as stack:
-        destinations = Destinations(
-            stack, sandbox=sandbox, endpoint=endpoint, key_file=key_file, state_dir=state_dir
-        )
+        destinations = Destinations(stack, target)
         done = adopt_job(
             parsed,
             place,
@@ -99,7 +91,7 @@ def adopt(
     if as_json:
         echo_json(done.to_json())
     else:
-        flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+        flags = target.flags
         say(adoption_lines(done, str(job), flags=flags), error=done.exit_code not in (0, 9))
     raise click.exceptions.Exit(done.exit_code)
 

@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.options import (
-    echo_json,
-    find_place,
-    job_argument,
-    json_option,
-    place_flags,
-    place_options,
-    say,
-)
+from etl.cli.options import Target, echo_json, job_argument, json_option, say, target_options
 from etl.errors import JobError
 from etl.values.reject import RejectCode
 
@@ -47,7 +39,7 @@ __all__ = ["dismiss"]
 @click.option("--load", type=click.IntRange(min=1), metavar="N", help="Only those of load N.")
 @click.option("--reason", metavar="TEXT", help="Why nobody will mend them. Needed, but to --undo.")
 @click.option("--undo", is_flag=True, help="Open them again instead.")
-@place_options
+@target_options
 @json_option
 def dismiss(
     job: Path,
@@ -58,9 +50,7 @@ def dismiss(
     load: int | None,
     reason: str | None,
     undo: bool,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
 ) -> None:
     """Close rejects that nobody will mend, for a reason that stays on record.
@@ -81,11 +71,11 @@ def dismiss(
 
     _check(reason, is_narrow=bool(codes or rows or every), undo=undo)
     parsed = load_job(job)
-    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    place = target.find_place(parsed)
     request = DismissRequest(codes, rows, file, load)
     with look_into(place.folder, f"backfill dismiss {job}") as ledger:
         if ledger is None:
-            flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+            flags = target.flags
             raise JobError(
                 f"Expected a job that has run, found none - {place.folder}",
                 f"Start it: backfill run {job}{flags}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.options import echo_json, json_option, place_options, read_key, refuse_both, worst_exit_code
+from etl.cli.options import Target, echo_json, json_option, key_option, target_options, worst_exit_code
 from etl.errors import KeyProblem
 from etl.plain import plain_line
 
@@ -23,17 +23,12 @@ _COLORS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 @click.command()
 @click.argument("job", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
-)
-@place_options
+@key_option
+@target_options
 @json_option
 def doctor(
     job: Path | None,
-    key_file: Path | None,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
 ) -> None:
     """Check Python, packages, job file, source, state, disk, endpoint, key and clock; say how to mend each.
@@ -52,10 +47,10 @@ def doctor(
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.doctor.examine import examine
 
-    refuse_both(sandbox=sandbox, endpoint=endpoint)
+    target.check()
     found: list[Symptom] = []
     with ExitStack() as stack:
-        patient = _describe(stack, job, key_file, endpoint, state_dir, sandbox=sandbox)
+        patient = _describe(stack, job, target)
         for symptom in examine(patient, os.environ):
             found.append(symptom)
             if not as_json:
@@ -67,26 +62,18 @@ def doctor(
     raise click.exceptions.Exit(code)
 
 
-def _describe(
-    stack: ExitStack,
-    job: Path | None,
-    key_file: Path | None,
-    endpoint: str | None,
-    state_dir: Path | None,
-    *,
-    sandbox: bool,
-) -> "Patient":
+def _describe(stack: ExitStack, job: Path | None, target: Target) -> "Patient":
     from etl.doctor.examine import Patient
 
-    if sandbox:
+    if target.sandbox:
         from etl.sandbox.process import SandboxProcess
 
         process = stack.enter_context(SandboxProcess())
-        return Patient(job, state_dir, process.url, sandbox=True, key=process.api_key)
+        return Patient(job, target.state_dir, process.url, sandbox=True, key=process.api_key)
     try:
-        return Patient(job, state_dir, endpoint, key=read_key(key_file))
+        return Patient(job, target.state_dir, target.endpoint, key=target.read_key())
     except KeyProblem as error:
-        return Patient(job, state_dir, endpoint, key_problem=error)
+        return Patient(job, target.state_dir, target.endpoint, key_problem=error)
 
 
 def _print(symptom: "Symptom") -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from etl.cli.options import echo_json, find_place, job_argument, json_option, place_flags, place_options, say
+from etl.cli.options import Target, echo_json, job_argument, json_option, say, target_options
 
 __all__ = ["loads"]
 
@@ -12,14 +12,12 @@ __all__ = ["loads"]
 @click.command()
 @job_argument
 @click.option("--files", "every_file", is_flag=True, help="List every file of a load, not the first few.")
-@place_options
+@target_options
 @json_option
 def loads(
     job: Path,
     every_file: bool,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
 ) -> None:
     """List the loads of a job: files, rows, times, and the runs that worked on each with their exit codes.
@@ -38,11 +36,9 @@ def loads(
     from etl.state.loads import read_history
 
     parsed = load_job(job)
-    history = read_history(
-        parsed, find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
-    )
+    history = read_history(parsed, target.find_place(parsed))
     if as_json:
         echo_json(history.to_json())
         return
-    flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    flags = target.flags
     say(history_lines(history, str(job), flags=flags, every_file=every_file))

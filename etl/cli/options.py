@@ -5,8 +5,10 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -20,19 +22,17 @@ if TYPE_CHECKING:
     from etl.state.place import JobPlace
 
 __all__ = [
+    "Target",
     "accept_state_option",
     "check_charts",
     "echo_json",
-    "find_place",
     "job_argument",
     "jobs_argument",
     "json_option",
-    "place_flags",
-    "place_options",
+    "key_option",
     "quiet_option",
-    "read_key",
-    "refuse_both",
     "say",
+    "target_options",
     "worst_exit_code",
 ]
 
@@ -47,49 +47,81 @@ _PATH = click.Path(path_type=Path)
 job_argument = click.argument("job", type=_PATH)
 jobs_argument = click.argument("jobs", type=_PATH, nargs=-1, required=True, metavar="JOB...")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+key_option = click.option("--key-file", type=_PATH, metavar="FILE", help="A file that holds the API key.")
 quiet_option = click.option("--quiet", is_flag=True, help="No progress; the summary and errors only.")
 
 
-def place_options(command: F) -> F:
-    """Add the options that say whose state is meant."""
-    command = click.option(
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose state is meant and where events go, as the flags of a command say: `key_file` only where it takes one."""
+
+    sandbox: bool
+    endpoint: str | None
+    state_dir: Path | None
+    key_file: Path | None = None
+
+    @property
+    def flags(self) -> str:
+        """The flags that name the same state again, for a command that is shown to be copied."""
+        flags = " --sandbox" if self.sandbox else ""
+        flags += f" --endpoint {shlex.quote(self.endpoint)}" if self.endpoint else ""
+        return flags + (f" --state-dir {shlex.quote(str(self.state_dir))}" if self.state_dir else "")
+
+    def check(self) -> None:
+        """Raise `JobError` where two destinations are named."""
+        if self.sandbox and self.endpoint:
+            raise JobError("Expected --sandbox or --endpoint, found both", "Leave one of them out")
+
+    def find_mark(self, job: "Job") -> str:
+        """Return the mark of the destination of `job`; raises `EndpointError` for one that can't be."""
+        from etl.state.place import mark_for
+
+        return mark_for(job, sandbox=self.sandbox, endpoint=self.endpoint)
+
+    def find_place(self, job: "Job") -> "JobPlace":
+        """Return the place of the state of `job`; raises `JobError` where the flags contradict each other."""
+        from etl.state.place import JobPlace
+
+        self.check()
+        return JobPlace.of(job, self.state_dir, self.find_mark(job))
+
+    def read_key(self) -> str | None:
+        """Return the API key, from the environment or the file; None where there is none; raises `KeyProblem`."""
+        return _read_key(self.key_file)
+
+
+def target_options(command: F) -> F:
+    """Add the options that say whose state is meant; the command gets them as one `target`."""
+
+    @wraps(command)
+    def with_target(
+        *,
+        sandbox: bool,
+        endpoint: str | None,
+        state_dir: Path | None,
+        key_file: Path | None = None,
+        **others: Any,
+    ) -> Any:
+        return command(target=Target(sandbox, endpoint, state_dir, key_file), **others)
+
+    wrapped = click.option(
         "--endpoint",
         metavar="URL",
         help="Another events API than the job's; its state is kept apart.",
-    )(command)
-    command = click.option("--sandbox", is_flag=True, help="The embedded sandbox instead of the real API.")(
-        command
+    )(with_target)
+    wrapped = click.option("--sandbox", is_flag=True, help="The embedded sandbox instead of the real API.")(
+        wrapped
     )
-    return click.option(
+    option = click.option(
         "--state-dir",
         type=_PATH,
         metavar="DIR",
         help="Where state is kept. [default: .backfill beside the job file]",
-    )(command)
+    )
+    return cast("F", option(wrapped))
 
 
-def place_flags(*, sandbox: bool, endpoint: str | None, state_dir: Path | None) -> str:
-    """Return the flags that name the same state again, for a command that is shown to be copied."""
-    flags = " --sandbox" if sandbox else ""
-    flags += f" --endpoint {shlex.quote(endpoint)}" if endpoint else ""
-    return flags + (f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else "")
-
-
-def find_place(job: "Job", *, sandbox: bool, endpoint: str | None, state_dir: Path | None) -> "JobPlace":
-    """Return the place of the state that the flags mean; raises `JobError` where they contradict each other."""
-    from etl.state.place import JobPlace, mark_for
-
-    refuse_both(sandbox=sandbox, endpoint=endpoint)
-    return JobPlace.of(job, state_dir, mark_for(job, sandbox=sandbox, endpoint=endpoint))
-
-
-def refuse_both(*, sandbox: bool, endpoint: str | None) -> None:
-    """Raise `JobError` where two destinations are named."""
-    if sandbox and endpoint:
-        raise JobError("Expected --sandbox or --endpoint, found both", "Leave one of them out")
-
-
-def read_key(key_file: Path | None) -> str | None:
+def _read_key(key_file: Path | None) -> str | None:
     """Return the API key, from the environment or a file; None where there is none.
 
     Raises `KeyProblem` for a file that can't be read or holds no key. The key itself is in no message.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from etl.cli.options import find_place, job_argument, place_options, say
+from etl.cli.options import Target, job_argument, say, target_options
 from etl.errors import JobError
 
 __all__ = ["receipt"]
@@ -32,16 +32,14 @@ __all__ = ["receipt"]
     metavar="FILE",
     help="Write the ids beside it, sorted, one a line.",
 )
-@place_options
+@target_options
 def receipt(
     job: Path,
     number: int | None,
     form: str,
     output: Path | None,
     ids: Path | None,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
 ) -> None:
     """Write what a load delivered as one JSON document that an auditor can keep and check.
 
@@ -66,7 +64,7 @@ def receipt(
     parsed = load_job(job)
     for path in (output, ids):
         check_output(path, "the receipt")
-    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    place = target.find_place(parsed)
     with look_into(place.folder, f"backfill receipt {job}") as ledger:
         there = (
             []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from etl.cli.options import find_place, job_argument, place_flags, place_options, say
+from etl.cli.options import Target, job_argument, say, target_options
 from etl.cli.streams import output_bytes
 from etl.errors import JobError
 from etl.output import check_output, form_in_name, open_output, write_output
@@ -52,7 +52,7 @@ __all__ = ["rejects"]
     is_flag=True,
     help="Instead: rows that came again with another content than was delivered under their id.",
 )
-@place_options
+@target_options
 def rejects(
     job: Path,
     form: str | None,
@@ -62,9 +62,7 @@ def rejects(
     load: int | None,
     with_closed: bool,
     corrections: bool,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
 ) -> None:
     """Write the error report: file, row, code, reason, fix, and every original column.
 
@@ -85,10 +83,10 @@ def rejects(
     check_output(output, "the rejects")
     parsed = load_job(job)
     form = form or (output and form_in_name(output)) or "table"
-    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    place = target.find_place(parsed)
     with look_into(place.folder, f"backfill rejects {job}") as ledger:
         if ledger is None:
-            flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+            flags = target.flags
             say(
                 [
                     f"{parsed.name}: never run, so nothing was rejected",

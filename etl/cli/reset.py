@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from etl.cli.options import find_place, job_argument, place_flags, place_options, say
+from etl.cli.options import Target, job_argument, say, target_options
 from etl.errors import JobError
 
 __all__ = ["reset"]
@@ -16,8 +16,8 @@ __all__ = ["reset"]
 @click.command()
 @job_argument
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@place_options
-def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: Path | None) -> None:
+@target_options
+def reset(job: Path, yes: bool, target: Target) -> None:
     """Forget what a job has staged and sent, so that it starts over.
 
     Removes the job's folder of state: its ledger, its staged parts, its reports. The next run stages every row again
@@ -36,7 +36,7 @@ def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: 
     from etl.state.reset import describe_state, reset_job
 
     parsed = load_job(job)
-    place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    place = target.find_place(parsed)
     marks = Marks.of(parsed, place, os.environ)
     state = describe_state(parsed, place)
     if state is None:
@@ -49,8 +49,7 @@ def reset(job: Path, yes: bool, sandbox: bool, endpoint: str | None, state_dir: 
         if not sys.stdin.isatty():
             raise JobError(
                 f"Expected a yes before {state} is forgotten, found nobody to ask - {place.folder}",
-                f"Say it: backfill reset {job}{place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)} "
-                "--yes",
+                f"Say it: backfill reset {job}{target.flags} --yes",
             )
         click.confirm(f"Forget {state}, in {place.folder}?", abort=True, err=True)
     reset_job(place, marks)

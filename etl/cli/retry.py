@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.options import (
+    Target,
     accept_state_option,
     echo_json,
-    find_place,
     job_argument,
     json_option,
-    place_options,
+    key_option,
     quiet_option,
-    refuse_both,
     say,
+    target_options,
 )
 from etl.cli.running import (
     Destinations,
@@ -76,12 +76,10 @@ __all__ = ["retry"]
     metavar="R",
     help='At most so fast: "20/s", "600/min" or "max". [default: the job\'s]',
 )
-@click.option(
-    "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
-)
+@key_option
 @accept_state_option
 @log_option
-@place_options
+@target_options
 @json_option
 @quiet_option
 def retry(
@@ -94,12 +92,9 @@ def retry(
     accept_new_mapping: bool,
     dry_run: bool,
     rate_text: str | None,
-    key_file: Path | None,
     accept_state: bool,
     log_form: LogForm | None,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -126,20 +121,18 @@ def retry(
     from etl.job.load import load_job
     from etl.upload.run import RunOptions
 
-    rate = choose_rate(rate_text, sandbox=sandbox)
-    refuse_both(sandbox=sandbox, endpoint=endpoint)
+    rate = choose_rate(rate_text, sandbox=target.sandbox)
+    target.check()
     parsed = load_job(job)
     request = RetryRequest(file, code, limit, as_edited=as_edited, corrections=corrections)
     if dry_run:
-        place = find_place(parsed, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+        place = target.find_place(parsed)
         _rehearse(parsed, place, request, as_json=as_json)
         return
     with ExitStack() as stack:
-        destinations = Destinations(
-            stack, sandbox=sandbox, endpoint=endpoint, key_file=key_file, state_dir=state_dir
-        )
+        destinations = Destinations(stack, target)
         options = RunOptions(
-            state_dir,
+            target.state_dir,
             rate,
             retry=request,
             accept_new_mapping=accept_new_mapping,
@@ -155,9 +148,7 @@ def retry(
         print_outcome(
             outcome,
             job,
-            sandbox=sandbox,
-            endpoint=endpoint,
-            state_dir=state_dir,
+            target,
             logs=log_form is not None,
         )
     raise click.exceptions.Exit(outcome.exit_code)

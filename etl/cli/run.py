@@ -4,20 +4,21 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from etl.cli.options import (
+    Target,
     accept_state_option,
     check_charts,
     echo_json,
     jobs_argument,
     json_option,
-    place_options,
+    key_option,
     quiet_option,
-    refuse_both,
     say,
+    target_options,
     worst_exit_code,
 )
 from etl.cli.running import (
@@ -58,7 +59,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     is_flag=True,
     help="Go on though the mapping changed after events were delivered: what is pending or new follows the new one.",
 )
-@click.option("--key-file", type=_FILE, metavar="FILE", help="A file that holds the API key.")
+@key_option
 @click.option("--html", type=_FILE, metavar="FILE", help="Write a report with charts of the one job's run.")
 @click.option(
     "--metrics-file", type=_FILE, metavar="FILE", help="Write metrics for Prometheus' textfile collector."
@@ -75,7 +76,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @accept_state_option
 @log_option
-@place_options
+@target_options
 @json_option
 @quiet_option
 def run(
@@ -86,13 +87,10 @@ def run(
     take_skipped: bool,
     overlap: "Literal['check', 'send'] | None",
     accept_state: bool,
-    key_file: Path | None,
     html: Path | None,
     metrics_file: Path | None,
     log_form: LogForm | None,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -121,16 +119,15 @@ def run(
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.upload.run import RunOptions
 
-    rate = choose_rate(rate_text, sandbox=sandbox)
-    refuse_both(sandbox=sandbox, endpoint=endpoint)
+    rate = choose_rate(rate_text, sandbox=target.sandbox)
+    target.check()
     check_charts(html)
     check_output(html, "the page")
     if html is not None and len(jobs) > 1:
         raise JobError("Expected one job with --html, found several", "Run one at a time, or leave it out")
-    place: dict[str, Any] = {"sandbox": sandbox, "endpoint": endpoint, "state_dir": state_dir}
     metrics: list[JobMetrics] = []
     options = RunOptions(
-        state_dir,
+        target.state_dir,
         rate,
         limit,
         accept_new_mapping=accept_new_mapping,
@@ -143,7 +140,7 @@ def run(
     )
     with ExitStack() as stack:
         command = _Command(
-            Destinations(stack, key_file=key_file, **place),
+            Destinations(stack, target),
             options,
             metrics,
             quiet=quiet or as_json,
@@ -155,9 +152,9 @@ def run(
         single = outcomes[0].to_json() if len(jobs) == 1 else None
         echo_json(single or {"jobs": [outcome.to_json() for outcome in outcomes], "exit_code": code})
     elif len(jobs) == 1:
-        print_outcome(outcomes[0], jobs[0], logs=log_form is not None, **place)
+        print_outcome(outcomes[0], jobs[0], target, logs=log_form is not None)
     else:
-        print_outcomes(outcomes, jobs, code, logs=log_form is not None, **place)
+        print_outcomes(outcomes, jobs, code, target, logs=log_form is not None)
     _write_metrics(metrics_file, metrics)
     _write_page(html, outcomes[0])
     raise click.exceptions.Exit(code)

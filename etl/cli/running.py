@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from etl.cli.machine import name_scarcity
-from etl.cli.options import place_flags, read_key, say
+from etl.cli.options import Target, say
 from etl.errors import BackfillError, JobError, JobLocked
 
 if TYPE_CHECKING:
@@ -50,26 +50,21 @@ class Destinations:
     def __init__(
         self,
         stack: ExitStack,
-        *,
-        sandbox: bool,
-        endpoint: str | None,
-        key_file: Path | None,
-        state_dir: Path | None,
+        target: Target,
     ) -> None:
-        self._stack, self._endpoint, self._state_dir = stack, endpoint, state_dir
-        self._uses_sandbox = sandbox
-        self._key = None if sandbox else read_key(key_file)
+        self._stack, self._target = stack, target
+        self._key = None if target.sandbox else target.read_key()
         self._sandboxes: dict[Path, tuple[str, str]] = {}
 
     def find(self, job: "Job") -> "Destination":
         """Return the destination of `job`; raises `StateError` where the sandbox doesn't start."""
-        from etl.state.place import Destination, mark_for, state_root
+        from etl.state.place import Destination, state_root
 
-        mark = mark_for(job, sandbox=self._uses_sandbox, endpoint=self._endpoint)
-        if self._uses_sandbox:
-            url, key = self._start_sandbox(state_root(job, self._state_dir))
+        mark = self._target.find_mark(job)
+        if self._target.sandbox:
+            url, key = self._start_sandbox(state_root(job, self._target.state_dir))
             return Destination(url, key, mark)
-        return Destination(self._endpoint or job.upload.endpoint, self._key, mark)
+        return Destination(self._target.endpoint or job.upload.endpoint, self._key, mark)
 
     def _start_sandbox(self, root: Path) -> tuple[str, str]:
         from etl.private import make_private_folder
@@ -129,17 +124,14 @@ def run_one(
 def print_outcome(
     outcome: "Outcome",
     path: Path,
+    target: Target,
     *,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
     logs: bool = False,
 ) -> None:
     """Print the summary: to standard output where all went well or standard error `logs`, else to standard error."""
     from etl.report.summary import summary_lines
 
-    flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
-    lines = summary_lines(outcome, str(path), flags=flags)
+    lines = summary_lines(outcome, str(path), flags=target.flags)
     if outcome.exit_code == JobLocked.exit_code:
         # Of two schedulers one is always too late: a line of its mail is enough.
         lines = iter([f"{outcome.message}. {outcome.fix}"])
@@ -150,20 +142,17 @@ def print_outcomes(
     outcomes: "Sequence[Outcome]",
     paths: Sequence[Path],
     exit_code: int,
+    target: Target,
     *,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
     logs: bool,
 ) -> None:
     """Print the one summary of several jobs: the table to standard output, what went wrong as `print_outcome` does."""
     from etl.report.several import advice_lines, table_lines
 
-    flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
     say(table_lines(outcomes, exit_code, left=[str(path) for path in paths[len(outcomes) :]]))
     for outcome, path in zip(outcomes, paths, strict=False):
         is_wrong = outcome.exit_code not in _FINE
-        say(advice_lines(outcome, str(path), flags=flags), error=is_wrong and not logs)
+        say(advice_lines(outcome, str(path), flags=target.flags), error=is_wrong and not logs)
 
 
 def choose_rate(text: str | None, *, sandbox: bool) -> "Rate | None":

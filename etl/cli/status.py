@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl.cli.options import (
+    Target,
     echo_json,
-    find_place,
     jobs_argument,
     json_option,
-    place_flags,
-    place_options,
     say,
+    target_options,
     worst_exit_code,
 )
 from etl.errors import BackfillError
@@ -37,14 +36,12 @@ STARTING_SECONDS = 10.0
     is_flag=True,
     help="Look again each second, until no run holds a job; one that is just starting is waited for.",
 )
-@place_options
+@target_options
 @json_option
 def status(
     jobs: tuple[Path, ...],
     watch: bool,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
 ) -> None:
     """Say where jobs stand, also while they run.
@@ -60,22 +57,21 @@ def status(
       7  the ledger can't be read
       8  another program or command holds the ledger, so it can't be read now
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    place: dict[str, Any] = {"sandbox": sandbox, "endpoint": endpoint, "state_dir": state_dir}
     shown = 0
-    told = [_look(job, place) for job in jobs]
+    told = [_look(job, target) for job in jobs]
     if watch and not _is_running(told) and any(one.standing is not None for one in told):
         which = "the job" if len(jobs) == 1 else "a job"
         waiting = (
             f"no run holds {which}; waiting up to {STARTING_SECONDS:.0f} s for one that is just starting"
         )
         say([waiting], error=True)
-        told = _await_run(jobs, place)
+        told = _await_run(jobs, target)
     while True:
-        shown = _show(told, place_flags(**place), as_json=as_json, over=shown if sys.stdout.isatty() else 0)
+        shown = _show(told, target.flags, as_json=as_json, over=shown if sys.stdout.isatty() else 0)
         if not watch or not _is_running(told):
             break
         time.sleep(WATCH_SECONDS)
-        told = [_look(job, place) for job in jobs]
+        told = [_look(job, target) for job in jobs]
     raise click.exceptions.Exit(worst_exit_code(one.exit_code for one in told))
 
 
@@ -99,13 +95,13 @@ class _Told:
         return {"job": self.job.stem, "state": "unknown"} | said
 
 
-def _look(job: Path, place: dict[str, Any]) -> _Told:
+def _look(job: Path, target: Target) -> _Told:
     from etl.job.load import load_job
     from etl.state.status import read_standing
 
     try:
         parsed = load_job(job)
-        return _Told(job, read_standing(parsed, find_place(parsed, **place)))
+        return _Told(job, read_standing(parsed, target.find_place(parsed)))
     except BackfillError as error:
         return _Told(job, error=error)
 
@@ -114,11 +110,11 @@ def _is_running(told: list[_Told]) -> bool:
     return any(one.standing is not None and one.standing.state == "running" for one in told)
 
 
-def _await_run(jobs: tuple[Path, ...], place: dict[str, Any]) -> list[_Told]:
+def _await_run(jobs: tuple[Path, ...], target: Target) -> list[_Told]:
     """Return where the jobs stand once a run holds one of them, or once none has come to."""
     until = time.monotonic() + STARTING_SECONDS
     while True:
-        told = [_look(job, place) for job in jobs]
+        told = [_look(job, target) for job in jobs]
         if _is_running(told) or time.monotonic() >= until:
             return told
         time.sleep(WATCH_SECONDS / 4)

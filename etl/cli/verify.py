@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from etl.cli.options import (
+    Target,
     echo_json,
-    find_place,
     jobs_argument,
     json_option,
-    place_flags,
-    place_options,
+    key_option,
     quiet_option,
-    refuse_both,
     say,
+    target_options,
     worst_exit_code,
 )
 from etl.cli.running import Destinations
@@ -73,10 +72,8 @@ def patience_option(default: str) -> "Callable[[F], F]":
     metavar="FILE",
     help="Write each difference: CSV or Parquet by FILE's suffix, else JSONL.",
 )
-@click.option(
-    "--key-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the API key."
-)
-@place_options
+@key_option
+@target_options
 @json_option
 @quiet_option
 def verify(
@@ -87,10 +84,7 @@ def verify(
     seed: int,
     repair: bool,
     output: Path | None,
-    key_file: Path | None,
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -116,23 +110,19 @@ def verify(
     from etl.proof.verify_job import VerifyOptions
     from etl.witness.choose import largest_missing_share
 
-    refuse_both(sandbox=sandbox, endpoint=endpoint)
+    target.check()
     if output is not None and len(jobs) > 1:
         raise JobError(
             "Expected one job beside -o, found several", "Verify them one by one to write their differences"
         )
     check_output(output, "the differences")
     options = VerifyOptions(*parse_asking(rate_text, patience_text), sample, seed, repair)
-    flags = place_flags(sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    flags = target.flags
     found: list[JobVerification] = []
     with ExitStack() as stack:
-        destinations = Destinations(
-            stack, sandbox=sandbox, endpoint=endpoint, key_file=key_file, state_dir=state_dir
-        )
+        destinations = Destinations(stack, target)
         for path in jobs:
-            found.append(
-                _verify(path, destinations, options, sandbox, endpoint, state_dir, output, quiet=quiet)
-            )
+            found.append(_verify(path, destinations, options, target, output, quiet=quiet))
             if found[-1].exit_code in (130, 143):
                 break
     code = worst_exit_code(one.exit_code for one in found)
@@ -159,9 +149,7 @@ def _verify(
     path: Path,
     destinations: Destinations,
     options: "VerifyOptions",
-    sandbox: bool,
-    endpoint: str | None,
-    state_dir: Path | None,
+    target: Target,
     output: Path | None,
     *,
     quiet: bool,
@@ -170,7 +158,7 @@ def _verify(
     from etl.proof.verify_job import verify_job
 
     job = load_job(path)
-    place = find_place(job, sandbox=sandbox, endpoint=endpoint, state_dir=state_dir)
+    place = target.find_place(job)
     return verify_job(
         job, place, destinations.find(job), options, _shower(job.name, quiet=quiet), output=output
     )
