@@ -250,9 +250,7 @@ def _error_of(outcome: Outcome) -> BackfillError:
 
 
 class _Reporting(SilentProgress):
-    """Tells a function how far a run is. What the function raises ends the work: by way of `stop`, where that is
-    given.
-    """
+    """Tells a function how far a run is; an exception of the function stops the run."""
 
     def __init__(self, tell: OnProgress | None, stop: threading.Event | None = None) -> None:
         self._tell, self._stop = tell, stop

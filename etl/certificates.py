@@ -1,6 +1,4 @@
-"""Whose certificates are trusted: the system's, which SSL_CERT_FILE and SSL_CERT_DIR replace, else
-also those of certifi.
-"""
+"""Which certificate authorities are trusted: those of SSL_CERT_FILE and SSL_CERT_DIR, or the system's and certifi's."""
 
 import os
 import ssl

@@ -52,9 +52,7 @@ def exit_at_once(number: int) -> None:
 
 
 def handles_signals() -> bool:
-    """Whether this thread may set handlers: Python lets the main one alone. A run elsewhere leaves signals to the
-    program.
-    """
+    """Whether this thread may set signal handlers: only the main thread may, in Python."""
     return threading.current_thread() is threading.main_thread()
 
 

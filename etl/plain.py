@@ -30,9 +30,7 @@ def plain_line(text: object) -> str:
 
 
 def plain_words(text: str, most_chars: int) -> str:
-    """Return `text` as one line that no terminal obeys, of at most `most_chars`: all white space in a row is one
-    space.
-    """
+    """Return `text` as one harmless line of at most `most_chars`, with single spaces for all white space."""
     return shorten(plain_line(" ".join(text.split())), most_chars)
 
 

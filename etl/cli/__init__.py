@@ -147,9 +147,7 @@ def _report_scarcity(scarcity: tuple[str, str]) -> int:
 
 
 def _report_fault(error: BaseException) -> int:
-    """Say what befell a file that no part of the command had words for, and return the exit code; 0 for another
-    error.
-    """
+    """Print an error about a file that no command has words for; return its exit code, 0 for another kind of error."""
     if not isinstance(error, OSError) or error.filename is None:
         return 0
     explained = explain_os_error(error, Path(os.fsdecode(error.filename)))

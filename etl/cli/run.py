@@ -171,9 +171,7 @@ class _Command:
     log_form: LogForm | None
 
     def run_all(self, paths: tuple[Path, ...]) -> "list[Outcome]":
-        """Run the jobs in order; of several, one that is wrong keeps no other from running. An interrupt ends the
-        command.
-        """
+        """Run the jobs in order: a job that fails stops none of the others, an interrupt stops them all."""
         outcomes: list[Outcome] = []
         # Before the first is run: what is wrong with the last is told in the first second.
         for path, job in [(path, _load(path)) for path in paths]:

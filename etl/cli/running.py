@@ -1,6 +1,4 @@
-"""What `run` and `retry` share: where events go, the one sandbox of a command, the run itself, its log and its
-summary.
-"""
+"""What `run` and `retry` share: where events go, the command's one sandbox, the run, its log and its summary."""
 
 import sys
 import traceback
@@ -93,9 +91,7 @@ def run_one(
     log_form: LogForm | None = None,
     goes_on: bool = False,
 ) -> "Outcome":
-    """Run one job; an error that a person can mend becomes its outcome, and where the command `goes_on`, a bug does
-    too.
-    """
+    """Run one job and return its outcome, also for an error; a bug is raised, unless the command `goes_on`."""
     from etl.report.progress import choose_progress
     from etl.upload.run import run_job
     from etl.values.outcome import Outcome

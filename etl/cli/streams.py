@@ -74,9 +74,7 @@ def output_bytes() -> BinaryIO:
 
 
 class _Sink:
-    """A stream that may fail, as it does for the last time: then it swallows what it is given, or where it `stops`,
-    raises.
-    """
+    """A stream that may fail once: after that it drops what it is given, or raises where it `stops`."""
 
     def __init__(self, stream: TextIO | None, *, stops: bool) -> None:
         self.stream, self._stops = stream, stops
@@ -179,9 +177,7 @@ class _ByteStream(io.RawIOBase):
 
 
 def _fill_closed_descriptors() -> None:
-    """Open the null device in the place of each closed one: else the next file, as the ledger, would be standard
-    output.
-    """
+    """Open the null device for each closed stream, so that no file opened later is taken for standard output."""
     for number in range(3):
         try:
             os.fstat(number)

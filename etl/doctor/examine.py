@@ -36,9 +36,7 @@ _PACKAGES: Final = ("inkeep-backfill", "polars", "pyarrow", "pydantic")
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What to look at: the job file, if any; where its state is; the key and what it was read from; the endpoint asked
-    for.
-    """
+    """What to look at: the job file, the place of its state, the key and its source, the endpoint."""
 
     job_path: Path | None = None
     state_dir: Path | None = None

@@ -17,9 +17,7 @@ class Sureness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of the job file: a column's name or a table (as in `{"column": "ts", "format": "epoch_s"}`), and
-    why.
-    """
+    """One value of the job file, and why: a column's name, or a table like `{"column": "ts", "format": "epoch_s"}`."""
 
     value: Any
     why: str

@@ -28,9 +28,7 @@ MOST_COUNTED_BYTES: Final = 256_000_000
 
 
 class FilterChange(NamedTuple):
-    """The newest load whose filter isn't that of the job now; how many rows that it skipped would be events, if
-    counted.
-    """
+    """The newest load with another filter than the job's; how many of its skipped rows would be events, if counted."""
 
     load: int
     rows: int | None

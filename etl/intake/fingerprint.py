@@ -1,6 +1,4 @@
-"""Tells one mapping from another: what of a job decides which event and id a row becomes, and which of it was
-accepted.
-"""
+"""Tells whether two mappings give the same events and ids, and which mapping a job was accepted with."""
 
 import hashlib
 import json
@@ -48,9 +46,7 @@ def _digest(value: object) -> str:
 
 
 def accept_mapping(job: Job, ledger: Ledger) -> None:
-    """Note that new ids were asked for: from here on the job's mapping, and this version's id scheme, are the right
-    ones.
-    """
+    """Note that the user accepted new ids: the job's mapping and this version's ids are the right ones from now on."""
     ledger.notes.accepted_mapping = _accepted(job)
 
 

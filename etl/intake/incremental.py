@@ -19,9 +19,7 @@ __all__ = ["Take", "find_new"]
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A file to stage: its position in the source, how many of its first rows an earlier load has, what it was known
-    by.
-    """
+    """A file to stage: its position in the source, how many of its rows are staged already, its fingerprint."""
 
     index: int
     after_row: int = 0
@@ -59,9 +57,7 @@ def find_new(
 
 
 def _compare(job: Job, index: int, file: SourcePath, before: SourceFile) -> Take | None:
-    """Return what a known file has beyond the rows staged, none of them where it is unchanged; None to leave it
-    alone.
-    """
+    """Return the rows to take of a known file: those after the staged ones, or none; None leaves the file for later."""
     now = fingerprint(file, file.end)
     if now.sha256 == before.sha256:
         return Take(index, before.rows, now)

@@ -1,6 +1,4 @@
-"""Reads rejects that a person has edited, as CSV or JSONL, as `backfill rejects` wrote them. Opens that one file
-only.
-"""
+"""Reads rejects that a person has edited: a CSV or JSONL file that `backfill rejects` wrote."""
 
 import csv
 import io

@@ -1,6 +1,4 @@
-"""Reads one mended record as the job's reader would, and gives retried rows the columns that the job's mapping
-expects.
-"""
+"""Reads a mended record as the job's reader would, and gives retried rows the columns that the mapping needs."""
 
 import glob
 import json
@@ -28,9 +26,7 @@ def format_of(job: Job, file: str) -> str:
 
 
 def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:
-    """Return the columns of the one record that `text` is, in the dialect of the source file; else what is wrong with
-    it.
-    """
+    """Return the columns of the record `text`, read in the dialect of its source file, or what is wrong with it."""
     form = format_of(job, file)
     if form == "parquet":
         return "a Parquet file has no malformed records"

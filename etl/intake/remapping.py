@@ -21,9 +21,7 @@ _COLUMNS: Final = ["file", "row", "id", "body"]
 
 
 def compare_load(folder: Path, ledger: Ledger, load: LoadEntry, now: StagedLoad) -> Remapped:
-    """Return what differs between the open `load` and the same rows as staged in `now`, of which nothing is sent
-    yet.
-    """
+    """Return what differs between the open `load` and its rows as staged anew in `now`, before any is sent."""
     names = [file.path for file in now.files]
     delivered = sum(
         ledger.books(entry.number).delivered for entry in ledger.loads() if entry.mapping != now.mapping

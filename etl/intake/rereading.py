@@ -1,6 +1,4 @@
-"""Transforms the rows of a load again, under the job as it is now: from its files, or where they changed from what was
-kept of them.
-"""
+"""Transforms the rows of a load again under the job as it is now, from its files or from what was kept of them."""
 
 import json
 from collections.abc import Generator, Iterator
@@ -34,9 +32,7 @@ _START_OVER: Final = "Or start the job over: backfill reset JOB; it then sends e
 
 
 class Again(NamedTuple):
-    """What becomes of the rows up to `last` of the file at position `file` of the load, after those of the one
-    before.
-    """
+    """The rows of one file of a load (number `file`) up to row `last`, as they are transformed now."""
 
     file: int
     last: int

@@ -178,9 +178,7 @@ def _cut(again: Again, rows: pl.DataFrame) -> tuple[Again, Transformed]:
 def _mark_settled(
     place: Path, staged: Staged, *, sends_corrections: bool
 ) -> tuple[tuple[StagedPart, ...], int]:
-    """Return the parts with what is settled, and what has the id of a delivered event, marked as not to be sent; and
-    how many are settled.
-    """
+    """Return the parts with all that must not be sent again marked so, and how many events are settled."""
 
     def told(part: StagedPart) -> pl.DataFrame:
         return _with_flags(place, part, sends_corrections=sends_corrections)

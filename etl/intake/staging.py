@@ -156,9 +156,7 @@ def _write_load(
 def _batches(
     source: Source, plans: Plans, takes: list[Take], window: Window, *, skips_malformed: bool
 ) -> Iterator[TransformedBatch]:
-    """Yield what becomes of the rows of `takes`; where `skips_malformed`, records that are rejects of an earlier load
-    are skipped.
-    """
+    """Yield the rows of `takes`, transformed; `skips_malformed` leaves out records that an earlier load rejected."""
     after = {take.index: take.after_row for take in takes}
     for batch in transform_rows(source, plans, after, window=window, after=after):
         if skips_malformed and batch.malformed:
@@ -179,9 +177,7 @@ def _renumber_files(done: Transformed, order: Mapping[int, int]) -> Transformed:
 
 
 def _reached(job: Job, ledger: Ledger) -> Reached:
-    """Return how far the job's watermark column has come, by the newest load that noted it; a discarded one doesn't
-    count.
-    """
+    """Return how far the watermark column has come, by the newest load that noted it and wasn't discarded."""
     for load in reversed(ledger.loads()):
         noted = ledger.notes.watermark.of(load.number)
         if noted is not None and noted.column == job.source.watermark:

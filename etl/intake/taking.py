@@ -43,9 +43,7 @@ class RetryRequest:
 
 @dataclass(frozen=True, slots=True)
 class TakenRow:
-    """One reject to try again: where it is from, its original columns as they are now, and which of them were
-    edited.
-    """
+    """One reject to try again: where it is from, its original columns as they are now, and the edited ones."""
 
     key: RowKey
     values: dict[str, Any]
@@ -198,9 +196,7 @@ def _take_mended(
 
 
 def _find_damage(before: Any, value: Any, mended: Mended, request: RetryRequest) -> str | None:
-    """Return what a spreadsheet did to the cell; what isn't of a spreadsheet is damaged where a number lost digits,
-    alone.
-    """
+    """Return what a spreadsheet did to the cell; in another file, only a number that lost digits is damage."""
     are_numbers = all(type(one) in (int, float) for one in (before, value))
     if request.as_edited or (mended.is_exact and not are_numbers):
         return None

@@ -36,9 +36,7 @@ def typed_columns(job: Job) -> frozenset[str]:
 
 
 def columns_in_sql(sql: str) -> frozenset[str]:
-    """Return the columns that a Polars SQL expression reads; none where it can't be understood, which is told
-    elsewhere.
-    """
+    """Return the columns that a Polars SQL expression reads; none for one that can't be parsed."""
     try:
         return frozenset(pl.sql_expr(sql).meta.root_names())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError):

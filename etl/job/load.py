@@ -84,9 +84,7 @@ def parse_job(text: str, path: Path) -> Job:
 
 
 def _is_deep(tables: dict[str, Any]) -> bool:
-    """Whether tables or lists nest deeper than `MOST_DEPTH`: a dotted key makes one of each dot, without any
-    bracket.
-    """
+    """Whether tables or lists nest deeper than `MOST_DEPTH`; every dot of a dotted key counts as a table."""
     level: list[Any] = [tables]
     for _ in range(MOST_DEPTH):
         level = [

@@ -20,9 +20,7 @@ class Dismissals:
         self._session = session
 
     def add(self, rows: Iterable[tuple[int, int, int]], *, at: float, reason: str) -> int:
-        """Dismiss the rejects at `rows` (load, file, row), none of which is dismissed yet; return the decision's
-        number.
-        """
+        """Dismiss the rejects at `rows` (load, file, row), which must be open; return the decision's number."""
         with self._session.writing() as connection:
             number = next_number(connection, "dismissals")
             DISMISSALS.insert(connection, [Dismissal(number, at, reason)])

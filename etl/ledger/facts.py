@@ -95,9 +95,7 @@ class RunEntry:
 
 @dataclass(frozen=True, slots=True)
 class Dismissal:
-    """One decision to dismiss rejects: its number, when it was made (seconds since the epoch, UTC), and the reason
-    given.
-    """
+    """One decision to dismiss rejects: its number, its time (seconds since the epoch, UTC) and its reason."""
 
     number: int
     at: float
@@ -105,9 +103,7 @@ class Dismissal:
 
 
 class DismissedRow(NamedTuple):
-    """A reject that was dismissed: its load, the position of its file there, its row, and the number of the
-    decision.
-    """
+    """A dismissed reject: its load, the position of its file in it, its row, and the decision's number."""
 
     load: int
     file: int

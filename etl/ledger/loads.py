@@ -114,9 +114,7 @@ class Loads:
         self._session.checkpoint()
 
     def takes_over(self, number: int) -> int | None:
-        """Return the load whose unsettled rows load `number` took over; None where it was staged from files or
-        rejects.
-        """
+        """Return the load whose unsettled rows load `number` took over; None where it took over none."""
         return self.notes.takes_over.of(number)
 
     def adopt_mapping(self, number: int, mapping: str, id_scheme_version: int) -> None:

@@ -89,9 +89,7 @@ class JobLock:
             os.close(handle)
 
     def leave_word(self, word: dict[str, Any]) -> None:
-        """Put `word` where it needs no room on the disk: how a run ended that its ledger couldn't be told of. Never
-        raises.
-        """
+        """Keep `word`, how a run ended, in the lock file: it needs no room on a full disk. Never raises."""
         if self._handle is not None:
             with suppress(OSError):
                 _write_holder(self._handle, self._holder | {"word": word})

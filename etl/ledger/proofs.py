@@ -27,9 +27,7 @@ class Proofs:
         self._session = session
 
     def begin(self, load: int, *, began_at: float, sample: int | None) -> Verification:
-        """Return the verification of `load` that has no end yet, where it asks for the same; else a new one, which
-        starts afresh.
-        """
+        """Return the unfinished verification of `load` that asks for the same, or a new one."""
         with self._session.writing() as connection:
             newest = _newest(connection, load)
             if newest is not None and newest.ended_at is None and newest.sample == sample:

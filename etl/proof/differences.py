@@ -59,9 +59,7 @@ def _frame(rows: pl.DataFrame, names: list[str], load: int, some: list[EventDiff
 
 
 def write_differences(frames: Iterable[pl.DataFrame], path: Path) -> int:
-    """Write the frames to `path`, as its suffix says: CSV, Parquet, else JSONL; return how many differences there
-    are.
-    """
+    """Write the frames to `path` as CSV, Parquet or JSONL, by its suffix; return the number of differences."""
     frame = pl.concat([pl.DataFrame(schema=DIFFERENCE_SCHEMA), *frames])
     form = form_in_name(path)
     with open_output(path, "the differences") as out:

@@ -1,6 +1,4 @@
-"""Issues the receipts of a job's loads: made from the ledger and what is kept, written into the state folder, in a
-chain.
-"""
+"""Issues the receipts of a job's loads: a chain of documents in the state folder, made from the ledger."""
 
 import tempfile
 from collections.abc import Iterator

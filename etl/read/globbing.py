@@ -26,9 +26,7 @@ def _expand(parts: tuple[str, ...], folder: Path) -> Iterator[str]:
 
 
 def _folders(name: str, root: Path, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """Yield the folder called `name` and those under it that aren't hidden, each real one under the first of its
-    names.
-    """
+    """Yield the folder called `name` and all folders under it that aren't hidden; each real folder comes once."""
     waiting = [name]
     while waiting:
         name = waiting.pop()

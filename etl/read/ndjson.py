@@ -101,9 +101,7 @@ class NdjsonReader:
         return self._rest not in names or not value.keys() & self._own <= names.keys()
 
     def _set_rest_apart(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return the record with the keys that are no columns as one object, sorted: their order in the file is of no
-        matter.
-        """
+        """Return the record with all keys that aren't columns in one object, sorted by key."""
         own = self._own
         if own is None or self._rest is None:
             return record

@@ -99,9 +99,7 @@ class Source:
         return widened
 
     def _conform(self, frame: pl.DataFrame, index: int) -> pl.DataFrame:
-        """Return the frame with the columns of its file's schema, by name alone: `pl.col` would take `*` or `^a$` for
-        patterns.
-        """
+        """Return the frame with the columns of its file's schema, each found by its exact name, never as a pattern."""
         file, has_flags = self.files[index], self.has_json_flags(index)
         given, height = dict(zip(frame.columns, frame.get_columns(), strict=True)), frame.height
         partitions = dict(file.partitions)

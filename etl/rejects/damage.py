@@ -18,9 +18,7 @@ _ERRORS: Final = ("#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#N/A", "#NUM!", "#NU
 
 
 def find_damage(before: str, after: str) -> str | None:
-    """Return what a spreadsheet did to the text `before` to make it `after`; None where a person may have meant the
-    change.
-    """
+    """Return how a spreadsheet damaged the text `before`, or None where `after` may be what a person meant."""
     if before == after:
         return None
     for finding, is_damaged in (
@@ -84,9 +82,7 @@ def _is_rewritten(before: str, after: str) -> bool:
 
 
 def _readings(text: str) -> set[float]:
-    """Return the numbers that `text` can stand for: with a point or a comma before its fraction, a percent sign and
-    without.
-    """
+    """Return the numbers that `text` may mean: with point or comma as decimal sign, with or without a percent sign."""
     if _DECORATED.fullmatch(text) is None:
         return set()
     bare = re.sub(r"[$€£¥₹%\s\u00a0\u202f'’]", "", text)

@@ -14,9 +14,7 @@ __all__ = ["Place", "github_annotations", "junit_xml"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a CI system looks for files: the folder `root` that its names are relative to, and the `job` file, both
-    resolved.
-    """
+    """Where a CI system looks for files: its `root` folder and the `job` file, both as resolved paths."""
 
     root: Path
     job: Path

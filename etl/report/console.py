@@ -21,9 +21,7 @@ LEAST_COLUMNS: Final = 20
 
 
 class PlainConsole(Console):
-    """A console whose text no terminal obeys, whatever it came from: only styles and the console's own moves do
-    something.
-    """
+    """A console that passes on no control character of any text, only its own styles and moves."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as rich does, and make each text plain."""

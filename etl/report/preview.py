@@ -1,6 +1,4 @@
-"""Shows rows beside the events they become, each value in the colour of the column it came from. Values in, text
-out.
-"""
+"""Shows rows beside the events they become; each value has the colour of its column. Values in, text out."""
 
 import json
 from collections.abc import Iterator

@@ -1,6 +1,4 @@
-"""`POST /query/events`: who may ask and how often, and what a query is shown. The query itself is
-`etl.sandbox.query`.
-"""
+"""`POST /query/events`: checks key and rate, and answers the query, which `etl.sandbox.query` evaluates."""
 
 from collections.abc import Callable
 from functools import partial

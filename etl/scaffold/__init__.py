@@ -1,3 +1,1 @@
-"""The first steps with a file: a job made for it (`backfill init`), its rows beside their events (`backfill
-preview`).
-"""
+"""The first steps with a file: `backfill init` writes a job for it, `backfill preview` shows its events."""

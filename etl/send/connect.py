@@ -49,9 +49,7 @@ def open_transport(
 
 
 def check_endpoint(endpoint: str) -> Endpoint:
-    """Return where events go; raises `EndpointError` where they must not, or the environment's way there can't be
-    taken.
-    """
+    """Return where events go; raises `EndpointError` for an endpoint or a proxy that can't be used."""
     place = parse_endpoint(endpoint)
     if place.url.startswith("https:"):
         check_certificate_settings()

@@ -1,6 +1,4 @@
-"""How many bytes of large bodies are on their way at once: what bounds memory where a body takes megabytes. Opens
-nothing.
-"""
+"""Limits the bytes of large bodies in flight, so that memory stays bounded. Opens nothing."""
 
 import asyncio
 from typing import Final

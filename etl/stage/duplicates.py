@@ -190,9 +190,7 @@ class DuplicateFinder:
             self._flags[int(part)] = repeats
 
     def _compare(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """Return the candidates that are duplicates, and note those whose content isn't that of what was delivered or
-        goes.
-        """
+        """Return the candidates that are duplicates, and note those whose content differs from what goes."""
         rows = compare_contents(
             candidates, len(self._delivered_ids), sends_corrections=self._sends_corrections
         )

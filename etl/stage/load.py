@@ -68,9 +68,7 @@ class _Pending:
     n_bytes: int = 0
 
     def add(self, frame: pl.DataFrame) -> Iterable[pl.DataFrame]:
-        """Take a frame; yield each full part that it completes. A row that is too large for any part gets one of its
-        own.
-        """
+        """Take a frame and yield each full part; a row too large for any part gets a part of its own."""
         ends = frame.select(self.size.cum_sum()).to_series().to_numpy()
         start = done_bytes = 0
         while start < frame.height:

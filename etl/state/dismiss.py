@@ -1,6 +1,4 @@
-"""Closes rejects that nobody will mend, and opens them again. The books count them as before; what a report says
-follows.
-"""
+"""Dismisses rejects that nobody will mend, and reopens them. The books stay; reports leave dismissed rejects out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,9 +18,7 @@ __all__ = ["DismissRequest", "Dismissed", "dismiss_rejects", "restore_rejects"]
 
 @dataclass(frozen=True, slots=True)
 class DismissRequest:
-    """Which rejects are meant: those with one of `codes` and at one of `rows`, where they are given; of one file, of
-    one load.
-    """
+    """Which rejects are meant: by `codes` and `rows`, where given, of one file and of one load."""
 
     codes: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
@@ -32,9 +28,7 @@ class DismissRequest:
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """What came of it: how many were closed or opened by code, how many were so before, and how many are open now by
-    code.
-    """
+    """What came of it, by code: the rejects that changed, those that were so before, those still open."""
 
     changed: dict[str, int]
     before: int

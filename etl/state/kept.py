@@ -11,9 +11,7 @@ __all__ = ["kept_folder"]
 
 
 def kept_folder(folder: Path, ledger: Ledger, load: int) -> KeptFolder:
-    """Return the files of `load`, a load of the job whose state is in `folder`: parts of events, rejects, ids, and the
-    like.
-    """
+    """Return the files of `load` in the state `folder`: parts, rejects, ids and others."""
     place = load_folder(folder, load)
     parts = [
         KeptFile(events_path(place, part.number).name, part.size_bytes, part.sha256)

@@ -54,9 +54,7 @@ class JobPlace:
         return cls(state_root(job, state_dir) / (f"{job.name}@{mark}" if mark else job.name))
 
     def name_inside(self, path: str) -> str:
-        """Return what state keeps of `path`: relative to the job's folder, so that the folder may move to another
-        machine.
-        """
+        """Return `path` relative to the job's folder, as the state keeps it: the folder may move to another machine."""
         inside = path and Path(path).is_relative_to(self.folder)
         return str(Path(path).relative_to(self.folder)) if inside else path
 
@@ -86,9 +84,7 @@ def state_root(job: Job, state_dir: Path | None) -> Path:
 
 
 def mark_for(job: Job, *, sandbox: bool, endpoint: str | None) -> str:
-    """Return the mark of the destination that the flags of a command mean; raises `EndpointError` for one that can't
-    be.
-    """
+    """Return the mark of the destination that a command's flags name; raises `EndpointError` for a bad one."""
     if sandbox:
         return SANDBOX_MARK
     if endpoint is None or endpoint == job.upload.endpoint:

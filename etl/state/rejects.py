@@ -60,9 +60,7 @@ def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) 
 def open_reject_frames(
     job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rejects of `loads` that are neither dismissed nor taken up by a retry, whose own load tells what became
-    of them.
-    """
+    """Yield the open rejects of `loads`: neither dismissed nor taken up by a retry."""
     closed = pl.concat([taken_rows(folder, ledger), dismissed_rows(ledger).select(PLACE)])
     for frame in reject_frames(job, folder, ledger, loads):
         left = frame.join(closed, on=PLACE, how="anti", maintain_order="left") if closed.height else frame

@@ -35,9 +35,7 @@ def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ..
 
 
 def _describe_state(ledger: Ledger) -> str:
-    """Return text that changes whenever a reject comes, is refused by the server, taken up by a retry, dismissed, or
-    removed.
-    """
+    """Return a text that changes whenever the rejects change."""
     loads = ledger.loads()
     newest = loads[-1].number if loads else 0
     rejected = ledger.books_of(load.number for load in loads).rejected

@@ -66,9 +66,7 @@ def cast_value(value: Value, cast: str) -> Value:
 
 
 def json_cells(value: Value, column: str) -> tuple[pl.Expr, Value, pl.Expr]:
-    """Return the JSON that stands in a text: the cells to add as `column`, the value in them, and where they are
-    broken.
-    """
+    """Return the JSON in a text column: the cells to add as `column`, the value in them, and which are broken."""
     text = to_text(value.expr, value.dtype)
     read = text.map_batches(lambda texts: read_cells(texts, ()), return_dtype=CELL, is_elementwise=True)
     found = pl.col(column).struct

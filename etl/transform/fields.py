@@ -220,9 +220,7 @@ def _apply_cast(shaping: _Shaping, cast: str) -> None:
 
 
 def _check_finite(shaping: _Shaping, columns: Columns) -> None:
-    """Refuse numbers that JSON can't say, or make null of them, as the job says; one inside a list or object is null
-    there.
-    """
+    """Reject numbers that JSON can't hold, or make them null, as the job says; inside lists and objects always null."""
     value = shaping.value
     if value.is_json is not None:
         return

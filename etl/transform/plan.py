@@ -1,6 +1,4 @@
-"""Applies a compiled job to frames of rows: events, rejects and skipped rows come out. Pure, but for a job's own
-hook.
-"""
+"""Applies a compiled job to frames of rows: events, rejects and skipped rows. Pure, except for a job's own hook."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,4 @@
-"""The part of a plan that can fail for a row: the hook, the filter, the SQL. What fails is found and set apart.
-Pure.
-"""
+"""The part of a plan that can fail for a row: hook, filter and SQL. Rows that fail are found and set apart. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -27,9 +27,7 @@ class Conclusion(NamedTuple):
 
 
 def conclude(report: SendReport | None, *, rejected: int, number: int | None) -> Conclusion:
-    """Return how the run ended whose last sending is `report`: `rejected` rows in its books, `number` the signal that
-    came.
-    """
+    """Return how a run ended: its last sending is `report`, `rejected` its rejects, `number` the signal it got."""
     stopped = report.stopped if report else None
     reason = report.stop_reason if report else ""
     match stopped:

@@ -1,6 +1,4 @@
-"""Compares the contents of a dry run with what was delivered: finds rows that come again under their id with
-another.
-"""
+"""Compares a dry run with what was delivered: finds rows whose id was delivered with another content."""
 
 from datetime import datetime
 from pathlib import Path
@@ -39,9 +37,7 @@ def can_compare(job: Job, state_dir: Path | None) -> bool:
 
 
 def find_skipped(job: Job, state_dir: Path | None, started: datetime) -> Finding | None:
-    """Return what a changed filter would let in of rows that a run skipped; None where that is nothing, or can't be
-    told.
-    """
+    """Return a finding of the rows that an earlier filter skipped and the job takes now; None where there are none."""
     folder = JobPlace.of(job, state_dir, "").folder
     try:
         if find_ledger_file(folder) is None:

@@ -45,9 +45,7 @@ PART_ROWS: Final = 131_072
 
 @dataclass(frozen=True, slots=True)
 class DryOptions:
-    """How to validate: `sample` rows of each file or so (None: all); where to write the rejects, if anywhere; where
-    state is.
-    """
+    """How to validate: `sample` rows of each file (None: all), where rejects are written, where state is."""
 
     sample: int | None = None
     rejects_out: Path | None = None

@@ -39,9 +39,7 @@ def post_heartbeat(address: str, beat: Heartbeat) -> str:
 
 
 def heartbeat_address(parts: SplitResult, beat: Heartbeat) -> str:
-    """Return where a healthchecks-style monitor takes `beat`: `/start` and `/fail` after its path, success at the path
-    itself.
-    """
+    """Return the address for `beat` at a healthchecks-style monitor: the path, with `/start` or `/fail` after it."""
     suffix = "" if beat == "success" else f"/{beat}"
     return parts._replace(path=parts.path.rstrip("/") + suffix if suffix else parts.path).geturl()
 

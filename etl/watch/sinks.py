@@ -33,9 +33,7 @@ def stream_sink(stream: TextIO, form: LogForm) -> Sink:
 
 
 def logger_sink(logger: logging.Logger) -> Sink:
-    """Return a sink that hands lines to Python's logging, for a program that runs jobs; the line is
-    `record.backfill`.
-    """
+    """Return a sink that hands lines to Python's logging; a record has the whole line as `record.backfill`."""
 
     def write(line: LogLine) -> None:
         logger.log(_LEVELS[line.level], format_line(line, "text"), extra={"backfill": line.to_json()})

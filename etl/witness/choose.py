@@ -57,9 +57,7 @@ def choose_canary(parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> tupl
 
 
 def choose_sample(sizes: Sequence[int], count: int, seed: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield for each part the indices of its share of `count` events, drawn at random; `sizes` is how many each part
-    has.
-    """
+    """Yield for each part the indices of its random share of `count` events; `sizes` has the events of each part."""
     rng, left, events = Random(seed), min(count, sum(sizes)), sum(sizes)
     for part, size in enumerate(sizes):
         # How many of the sample fall into this part is drawn, too: each event has the same chance.

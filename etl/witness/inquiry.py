@@ -125,9 +125,7 @@ class Inquiry:
         return self.stopped is None and bool(self._again or self._absent or not self._is_exhausted)
 
     def wait_seconds(self, now: float) -> float | None:
-        """Return after how long `ask` may have a question; None where only an answer in flight can bring one, or none
-        will.
-        """
+        """Return how long until `ask` may have a question; None where only an answer in flight can bring one."""
         if self.stopped is not None:
             return None
         dues = [absent.due_at for absent in self._absent]

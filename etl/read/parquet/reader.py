@@ -145,9 +145,7 @@ class ParquetReader:
         return open_parquet(self._source.path, int96_unit=int96_unit)
 
     def _check_names(self, names: list[str]) -> None:
-        """Set apart names that can't be columns of a frame; raises `InputError` where one is used, or there are too
-        many.
-        """
+        """Leave out names that no frame can have; raises `InputError` for one that is used, or too many columns."""
         if len(names) > MOST_COLUMNS:
             raise InputError(
                 f"Expected at most {MOST_COLUMNS:,} columns, found {len(names):,} - {self._source.name}",
