@@ -101,6 +101,8 @@ def run(
     rate: str | float | None = None,
     limit: int | None = None,
     accept_new_mapping: bool = False,
+    accept_state: bool = False,
+    take_skipped: bool = False,
     state_dir: str | os.PathLike[str] | None = None,
     check: bool = False,
     on_progress: OnProgress | None = None,
@@ -110,16 +112,24 @@ def run(
     `key`: the API key; without it the environment's (INKEEPANALYTICS_API_INTEGRATION_KEY, else
     INKEEPANALYTICS_WEB_INTEGRATION_KEY). `sandbox`: a local stand-in for the API, which needs none. `rate`: at most so
     fast, as "20/s" or events a second. `limit`: at most so many events. `accept_new_mapping`: go on though the mapping
-    changed after events were delivered; `remapped` of the outcome says what that came to. `check`: raise unless every
-    row is settled. `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and
-    is raised here.
+    changed after events were delivered; `remapped` of the outcome says what that came to. `accept_state`: go on though
+    more was delivered than this state knows, which is sent again with the same ids. `take_skipped`: also take rows that
+    an earlier filter skipped. `check`: raise unless every row is settled. `on_progress` is called now and then, from
+    any thread; what it raises stops the run, resumable, and is raised here.
 
     Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the
     disk, `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of
     them.
     """
     request = _Request(key, sandbox, endpoint, rate, limit, state_dir, check, on_progress)
-    return _run(job_of(job), request, accept_new_mapping=accept_new_mapping, command="etl.run")
+    return _run(
+        job_of(job),
+        request,
+        accept_new_mapping=accept_new_mapping,
+        accept_state=accept_state,
+        take_skipped=take_skipped,
+        command="etl.run",
+    )
 
 
 def retry(
@@ -129,6 +139,7 @@ def retry(
     code: str | None = None,
     most: int | None = None,
     as_edited: bool = False,
+    accept_state: bool = False,
     key: str | None = None,
     sandbox: bool = False,
     endpoint: str | None = None,
@@ -148,7 +159,7 @@ def retry(
     file = None if rows_from is None else path_of(rows_from, "a file as rows_from", "Give its path")
     request = _Request(key, sandbox, endpoint, rate, None, state_dir, check, on_progress)
     wanted = RetryRequest(file, code, most, as_edited=as_edited)
-    return _run(job_of(job), request, retry=wanted, command="etl.retry")
+    return _run(job_of(job), request, retry=wanted, accept_state=accept_state, command="etl.retry")
 
 
 @dataclass(frozen=True, slots=True)

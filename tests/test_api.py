@@ -15,7 +15,17 @@ import polars as pl
 import pytest
 
 import etl
-from etl import Incomplete, InputError, JobError, JobLocked, KeyProblem, LimitReached, Outcome, ProgressView
+from etl import (
+    Incomplete,
+    InputError,
+    JobError,
+    JobLocked,
+    KeyProblem,
+    LimitReached,
+    Outcome,
+    ProgressView,
+    StateError,
+)
 from etl.ledger.lock import JobLock
 from etl.sandbox.process import SandboxProcess
 from tests.workbench import ROOT, row_of, write_job
@@ -308,3 +318,27 @@ def test_a_job_can_be_looked_at_and_its_rejects_mended_and_sent(
     standing = etl.status(path, sandbox=True)
     assert (standing.rows.delivered, standing.rows.rejected) == (2, 1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_older_state_goes_on_where_the_caller_accepts_it(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    job, key, url = write_job(tmp_path, [row_of(1), row_of(2, at="n/a")]), sandbox.api_key, sandbox.url
+    assert etl.run(job, key=key, endpoint=url).exit_code == 3
+    [mark] = (tmp_path / ".backfill").glob("*/mark.json")
+    said = json.loads(mark.read_text())
+    mark.write_text(json.dumps(said | {"runs": 9}))
+    for call_it in (etl.run, etl.retry):
+        with pytest.raises(StateError, match="an older copy was put back"):
+            call_it(job, key=key, endpoint=url)
+    assert etl.retry(job, key=key, endpoint=url, accept_state=True).exit_code == 3
+    mark.write_text(json.dumps(said | {"runs": 9}))
+    assert etl.run(job, key=key, endpoint=url, accept_state=True).exit_code == 0
+
+
+def test_rows_that_an_earlier_filter_skipped_are_taken_where_the_caller_asks_for_it(tmp_path: Path) -> None:
+    narrow = "[filter]\nsql = \"id <> '00001'\""
+    job = write_job(tmp_path, [row_of(1), row_of(2, count=5)], source='mode = "incremental"')
+    whole = job.read_text()
+    job.write_text(whole.replace("[event]", f"{narrow}\n[event]", 1))
+    assert etl.run(job, sandbox=True).books.delivered == 1
+    job.write_text(whole)
+    assert etl.run(job, sandbox=True, take_skipped=True).sent_now == 1

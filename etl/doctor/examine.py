@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from etl.doctor.places import check_source, check_state, find_local_files
+from etl.endpoint import parse_endpoint
 from etl.errors import BackfillError, EndpointError, Incomplete, JobError, KeyProblem
 from etl.intake.clock import CLOCK_FIX, doubt_clock, writing_times
 from etl.job.load import load_job
@@ -158,8 +159,11 @@ def _check_clock(job: Job | None, wall_clock: Callable[[], float]) -> Iterator[S
 def _check_destination(
     patient: Patient, job: Job | None, environ: Mapping[str, str], wall_clock: Callable[[], float]
 ) -> Iterator[Symptom]:
-    endpoint = patient.endpoint or (job.upload.endpoint if job is not None else DEFAULT_ENDPOINT)
+    endpoint = job.upload.endpoint if job is not None else DEFAULT_ENDPOINT
     try:
+        if patient.endpoint is not None:
+            endpoint = patient.endpoint
+            parse_endpoint(endpoint, "--endpoint")
         probe = probe_endpoint(endpoint, patient.key, wall_clock=wall_clock)
     except EndpointError as error:
         yield Symptom.of("endpoint", error)

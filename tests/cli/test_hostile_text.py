@@ -128,6 +128,12 @@ SHOWN = [
     ["rejects", "--by", "file", "--endpoint"],
     ["rejects", "--format", "jsonl", "--endpoint"],
     ["retry", "--dry-run", "--endpoint"],
+    ["dismiss", "--all", "--reason", EVIL, "--endpoint"],
+    ["dismiss", "--all", "--undo", "--json", "--endpoint"],
+    ["dismiss", "--all", "--undo", "--file", EVIL, "--endpoint"],
+    ["verify", "--endpoint"],
+    ["verify", "--json", "--endpoint"],
+    ["receipt", "--endpoint"],
     ["doctor", "--endpoint"],
     ["reset", "--endpoint"],
 ]
@@ -139,7 +145,7 @@ def test_each_command_shows_text_of_others_and_obeys_none_of_it(
 ) -> None:
     monkeypatch.setenv("INKEEPANALYTICS_API_INTEGRATION_KEY", "key")
     arguments = [*words, rude_server] if words[-1] == "--endpoint" else words
-    if words[0] in ("status", "loads", "rejects", "retry", "reset"):
+    if words[0] in ("status", "loads", "rejects", "retry", "reset", "dismiss", "verify", "receipt"):
         call("run", job, "--endpoint", rude_server)
     said = call(*arguments, job)
     assert_harmless(said.out)
