@@ -36,7 +36,7 @@ __all__ = ["LoadWriter", "OnCorrection", "Staged"]
 
 OnCorrection = Literal["report", "send", "reject"]
 
-WRITES_AHEAD: Final = 2
+WRITES_AHEAD: Final = 1
 EVENT_COLUMNS: Final = ("file", "row", "id", "body", "created_at", "type", "entity_type", "source")
 
 

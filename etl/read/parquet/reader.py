@@ -13,13 +13,15 @@ import pyarrow.parquet as pq
 from etl.errors import InputError
 from etl.read.csv.head import MOST_COLUMNS
 from etl.read.files import SourcePath, explain_os_error
-from etl.read.parquet.steps import gather_steps, open_parquet, read_steps
+from etl.read.parquet.steps import gather_steps, has_large_dictionary, open_parquet, read_steps
 from etl.read.parquet.types import Unreadable, as_plain, check_int96, plain_type
 from etl.values.rows import ROW, Batch
 
 __all__ = ["ParquetReader", "Uses"]
 
 BATCH_ROWS: Final = 65_536
+# Beside a large dictionary, which stays in memory, less of the rows may.
+FEW_ROWS: Final = 8_192
 _DAMAGE: Final = (
     pa.ArrowException,
     OSError,
@@ -72,9 +74,11 @@ class ParquetReader:
         with self._explained(), self._open() as file:
             far = self._find_far_times(file)
             columns = self._reads if len(self._reads) < len(file.schema_arrow) else None
-            steps = read_steps(file, self._source.path, columns, self._batch_rows)
+            has_large = any(has_large_dictionary(file, name) for name in self._reads)
+            most_rows = min(self._batch_rows, FEW_ROWS) if has_large else self._batch_rows
+            steps = read_steps(file, self._source.path, columns, most_rows)
             plain = (self._to_plain(arrow, far) for arrow in steps if arrow.num_rows)
-            for table in gather_steps(plain, self._batch_rows):
+            for table in gather_steps(plain, most_rows):
                 numbers = pl.int_range(row, row + table.num_rows, dtype=pl.UInt32, eager=True)
                 yield Batch(_to_frame(table).with_columns(numbers.alias(ROW)))
                 row += table.num_rows

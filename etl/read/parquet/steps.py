@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["gather_steps", "open_parquet", "read_steps"]
+__all__ = ["gather_steps", "has_large_dictionary", "open_parquet", "read_steps"]
 
 # A column's pages are read through a buffer of this size, not as the whole column chunk of a row group.
 _BUFFER_BYTES: Final = 1 << 20
@@ -19,6 +19,9 @@ BATCH_BYTES: Final = 8 << 20
 LEAST_ROWS: Final = 16
 # Arrow takes several times the memory of such a dictionary to hand it on as one, and hands it on with each batch.
 LARGE_DICTIONARY_BYTES: Final = 4 << 20
+
+# The allocators of Arrow's own keep much of what was freed, a dictionary of 100 MB as well.
+pa.set_memory_pool(pa.system_memory_pool())
 _SCHEMA_KEY: Final = b"ARROW:schema"
 
 
@@ -44,7 +47,7 @@ def read_steps(
     Large dictionaries come as plain values.
     """
     names = file.schema_arrow.names if columns is None else columns
-    plain = [name for name in names if _has_large_dictionary(file, name)]
+    plain = [name for name in names if has_large_dictionary(file, name)]
     if not plain:
         yield from _read_groups(file, columns, most_rows)
         return
@@ -131,7 +134,8 @@ def _probe(file: pq.ParquetFile, group: int, columns: list[str]) -> float:
     return float(sum(column.nbytes for column in plain) / first.num_rows)
 
 
-def _has_large_dictionary(file: pq.ParquetFile, name: str) -> bool:
+def has_large_dictionary(file: pq.ParquetFile, name: str) -> bool:
+    """Whether the column's dictionary takes memory worth speaking of, beside that of the rows."""
     dtype = file.schema_arrow.field(name).type
     if not pa.types.is_dictionary(dtype) or not (
         pa.types.is_string(dtype.value_type) or pa.types.is_large_string(dtype.value_type)
