@@ -77,7 +77,7 @@ def test_the_other_keys_are_one_object_whatever_their_order(tmp_path: Path) -> N
             folder = tmp_path / name
             folder.mkdir()
             job = write(folder, [record(1, **more), record(2, other="own"), record(3)])
-            said = finish(start("run", "--endpoint", sandbox.url, job, key=sandbox.api_key))
+            said = finish(start("run", "--overlap=send", "--endpoint", sandbox.url, job, key=sandbox.api_key))
             assert said.code == 0, said
         bodies = sorted(
             (json.loads(event["body"]) for event in sandbox.events()), key=lambda body: body["searchQuery"]

@@ -128,7 +128,7 @@ def test_the_limit_of_a_body_is_two_million_bytes(
 
 def test_a_body_announced_as_too_large_is_refused_before_it_is_sent(sandbox: SandboxProcess) -> None:
     with socket.create_connection(("127.0.0.1", urlsplit(sandbox.url).port or 0), timeout=5) as raw:
-        head = f"POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {API_KEY}\r\n"
+        head = f"POST /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {API_KEY}\r\n"
         raw.sendall(f"{head}Content-Length: 3000000\r\nExpect: 100-continue\r\n\r\n".encode())
         assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
 

@@ -178,7 +178,7 @@ def test_a_server_that_is_gone_for_good_is_given_up_on_with_all_pending(how: str
 def test_a_bad_certificate_ends_the_send_without_a_retry(tmp_path: Path) -> None:
     sink = Sink(tls=make_certificate(tmp_path).context)
     sent = run(sink, 100, concurrency=8)
-    assert sent.report.stopped == "endpoint"
+    assert sent.report.stopped == "certificate"
     assert "certificate" in sent.report.stop_reason
     assert sent.report.attempts == 1
     assert sink.requests == []

@@ -152,10 +152,12 @@ def test_several_jobs_are_told_at_once_and_the_worst_counts(tmp_path: Path, sand
 def test_watch_waits_for_a_run_that_is_just_starting_and_says_so(tmp_path: Path) -> None:
     job = write_job(tmp_path, 400)
     watching = start("status", "--sandbox", "--watch", job)
+    assert watching.stderr is not None
+    waits = "no run holds the job; waiting up to 10 s for one that is just starting\n"
+    assert watching.stderr.readline() == waits
     assert finish(start("run", "--quiet", "--sandbox", "--rate", "200/s", job)).code == 0
     said = finish(watching)
-    assert said.code == 0
-    assert said.err == "no run holds the job; waiting up to 10 s for one that is just starting\n"
+    assert (said.code, said.err) == (0, "")
     assert "docs: running, " in said.out
     assert "docs: complete, 100% of 400 rows settled\n" in said.out
 
