@@ -115,7 +115,7 @@ def _fix_for(keys: Location) -> str:
         )
     return next(
         (FIXES[name] for name in reversed(names) if name in FIXES),
-        "Write it as the README's job file shows it",
+        "Write it as docs/job-file.md shows it",
     )
 
 

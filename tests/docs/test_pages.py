@@ -78,6 +78,14 @@ def test_each_code_of_the_page_makes_a_pattern(pattern: str) -> None:
     assert check_pattern(pattern) is None
 
 
+def test_each_exit_code_of_a_command_is_explained_with_what_to_do() -> None:
+    commands = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    codes = {int(code) for code in re.findall(r"(?<=\n)    (\d+) +\S", commands)} | {129, 143}
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d, ]+) \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    assert {int(code) for row in rows for code in row.split(",")} == codes | {1}
+
+
 def merge(tables: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     """Return the job with what the part of a page sets in it."""
     merged = dict(tables)
