@@ -86,7 +86,7 @@ def read_rejects(
         if ledger is None:
             return pl.DataFrame(schema=REPORT_SCHEMA | ({"dismissed": pl.String()} if closed else {}))
         found = Rejects(parsed, place, ledger, code=code, load=load, with_closed=closed)
-        return pl.concat([pl.DataFrame(schema=found.schema), *found.frames()])
+        return pl.concat([pl.DataFrame(schema=found.schema), *found.told()])
 
 
 def job_of(job: JobLike) -> Job:

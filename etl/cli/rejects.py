@@ -112,7 +112,7 @@ def rejects(
 def _print_table(found: "Rejects", by: "By", output: Path | None) -> None:
     from etl.rejects.causes import cause_lines, cause_table, group_causes
 
-    causes = group_causes(found.frames(), by)
+    causes = group_causes(found.told(), by)
     total = sum(cause.count for cause in causes)
     headline = (
         f"{found.job.name}: {total:,} {found.word}{'s' if total != 1 else ''}{', by ' + by if total else ''}"

@@ -82,7 +82,9 @@ def reject_rows(folder: Path, ledger: Ledger, load: LoadEntry, columns: list[str
     """Yield each part of the rows that staging rejected: `file`, `row`, and `columns`."""
     kept, number = kept_folder(folder, ledger, load.number), 0
     while load.rejected and kept.has(path := rejects_path(kept.folder, number)):
-        yield kept.read(path, ["file", "row", *columns])
+        # An older backfill kept what was found in the reason alone.
+        always = [name for name in columns if name != "found"]
+        yield kept.read(path, ["file", "row", *always], if_there=["found"] if "found" in columns else [])
         number += 1
 
 

@@ -4,18 +4,22 @@ Speaks of the user's columns and keys, never of the program's insides.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Final
 
+from etl.event import ENTITY_FIELDS
 from etl.job.lines import Place, place_of
 from etl.job.model import FieldSpec, Job
+from etl.plain import shorten
 from etl.rejects.tally import Cause
 from etl.values.findings import Finding, Level
 
-__all__ = ["describe_cause"]
+__all__ = ["describe_cause", "explain_fixes"]
 
-_FOUND: Final = re.compile(r"found `(.*)`$", re.DOTALL)
 _MOST_VALUES: Final = 3
+# What no line of the job file decides.
+_BEYOND_THE_JOB: Final = ("malformed_record", "server_rejected")
 
 WHAT: Final = {
     "malformed_record": "the record is not a whole row",
@@ -31,6 +35,8 @@ WHAT: Final = {
     "invalid_json": "the cell in `{column}` is not JSON",
     "number_not_finite": "the number in `{column}` is none that JSON can hold",
     "body_too_large": "the event is over 2 MB, the most that the API takes",
+    "server_rejected": "the server refused the event",
+    "conflict": "another event has this id",
 }
 
 
@@ -56,8 +62,17 @@ def describe_cause(job: Job, cause: Cause, read: int) -> Finding:
     )
 
 
+def explain_fixes(findings: Iterable[Finding]) -> dict[tuple[str, str, str], str]:
+    """Return what to mend by code, field and column: first the line of the job file that decides it, if any."""
+    fixes = {}
+    for finding in findings:
+        place = f"{finding.job_file} line {finding.job_line}: " if finding.job_line else ""
+        fixes[finding.code, finding.field, finding.column] = place + finding.fix
+    return fixes
+
+
 def _place(job: Job, cause: Cause) -> Place | None:
-    if cause.code == "malformed_record":
+    if cause.code in _BEYOND_THE_JOB or (cause.code == "conflict" and not cause.field):
         return None
     if cause.code == "invalid_utf8":
         return place_of(job, "source.csv", "encoding")
@@ -72,18 +87,14 @@ def _commonest(cause: Cause) -> str:
     if cause.code in ("missing_required", "body_too_large"):
         return ""
     shown = []
-    for reason, count in cause.reasons.most_common(_MOST_VALUES):
-        match = _FOUND.search(reason)
-        if not match:
-            return ""
-        value = match[1] if len(match[1]) <= 40 else match[1][:39] + "…"
-        shown.append(f"`{value}`" + (f" ×{count:,}" if count > 1 else ""))
-    more = len(cause.reasons) - len(shown)
+    for value, count in cause.found.most_common(_MOST_VALUES):
+        shown.append(f"`{shorten(value, 40)}`" + (f" ×{count:,}" if count > 1 else ""))
+    more = len(cause.found) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _values(cause: Cause) -> list[str]:
-    return [match[1] for reason, _ in cause.reasons.most_common(20) if (match := _FOUND.search(reason))]
+    return [value for value, _ in cause.found.most_common(20)]
 
 
 def _fix_record(_: Job, cause: Cause) -> str:
@@ -102,24 +113,32 @@ def _fix_encoding(job: Job, _: Cause) -> str:
     )
 
 
-def _fix_missing(_: Job, cause: Cause) -> str:
+def _fix_missing(job: Job, cause: Cause) -> str:
     if not cause.column:
         return f"map a column to `{_plain(cause.field)}`"
-    if "maps no column" in cause.examples[0].text:
+    if cause.field in ENTITY_FIELDS.values() and _spec(job, cause.field) is None:
         return f'map the column that holds it under [event], as in {_plain(cause.field)} = "your_column"'
     return f'fill `{cause.column}` in these rows, or leave them out: sql = "{cause.column} IS NOT NULL" under [filter]'
 
 
 def _fix_time(job: Job, cause: Cause) -> str:
-    if any("no time zone" in reason for reason in cause.reasons):
-        return 'say which clock wrote them: timezone = "UTC", or "America/New_York", in createdAt'
     form = job.event.createdAt.format
     values = _values(cause)
+    if job.event.createdAt.timezone is None and any(map(_lacks_zone, values)):
+        return 'say which clock wrote them: timezone = "UTC", or "America/New_York", in createdAt'
     if values and all(re.fullmatch(r"\d{10}(\.\d+)?", value) for value in values):
         return 'these look like seconds since 1970: format = "epoch_s" in createdAt'
     if values and all(re.fullmatch(r"\d{13}", value) for value in values):
         return 'these look like milliseconds since 1970: format = "epoch_ms" in createdAt'
     return f"mend these cells, or `format` in createdAt, which is {form}"
+
+
+def _lacks_zone(value: str) -> bool:
+    """Tell whether `value` is a time of the ISO standard that doesn't say of which clock."""
+    try:
+        return len(value) > len("2024-01-31") and datetime.fromisoformat(value.strip()).tzinfo is None
+    except ValueError:
+        return False
 
 
 def _fix_range(job: Job, cause: Cause) -> str:
@@ -171,6 +190,20 @@ def _fix_body(*_: object) -> str:
     return "shorten the longest cell of these rows, or map fewer columns"
 
 
+def _fix_number(*_: object) -> str:
+    return 'mend these cells, or send null for them: non_finite = "null" under [event]'
+
+
+def _fix_server(*_: object) -> str:
+    return "mend the row or its mapping as the server's answer says"
+
+
+def _fix_conflict(job: Job, cause: Cause) -> str:
+    if cause.field:  # found while staging
+        return "mend these rows, or the columns that their id is made of"
+    return _fix_server(job, cause)
+
+
 def _fix_cell(*_: object) -> str:
     return "mend these cells"
 
@@ -201,5 +234,8 @@ _FIXES: Final[dict[str, Callable[[Job, Cause], str]]] = {
     "unmapped_value": _fix_unmapped,
     "unknown_entity_type": _fix_entity,
     "invalid_json": _fix_value,
+    "number_not_finite": _fix_number,
     "body_too_large": _fix_body,
+    "server_rejected": _fix_server,
+    "conflict": _fix_conflict,
 }

@@ -13,7 +13,7 @@ import polars as pl
 from etl.plain import JSON_ESCAPES
 from etl.rejects.spreadsheet import BYTE_ORDER_MARK, cell_text, defuse_expr, name_original, name_own
 
-__all__ = ["REPORT_SCHEMA", "original_columns", "write_csv", "write_jsonl", "write_parquet"]
+__all__ = ["REPORT_SCHEMA", "add_fixes", "original_columns", "write_csv", "write_jsonl", "write_parquet"]
 
 # The report's own columns; in CSV they start with `_`, and the original ones follow.
 REPORT_SCHEMA: Final[dict[str, pl.DataType]] = {
@@ -25,6 +25,7 @@ REPORT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "field": pl.String(),
     "column": pl.String(),
     "reason": pl.String(),
+    "found": pl.String(),
     "fix": pl.String(),
     "id": pl.String(),
     "status": pl.Int32(),
@@ -38,6 +39,12 @@ REPORT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "raw": pl.String(),
 }
 Schema = Mapping[str, pl.DataType]
+
+
+def add_fixes(frame: pl.DataFrame, fixes: Mapping[tuple[str, str, str], str]) -> pl.DataFrame:
+    """Return rejects with what to mend, `fixes` by code, field and column, as their column `fix`."""
+    keys = frame.select(pl.col("code", "field", "column").fill_null("")).iter_rows()
+    return frame.with_columns(pl.Series("fix", [fixes.get(key, "") for key in keys], dtype=pl.String))
 
 
 def write_jsonl(frames: Iterable[pl.DataFrame], out: BinaryIO) -> int:

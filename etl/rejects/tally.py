@@ -1,4 +1,4 @@
-"""Groups the rejects of a dry run by cause: code, field and column, with counts, examples and the commonest texts.
+"""Groups rejects by cause: code, field and column, with counts, examples and what was found most often.
 
 Rule: what is kept doesn't grow with the rows.
 """
@@ -7,58 +7,54 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 import polars as pl
 
 from etl.values.findings import Example
-from etl.values.rows import MalformedRecord
 
 __all__ = ["Cause", "CauseTally"]
 
 MOST_EXAMPLES: Final = 3
-MOST_REASONS: Final = 500
+MOST_FOUND: Final = 500
+KEY: Final = ("code", "field", "column")
 
 
 @dataclass(slots=True)
 class Cause:
-    """Rejects with one code at one field and column. `reasons` counts the texts, as far as they are kept."""
+    """Rejects with one code at one field and column. `found` counts the values that are to blame, as far as kept."""
 
     code: str
     field: str
     column: str
     rows: int = 0
     examples: list[Example] = dataclasses.field(default_factory=list)
-    reasons: Counter[str] = dataclasses.field(default_factory=Counter)
+    found: Counter[str] = dataclasses.field(default_factory=Counter)
 
-    def add_reasons(self, counts: Iterator[tuple[str, int]]) -> None:
-        """Count the texts of some rejects in; past `MOST_REASONS` no new ones are taken."""
-        for reason, count in counts:
-            if reason in self.reasons or len(self.reasons) < MOST_REASONS:
-                self.reasons[reason] += count
+    def add_found(self, counts: Iterator[tuple[str, int]]) -> None:
+        """Count the values of some rejects in; past `MOST_FOUND` no new ones are taken."""
+        for value, count in counts:
+            if value in self.found or len(self.found) < MOST_FOUND:
+                self.found[value] += count
 
 
 class CauseTally:
-    """Running counts of rejects by cause. `names` are those of the source's files."""
+    """Running counts of rejects by cause."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
+    def __init__(self) -> None:
         self._causes: dict[tuple[str, str, str], Cause] = {}
 
-    def add(self, file: int, rejects: pl.DataFrame, malformed: tuple[MalformedRecord, ...]) -> None:
-        """Count rejects in, which say of which file they are, and malformed records of the file at position `file`."""
-        if rejects.height:
-            self._add_rejects(rejects)
-        for (code, reason), rows in Counter((record.code, record.reason) for record in malformed).items():
-            cause = self._cause(code.value, "", "")
-            cause.rows += rows
-            cause.add_reasons(iter([(reason, rows)]))
-        for code in {record.code for record in malformed}:
-            cause = self._cause(code.value, "", "")
-            own = (record for record in malformed if record.code is code)
-            for record in islice(own, MOST_EXAMPLES - len(cause.examples)):
-                cause.examples.append(Example(self._names[file], record.row, record.line, record.reason))
+    def add(self, rejects: pl.DataFrame) -> None:
+        """Count some rejects in: `REJECT_SCHEMA`, and the name of their `file`."""
+        keyed = rejects.with_columns(pl.col(KEY).fill_null(""))
+        for (code, name, column), rows in keyed.group_by(KEY, maintain_order=True):
+            key = str(code), str(name), str(column)
+            cause = self._causes.setdefault(key, Cause(*key))
+            cause.rows += rows.height
+            first = rows.head(MOST_EXAMPLES - len(cause.examples)).select("file", "row", "line", "reason")
+            cause.examples += [Example(*values) for values in first.iter_rows()]
+            found = rows["found"].drop_nulls().value_counts().sort("count", "found", descending=[True, False])
+            cause.add_found(found.head(MOST_FOUND).iter_rows())
 
     def causes(self) -> list[Cause]:
         """Return all causes, most costly first."""
@@ -70,19 +66,3 @@ class CauseTally:
         for cause in self._causes.values():
             counts[cause.code] += cause.rows
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-    def _add_rejects(self, rejects: pl.DataFrame) -> None:
-        for (code, name, column), rows in rejects.group_by("code", "field", "column", maintain_order=True):
-            cause = self._cause(str(code), str(name), str(column))
-            cause.rows += rows.height
-            for file, row, line, reason in (
-                rows.select("file", "row", "line", "reason")
-                .head(MOST_EXAMPLES - len(cause.examples))
-                .iter_rows()
-            ):
-                cause.examples.append(Example(self._names[file], row, line, reason))
-            reasons = rows["reason"].value_counts().sort("count", "reason", descending=[True, False])
-            cause.add_reasons(reasons.head(MOST_REASONS).iter_rows())
-
-    def _cause(self, code: str, name: str, column: str) -> Cause:
-        return self._causes.setdefault((code, name, column), Cause(code, name, column))

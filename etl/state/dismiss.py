@@ -52,7 +52,7 @@ def dismiss_rejects(
     if opened.height:
         ledger.dismissals.add(_keys(ledger, opened), at=wall_clock(), reason=reason)
         refresh_reports(job, place, ledger)
-    return _conclude(job, place, ledger, opened, before=found.height - opened.height)
+    return _conclude(place, ledger, opened, before=found.height - opened.height)
 
 
 def restore_rejects(job: Job, place: JobPlace, ledger: Ledger, request: DismissRequest) -> Dismissed:
@@ -62,11 +62,11 @@ def restore_rejects(job: Job, place: JobPlace, ledger: Ledger, request: DismissR
     if closed.height:
         ledger.dismissals.remove(_keys(ledger, closed))
         refresh_reports(job, place, ledger)
-    return _conclude(job, place, ledger, closed, before=found.height - closed.height)
+    return _conclude(place, ledger, closed, before=found.height - closed.height)
 
 
-def _conclude(job: Job, place: JobPlace, ledger: Ledger, changed: pl.DataFrame, *, before: int) -> Dismissed:
-    left = add_counts(count_open(job, place.folder, ledger).values())
+def _conclude(place: JobPlace, ledger: Ledger, changed: pl.DataFrame, *, before: int) -> Dismissed:
+    left = add_counts(count_open(place.folder, ledger).values())
     return Dismissed(count_rejects([changed]), before, left)
 
 

@@ -9,11 +9,19 @@ from typing import BinaryIO, Final
 
 import polars as pl
 
-from etl.job.lines import place_of
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.private import replace_private
-from etl.rejects.report import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
+from etl.rejects.fixes import describe_cause, explain_fixes
+from etl.rejects.report import (
+    REPORT_SCHEMA,
+    add_fixes,
+    original_columns,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+)
+from etl.rejects.tally import CauseTally
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path, explain_disk, refused_path, rejects_path, taken_path
 from etl.state.corrections import all_corrections, open_corrections
@@ -41,7 +49,7 @@ PLACE: Final = ("load", "file", "row")
 TAKEN_SCHEMA: Final = {name: REPORT_SCHEMA[name] for name in PLACE}
 
 
-def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
+def reject_frames(folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
     """Yield the rejects of `loads` as frames of `REPORT_SCHEMA`: first those of staging, then the server's.
 
     Those that a retry has taken up since are among them.
@@ -53,16 +61,14 @@ def reject_frames(job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]) 
         names = [file.path for file in ledger.files(load)]
         kept = kept_folder(folder, ledger, load)
         if ledger.load(load).rejected:  # those of a load that another took over are that one's now
-            yield from _staging_rejects(job, kept, names, load)
+            yield from _staging_rejects(kept, names, load)
         yield from _server_rejects(kept, ledger, names, load)
 
 
-def open_reject_frames(
-    job: Job, folder: Path, ledger: Ledger, loads: Iterable[int]
-) -> Iterator[pl.DataFrame]:
+def open_reject_frames(folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
     """Yield the open rejects of `loads`: neither dismissed nor taken up by a retry."""
     closed = pl.concat([taken_rows(folder, ledger), dismissed_rows(ledger).select(PLACE)])
-    for frame in reject_frames(job, folder, ledger, loads):
+    for frame in reject_frames(folder, ledger, loads):
         left = frame.join(closed, on=PLACE, how="anti", maintain_order="left") if closed.height else frame
         if left.height:
             yield left
@@ -90,11 +96,11 @@ def dismissed_rows(ledger: Ledger) -> pl.DataFrame:
     return pl.DataFrame(told, schema=TAKEN_SCHEMA | {"dismissed": pl.String()}, orient="row")
 
 
-def count_open(job: Job, folder: Path, ledger: Ledger) -> dict[int, dict[str, int]]:
+def count_open(folder: Path, ledger: Ledger) -> dict[int, dict[str, int]]:
     """Return how many open rejects of each code there are in each load that has any."""
     loads = [load.number for load in ledger.loads() if ledger.books(load.number).rejected]
     counts: dict[int, dict[str, int]] = {}
-    for frame in open_reject_frames(job, folder, ledger, loads):
+    for frame in open_reject_frames(folder, ledger, loads):
         load = counts.setdefault(frame["load"][0], {})
         for code, count in frame["code"].value_counts().iter_rows():
             load[code] = load.get(code, 0) + count
@@ -154,14 +160,26 @@ class Rejects:
             if some.height:
                 yield some
 
+    def told(self) -> Iterator[pl.DataFrame]:
+        """Yield them as `frames`, each with what to mend: that of its cause, which all of them together tell."""
+        if self._corrections:
+            yield from self.frames()
+            return
+        tally = CauseTally()
+        for frame in self.frames():
+            tally.add(frame)
+        fixes = explain_fixes(describe_cause(self.job, cause, cause.rows) for cause in tally.causes())
+        for frame in self.frames():
+            yield add_fixes(frame, fixes)
+
     def write(self, form: str, out: BinaryIO) -> int:
         """Write them to `out` as jsonl, csv or parquet; return how many."""
         if form == "jsonl":
-            return write_jsonl(self.frames(), out)
+            return write_jsonl(self.told(), out)
         if form == "parquet":
-            return write_parquet(self.frames(), out, self.schema)
+            return write_parquet(self.told(), out, self.schema)
         columns = original_columns(self.frames())
-        return write_csv(self.frames(), columns, out, self.schema, null_marker=null_marker(self.job))
+        return write_csv(self.told(), columns, out, self.schema, null_marker=null_marker(self.job))
 
     def write_file(self, form: str, path: Path) -> int:
         """Write them to the file at `path`, whole or not at all, for the owner alone; return how many.
@@ -185,11 +203,11 @@ class Rejects:
             yield _conform(every, self.schema)
         elif self._with_closed:
             dismissed = dismissed_rows(ledger)
-            for frame in reject_frames(self.job, folder, ledger, loads):
+            for frame in reject_frames(folder, ledger, loads):
                 told = frame.join(dismissed, on=PLACE, how="left", maintain_order="left")
                 yield told.select(list(self.schema))
         else:
-            yield from open_reject_frames(self.job, folder, ledger, loads)
+            yield from open_reject_frames(folder, ledger, loads)
 
 
 def null_marker(job: Job) -> str:
@@ -199,34 +217,14 @@ def null_marker(job: Job) -> str:
     return "" if "" in job.source.csv.null_values else next(iter(job.source.csv.null_values), "")
 
 
-def explain_fix(job: Job, field: str, code: str) -> str:
-    """Return what to mend for a reject: the job file's line, or the row."""
-    if code in ("malformed_record", "invalid_utf8"):
-        return "mend the record in the file"
-    if not field or field == "body":
-        return (
-            "shorten the row's longest cell, or map fewer columns"
-            if code == "body_too_large"
-            else "mend the row"
-        )
-    table, _, key = f"event.{field}".rpartition(".")
-    return f"mend the cell, or {place_of(job, table, key)}"
-
-
-def _staging_rejects(job: Job, kept: KeptFolder, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+def _staging_rejects(kept: KeptFolder, names: list[str], load: int) -> Iterator[pl.DataFrame]:
     number = 0
     while kept.has(path := rejects_path(kept.folder, number)):
         frame = kept.read(path)
-        fixes = {
-            (field, code): explain_fix(job, field, code)
-            for field, code in frame.select("field", "code").unique().iter_rows()
-        }
-        fix = [fixes[field, code] for field, code in frame.select("field", "code").iter_rows()]
         yield _conform(
             frame.with_columns(
                 pl.lit(load).alias("load"),
                 pl.Series("file", [names[position] for position in frame["file"]], dtype=pl.String),
-                pl.Series("fix", fix, dtype=pl.String),
             )
         )
         number += 1
@@ -262,7 +260,6 @@ def _join_events(
             pl.Series("file", [names[position] for position in rows["file"]], dtype=pl.String),
             pl.Series("code", [refusal.code.value for refusal in refusals]),
             pl.Series("reason", [refusal.reason for refusal in refusals]),
-            pl.lit("mend the row or its mapping as the server's answer says").alias("fix"),
             pl.Series("status", [refusal.status for refusal in refusals]),
             pl.Series("server_code", [refusal.server_code for refusal in refusals], dtype=pl.String),
             pl.Series("detail", [refusal.detail for refusal in refusals], dtype=pl.String),

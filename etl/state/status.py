@@ -59,7 +59,7 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
     state = "new" if last is None else last.state or "killed"
     if state == "complete" and books.pending:
         state = "incomplete"
-    codes = add_counts(count_open(job, place.folder, ledger).values())
+    codes = add_counts(count_open(place.folder, ledger).values())
     reports = tuple(path for path in (place.rejects_csv, place.rejects_jsonl) if path.exists())
     return Standing(
         job.name,

@@ -36,13 +36,17 @@ __all__ = ["Check", "FieldPlan", "compile_json_field", "compile_key", "compile_t
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What makes a row a reject: where `failed` is true the row gets `code`; `reason` is read for those rows only."""
+    """What makes a row a reject: where `failed` is true the row gets `code`.
+
+    `reason` and `found`, the value that is to blame where there is one, are read for those rows only.
+    """
 
     code: RejectCode
     field: str
     column: str
     failed: pl.Expr
     reason: pl.Expr
+    found: pl.Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,10 @@ class _Shaping:
         self.steps.append(value.expr.alias(column))
         self.value = replace(value, expr=pl.col(column))
 
-    def add_check(self, code: RejectCode, failed: pl.Expr, reason: pl.Expr) -> None:
-        self.checks.append(Check(code, self.name, self.operand.column, failed, reason))
+    def add_check(
+        self, code: RejectCode, failed: pl.Expr, reason: pl.Expr, found: pl.Expr | None = None
+    ) -> None:
+        self.checks.append(Check(code, self.name, self.operand.column, failed, reason, found))
 
 
 def compile_text_field(spec: FieldSpec, name: str, key: str, columns: Columns) -> FieldPlan:
@@ -188,7 +194,7 @@ def _apply_map(shaping: _Shaping, mapping: Mapping[str, Any], *, has_default: bo
         known = ", ".join(list(mapping)[:8])
         failed = text.is_not_null() & shaping.value.expr.is_null()
         reason = phrase("expected one of {}, found {}", pl.lit(known), found(text))
-        shaping.add_check(RejectCode.UNMAPPED_VALUE, failed, reason)
+        shaping.add_check(RejectCode.UNMAPPED_VALUE, failed, reason, text)
 
 
 def _apply_split(shaping: _Shaping, separator: str, cast: str | None) -> None:
@@ -197,7 +203,7 @@ def _apply_split(shaping: _Shaping, separator: str, cast: str | None) -> None:
     if cast not in (None, "string"):
         failed = before.is_not_null() & shaping.value.expr.list.eval(pl.element().is_null()).list.any()
         reason = phrase("expected a list of {} values, found {}", pl.lit(cast), found(before))
-        shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason)
+        shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason, before)
 
 
 def _apply_cast(shaping: _Shaping, cast: str) -> None:
@@ -208,7 +214,7 @@ def _apply_cast(shaping: _Shaping, cast: str) -> None:
         shaping.steps.append(cells)
         shaping.value = value
         reason = phrase("expected {}, found {}", pl.lit(wanted), found(before))
-        shaping.add_check(RejectCode.INVALID_JSON, is_broken, reason)
+        shaping.add_check(RejectCode.INVALID_JSON, is_broken, reason, before)
         return
     if cast == "string" and shaping.value.dtype == pl.String:
         shaping.value = Value(shaping.value.expr, pl.String())
@@ -216,7 +222,7 @@ def _apply_cast(shaping: _Shaping, cast: str) -> None:
     shaping.keep(cast_value(shaping.value, cast), "cast")
     failed = before.is_not_null() & shaping.value.expr.is_null()
     reason = phrase("expected {}, found {}", pl.lit(wanted), found(before))
-    shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason)
+    shaping.add_check(RejectCode.UNPARSABLE_VALUE, failed, reason, before)
 
 
 def _check_finite(shaping: _Shaping, columns: Columns) -> None:
@@ -233,7 +239,7 @@ def _check_finite(shaping: _Shaping, columns: Columns) -> None:
         return
     text = value.expr.cast(pl.String) if value.dtype.is_float() else pl.lit("NaN or an infinity inside")
     shaping.add_check(
-        RejectCode.NUMBER_NOT_FINITE, is_bad, phrase("expected a finite number, found {}", found(text))
+        RejectCode.NUMBER_NOT_FINITE, is_bad, phrase("expected a finite number, found {}", found(text)), text
     )
 
 
@@ -243,7 +249,7 @@ def _check_keys(shaping: _Shaping) -> None:
     if repeated is not None:
         text = encode_value(shaping.value.expr, shaping.value.dtype)
         reason = phrase("expected a map whose keys differ, found {}", found(text))
-        shaping.add_check(RejectCode.UNPARSABLE_VALUE, repeated, reason)
+        shaping.add_check(RejectCode.UNPARSABLE_VALUE, repeated, reason, text)
 
 
 def _check_scalar(shaping: _Shaping, key: str, columns: Columns) -> None:
@@ -252,7 +258,7 @@ def _check_scalar(shaping: _Shaping, key: str, columns: Columns) -> None:
     if value.is_json is not None:
         is_other = value.is_json & ~value.expr.str.contains(r"^-?[0-9]")
         reason = phrase("expected text or a number, found {}", found(value.expr))
-        shaping.add_check(RejectCode.UNPARSABLE_VALUE, is_other, reason)
+        shaping.add_check(RejectCode.UNPARSABLE_VALUE, is_other, reason, value.expr)
     elif value.dtype == pl.Boolean or value.dtype.is_nested():
         raise JobError(
             f"Expected text or numbers, found {value.dtype} in `{shaping.operand.column}` - {columns.place(key)}",

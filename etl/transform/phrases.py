@@ -4,20 +4,24 @@ from typing import Final
 
 import polars as pl
 
-__all__ = ["found", "phrase"]
+__all__ = ["found", "phrase", "shown"]
 
 MOST_SHOWN_CHARS: Final = 120
 
 
 def found(expr: pl.Expr) -> pl.Expr:
     """Return the value as a message shows it: quoted, and cut where it is long."""
+    return phrase("`{}`", shown(expr))
+
+
+def shown(expr: pl.Expr) -> pl.Expr:
+    """Return the value as text, cut where it is long."""
     text = expr.cast(pl.String)
-    cut = (
+    return (
         pl.when(text.str.len_chars() > MOST_SHOWN_CHARS)
         .then(text.str.slice(0, MOST_SHOWN_CHARS) + "…")
         .otherwise(text)
     )
-    return phrase("`{}`", cut)
 
 
 def phrase(text: str, *values: pl.Expr) -> pl.Expr:

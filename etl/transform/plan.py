@@ -8,6 +8,7 @@ from etl.transform.bodies import EventFields, add_bodies
 from etl.transform.fields import Check
 from etl.transform.hook import Hook
 from etl.transform.origin import Original
+from etl.transform.phrases import shown
 from etl.transform.prepare import REASON, prepare_rows
 from etl.transform.rules import SIZE, body_size_check
 from etl.transform.time.field import TimePlan
@@ -79,26 +80,27 @@ class Plan:
         for number, check in enumerate(checks):
             rows = frame.filter(pl.col(_CHECK) == number)
             if rows.height:
-                parts.append(_reject_rows(rows, check.code, check.field, check.column, check.reason))
+                parts.append(_reject_rows(rows, check))
         return pl.concat(parts)
 
     def _reject_failed(self, failed: pl.DataFrame) -> pl.DataFrame:
         """Return the rejects of rows as they came from the source, before any hook."""
         original = Original(self.original.schema, self.original.json_flags)
         rows = failed.with_columns(original.encode(failed).alias(_ORIGIN))
-        return _reject_rows(rows, RejectCode.UNPARSABLE_VALUE, "", "", pl.col(REASON))
+        check = Check(RejectCode.UNPARSABLE_VALUE, "", "", pl.lit(value=True), pl.col(REASON))
+        return _reject_rows(rows, check)
 
 
-def _reject_rows(
-    frame: pl.DataFrame, code: RejectCode, field: str, column: str, reason: pl.Expr
-) -> pl.DataFrame:
+def _reject_rows(frame: pl.DataFrame, check: Check) -> pl.DataFrame:
+    found = pl.lit(None, pl.String) if check.found is None else shown(check.found)
     return frame.select(
         pl.col(ROW).alias("row"),
         pl.lit(None, pl.UInt32).alias("line"),
-        pl.lit(code.value).alias("code"),
-        pl.lit(field).alias("field"),
-        pl.lit(column).alias("column"),
-        reason.alias("reason"),
+        pl.lit(check.code.value).alias("code"),
+        pl.lit(check.field).alias("field"),
+        pl.lit(check.column).alias("column"),
+        check.reason.alias("reason"),
+        found.alias("found"),
         pl.col(_ORIGIN).alias("source"),
         pl.lit(None, pl.String).alias("raw"),
     )

@@ -27,6 +27,7 @@ def entity_checks(entity: FieldPlan, own: dict[str, FieldPlan]) -> list[Check]:
             entity.origin,
             ~entity_type.is_in(list(ENTITY_FIELDS)),
             phrase("expected one of {}, found {}", pl.lit(known), found(entity_type)),
+            entity_type,
         ),
     ]
     for kind, field in ENTITY_FIELDS.items():

@@ -41,7 +41,7 @@ def sum_up(
     books = ledger.books_of(loads)
     if not books.balances:
         raise AssertionError(f"the books of loads {list(loads)} don't balance: {books}")
-    opened = count_open(job, place.folder, ledger)
+    opened = count_open(place.folder, ledger)
     rejects = add_counts(counts for load, counts in opened.items() if load in loads)
     open_rejects = add_counts(opened.values())
     ending = heed_open_rejects(ending, job, open_rejects)

@@ -8,10 +8,15 @@ from pathlib import Path
 import polars as pl
 
 from etl.errors import JobError
-from etl.intake.batches import TransformedBatch
 from etl.output import form_in_name, open_output
-from etl.rejects.report import REPORT_SCHEMA, original_columns, write_csv, write_jsonl, write_parquet
-from etl.values.rows import malformed_frame
+from etl.rejects.report import (
+    REPORT_SCHEMA,
+    add_fixes,
+    original_columns,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+)
 
 __all__ = ["RejectKeeper", "check_rejects_path"]
 
@@ -32,18 +37,10 @@ class RejectKeeper:
         self._folder = folder
         self._parts = 0
 
-    def add(self, names: tuple[str, ...], batch: TransformedBatch) -> None:
-        """Take the rejects of a batch; `names` are those of the source's files."""
-        rejects = batch.transformed.rejects
-        if batch.malformed:
-            malformed = malformed_frame(batch.malformed).with_columns(
-                pl.lit(batch.file, pl.UInt32).alias("file")
-            )
-            rejects = pl.concat([rejects, malformed]).sort("row")
-        if rejects.height:
-            named = pl.Series("file", [names[file] for file in rejects["file"]], dtype=pl.String)
-            rejects.with_columns(named).write_ipc(self._folder / f"rejects-{self._parts:05d}.arrow")
-            self._parts += 1
+    def add(self, rejects: pl.DataFrame) -> None:
+        """Take some rejects, with the name of their `file`."""
+        rejects.write_ipc(self._folder / f"rejects-{self._parts:05d}.arrow")
+        self._parts += 1
 
     def write(self, path: Path, fixes: dict[tuple[str, str, str], str]) -> None:
         """Write the report; `fixes` says what to mend by code, field and column. Raises `StateError`."""
@@ -59,8 +56,7 @@ class RejectKeeper:
     def _frames(self, fixes: dict[tuple[str, str, str], str]) -> Iterator[pl.DataFrame]:
         for part in range(self._parts):
             frame = pl.read_ipc(self._folder / f"rejects-{part:05d}.arrow")
-            fix = [fixes.get(cause, "") for cause in frame.select("code", "field", "column").iter_rows()]
-            frame = frame.with_columns(pl.Series("fix", fix, dtype=pl.String))
+            frame = add_fixes(frame, fixes)
             yield frame.select(
                 (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
                 for name, dtype in REPORT_SCHEMA.items()

@@ -23,7 +23,7 @@ from etl.intake.hopeless import stopped_early
 from etl.intake.id_audit import IdAudit, facts_of
 from etl.intake.window import job_window
 from etl.job.model import Job
-from etl.rejects.fixes import describe_cause
+from etl.rejects.fixes import describe_cause, explain_fixes
 from etl.rejects.tally import CauseTally
 from etl.report.progress import Progress
 from etl.state.place import JobPlace
@@ -36,6 +36,7 @@ from etl.validation.warnings import find_warnings
 from etl.values.books import Books
 from etl.values.findings import BodySizes, Finding, Forecast, KindCount, Validation
 from etl.values.outcome import Outcome
+from etl.values.rows import malformed_frame
 
 __all__ = ["DryOptions", "validate_job"]
 
@@ -105,7 +106,7 @@ class _Survey:
         identity = self.job.event.id
         self.names = names
         self.tally = EventTally(self.job.event.createdAt.timezone)
-        self.causes = CauseTally(names)
+        self.causes = CauseTally()
         self.looks = BodyLooks()
         self.compares = identity.kind != "content"
         self.ids = IdAudit(
@@ -140,12 +141,21 @@ class _Survey:
         if self.waiting_rows >= PART_ROWS:
             self._count_waiting()
         self.looks.add(done.events)
-        self.causes.add(batch.file, done.rejects, batch.malformed)
-        if self.keeper is not None:
-            self.keeper.add(self.names, batch)
+        if rejected:
+            self._add_rejects(batch)
         self.books += Books(
             read=sum(batch.rows.values()), rejected=rejected, skipped=done.skipped, pending=done.events.height
         )
+
+    def _add_rejects(self, batch: TransformedBatch) -> None:
+        rejects = batch.transformed.rejects
+        if batch.malformed:
+            file = pl.lit(batch.file, pl.UInt32).alias("file")
+            rejects = pl.concat([rejects, malformed_frame(batch.malformed).with_columns(file)]).sort("row")
+        named = rejects.with_columns(pl.Series("file", self.names).gather(rejects["file"]))
+        self.causes.add(named)
+        if self.keeper is not None:
+            self.keeper.add(named)
 
     @property
     def is_hopeless(self) -> bool:
@@ -180,8 +190,7 @@ class _Survey:
             raise AssertionError(f"the books of the dry run don't balance: {books}")
         findings = [describe_cause(self.job, cause, books.read) for cause in self.causes.causes()]
         if self.keeper is not None and self.options.rejects_out is not None:
-            fixes = {(finding.code, finding.field, finding.column): finding.fix for finding in findings}
-            self.keeper.write(self.options.rejects_out, fixes)
+            self.keeper.write(self.options.rejects_out, explain_fixes(findings))
         findings += find_warnings(self.job, self.tally, self.looks, self.ids, books, self.names, now)
         if (doubt := doubt_clock(self.started, writing_times(self.source.files))) is not None:
             findings = [finding for finding in findings if finding.code != "future_times"]

@@ -78,8 +78,8 @@ class Batch:
             start, left = end, left[here:]
 
 
-# One reject a row: its number and line in the file, why, and what stood there (`source`: the original columns
-# as a JSON object; `raw`: the text of a malformed record).
+# One reject a row: its number and line in the file, why, the value that is to blame where there is one (`found`), and
+# what stood there (`source`: the original columns as a JSON object; `raw`: the text of a malformed record).
 REJECT_SCHEMA = {
     "row": pl.UInt32(),
     "line": pl.UInt32(),
@@ -87,6 +87,7 @@ REJECT_SCHEMA = {
     "field": pl.String(),
     "column": pl.String(),
     "reason": pl.String(),
+    "found": pl.String(),
     "source": pl.String(),
     "raw": pl.String(),
 }
@@ -137,7 +138,10 @@ def malformed_frame(malformed: Sequence[MalformedRecord]) -> pl.DataFrame:
         "raw": raws,
     }
     frame = pl.DataFrame(given, schema={name: REJECT_SCHEMA[name] for name in given})
-    blank = [pl.lit("").alias("field"), pl.lit("").alias("column"), pl.lit(None, pl.String).alias("source")]
+    blank = [
+        *(pl.lit("").alias(name) for name in ("field", "column")),
+        *(pl.lit(None, pl.String).alias(name) for name in ("found", "source")),
+    ]
     return frame.with_columns(blank).select(list(REJECT_SCHEMA))
 
 

@@ -63,7 +63,10 @@ def test_rejects_are_grouped_by_cause_with_the_line_of_the_job_file(job: Path) -
         "  log.csv row 3: expected one of q, found `=1+1`",
         "  log.csv row 4: expected one of q, found `zoom`",
     ]
-    assert f"fix: mend the cell, or [event] type, {job} line 9" in said.out
+    assert (
+        f'fix: {job} line 9: add them to the map, as in "=1+1" = "…", or give a `default` for all others'
+        in said.out
+    )
 
 
 def test_rejects_can_be_filtered(job: Path) -> None:

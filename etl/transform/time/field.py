@@ -137,7 +137,7 @@ def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Ch
         *checks,
         _check(RejectCode.MISSING_REQUIRED, plan, is_missing, pl.lit("expected a time, found nothing")),
         *(
-            _check(PROBLEM_CODES[number], plan, problem == number, reason)
+            _check(PROBLEM_CODES[number], plan, problem == number, reason, text)
             for number, reason in reasons.items()
         ),
         _check(
@@ -151,6 +151,7 @@ def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Ch
                 found(time.dt.strftime("%Y-%m-%dT%H:%M:%SZ")),
                 _hint(plan.form, low, high),
             ),
+            time.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
         ),
     ]
 
@@ -200,8 +201,10 @@ def _hint(form: TimeFormat, low: datetime, high: datetime) -> pl.Expr:
     return name_other_unit(text, form.pattern, low, high) if form.pattern == ISO else pl.lit("")
 
 
-def _check(code: RejectCode, plan: TimePlan, failed: pl.Expr, reason: pl.Expr) -> Check:
-    return Check(code, "createdAt", plan.column, failed, reason)
+def _check(
+    code: RejectCode, plan: TimePlan, failed: pl.Expr, reason: pl.Expr, found: pl.Expr | None = None
+) -> Check:
+    return Check(code, "createdAt", plan.column, failed, reason, found)
 
 
 def _check_format(form: TimeFormat, columns: Columns) -> None:
