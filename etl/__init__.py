@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from etl.api import ProgressView, retry, run, validate
     from etl.api_inspect import load_job, preview, read_rejects, status
+    from etl.api_proof import adopt, verify
     from etl.errors import (
         BackfillError,
         DestinationDiffers,
@@ -29,32 +30,43 @@ if TYPE_CHECKING:
         LimitReached,
         StateError,
     )
+    from etl.event import ConversationEvent, Event, MessageEvent, SearchEvent, StoredEvent
     from etl.job.model import Job
     from etl.report.preview import Preview
+    from etl.values.adoption import Adoption
     from etl.values.books import Books
     from etl.values.findings import Finding, Validation
     from etl.values.outcome import Outcome
     from etl.values.status import Standing
+    from etl.values.verification import JobVerification
 
 __all__ = [
+    "Adoption",
     "BackfillError",
     "Books",
+    "ConversationEvent",
     "DestinationDiffers",
     "EndpointError",
+    "Event",
     "Finding",
     "Incomplete",
     "InputError",
     "Job",
     "JobError",
     "JobLocked",
+    "JobVerification",
     "KeyProblem",
     "LimitReached",
+    "MessageEvent",
     "Outcome",
     "Preview",
     "ProgressView",
+    "SearchEvent",
     "Standing",
     "StateError",
+    "StoredEvent",
     "Validation",
+    "adopt",
     "load_job",
     "preview",
     "read_rejects",
@@ -62,9 +74,19 @@ __all__ = [
     "run",
     "status",
     "validate",
+    "verify",
 ]
 
 _HOMES = {
+    "Adoption": "etl.values.adoption",
+    "ConversationEvent": "etl.event",
+    "Event": "etl.event",
+    "JobVerification": "etl.values.verification",
+    "MessageEvent": "etl.event",
+    "SearchEvent": "etl.event",
+    "StoredEvent": "etl.event",
+    "adopt": "etl.api_proof",
+    "verify": "etl.api_proof",
     "Books": "etl.values.books",
     "Finding": "etl.values.findings",
     "Job": "etl.job.model",

@@ -45,7 +45,7 @@ from etl.values.findings import Validation
 from etl.values.outcome import Outcome
 from etl.watch.sinks import LOGGER_NAME, logger_sink
 
-__all__ = ["ProgressView", "retry", "run", "validate"]
+__all__ = ["ProgressView", "destination_of", "outside_any_loop", "retry", "run", "validate"]
 
 _BY_CODE: Final = {
     kind.exit_code: kind
@@ -190,8 +190,10 @@ def _run(job: Job, request: _Request, **options: Any) -> Outcome:
     how = RunOptions(folder, speed, request.limit, stop=stop, sinks=sinks, **options)
     progress = _Reporting(request.on_progress, stop)
     with ExitStack() as stack:
-        destination = _destination(job, stack, request.key, request.endpoint, folder, sandbox=request.sandbox)
-        outcome = _outside_any_loop(lambda: run_job(job, destination, how, progress), stop)
+        destination = destination_of(
+            job, stack, request.key, request.endpoint, folder, sandbox=request.sandbox
+        )
+        outcome = outside_any_loop(lambda: run_job(job, destination, how, progress), stop)
     progress.raise_again()
     if request.check and outcome.exit_code not in _SETTLED:
         raise _error_of(outcome)
@@ -205,7 +207,7 @@ def _rate_of(rate: str | float | None) -> Rate | None:
         raise JobError(f"Expected {error}, found `{rate}` - rate", 'As in: rate="20/s"') from None
 
 
-def _destination(
+def destination_of(
     job: Job,
     stack: ExitStack,
     key: str | None,
@@ -214,6 +216,7 @@ def _destination(
     *,
     sandbox: bool,
 ) -> Destination:
+    """Return where events go; a sandbox lives as long as `stack`."""
     mark = mark_for(job, sandbox=sandbox, endpoint=endpoint)
     if not sandbox:
         return Destination(endpoint or job.upload.endpoint, key or find_key(os.environ), mark)
@@ -223,7 +226,7 @@ def _destination(
     return Destination(process.url, process.api_key, mark)
 
 
-def _outside_any_loop(work: Callable[[], T], stop: threading.Event) -> T:
+def outside_any_loop(work: Callable[[], T], stop: threading.Event) -> T:
     """Return what `work` returns; where this thread already runs an event loop, as in a notebook, in another thread."""
     try:
         asyncio.get_running_loop()

@@ -29,6 +29,7 @@ __all__ = [
     "job_of",
     "load_job",
     "path_of",
+    "place_of",
     "preview",
     "read_rejects",
     "refuse_both",
@@ -60,7 +61,7 @@ def status(
 ) -> Standing:
     """Return where `job` stands, also while it runs; raises `StateError` where its state can't be read."""
     parsed = job_of(job)
-    return read_standing(parsed, _place_of(parsed, endpoint, state_dir, sandbox=sandbox))
+    return read_standing(parsed, place_of(parsed, endpoint, state_dir, sandbox=sandbox))
 
 
 def read_rejects(
@@ -81,7 +82,7 @@ def read_rejects(
     """
     parsed = job_of(job)
     check_code(code)
-    place = _place_of(parsed, endpoint, state_dir, sandbox=sandbox)
+    place = place_of(parsed, endpoint, state_dir, sandbox=sandbox)
     with look_into(place.folder, "etl.rejects") as ledger:
         if ledger is None:
             return pl.DataFrame(schema=REPORT_SCHEMA | ({"dismissed": pl.String()} if closed else {}))
@@ -126,7 +127,8 @@ def refuse_both(endpoint: str | None, *, sandbox: bool) -> None:
         raise JobError("Expected sandbox or endpoint, found both", "Leave one of them out")
 
 
-def _place_of(job: Job, endpoint: str | None, state_dir: PathLike | None, *, sandbox: bool) -> JobPlace:
+def place_of(job: Job, endpoint: str | None, state_dir: PathLike | None, *, sandbox: bool) -> JobPlace:
+    """Return where the state of `job` is; raises `JobError` where two destinations are named."""
     refuse_both(endpoint, sandbox=sandbox)
     folder = None if state_dir is None else path_of(state_dir, "a folder as state_dir", "Give its path")
     return JobPlace.of(job, folder, mark_for(job, sandbox=sandbox, endpoint=endpoint))
