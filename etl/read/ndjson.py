@@ -16,8 +16,7 @@ from etl.errors import InputError
 from etl.job.model import NdjsonSpec
 from etl.read.files import SourcePath
 from etl.read.json_lines import Unusable, parse_object, write_json
-from etl.read.raw_text import show_raw
-from etl.read.text import CHUNK_BYTES, open_text
+from etl.read.text import CHUNK_BYTES, open_text, show_raw
 from etl.values.reject import RejectCode
 from etl.values.rows import ROW, Batch, MalformedRecord, json_flag
 

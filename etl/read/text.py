@@ -10,8 +10,9 @@ from typing import Final
 from etl.errors import JobError
 from etl.read.files import SourcePath
 from etl.read.streams import read_stream
+from etl.values.rows import MOST_RAW_CHARS
 
-__all__ = ["CHUNK_BYTES", "check_encoding", "codec_of", "count_source_bytes", "open_text"]
+__all__ = ["CHUNK_BYTES", "check_encoding", "codec_of", "count_source_bytes", "open_text", "show_raw"]
 
 CHUNK_BYTES: Final = 4 << 20
 _SAMPLE_BYTES: Final = 4096
@@ -124,3 +125,8 @@ def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
 # A lone surrogate is no UTF-8 once `surrogatepass` lets it through.
 _MARK_UNDECODABLE: Final = "backfill.mark_undecodable"
 codecs.register_error(_MARK_UNDECODABLE, _keep_undecodable)
+
+
+def show_raw(record: bytes) -> str:
+    """Return the record as text, at most `MOST_RAW_CHARS` of it; undecodable bytes show as U+FFFD."""
+    return record[: MOST_RAW_CHARS * 4].decode("utf-8", "replace")[:MOST_RAW_CHARS]

@@ -1,17 +1,20 @@
-"""Who sees how a sending goes, and the counts that they are shown: what is durable, not what was merely answered."""
+"""Who sees how the reading and a sending go, and the counts they are shown: what is durable, not merely answered."""
 
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from etl.interrupt import Interrupted
 from etl.report.progress import Progress, SendingView
 from etl.send.account import SendProgress
 from etl.state.status_file import StatusFile
 from etl.values.books import Books
 from etl.watch.watcher import Watcher
 
-__all__ = ["Audience", "SendingCounts"]
+__all__ = ["Audience", "ReadingView", "SendingCounts"]
 
 RATE_WINDOW_SECONDS = 10.0
 
@@ -101,3 +104,19 @@ def _note(now: SendProgress) -> str:
     if now.state == "probing":
         return f"the server is not answering; trying again in {now.wait_seconds:.0f} s"
     return "finishing what is in flight" if now.state == "stopping" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingView:
+    """Shows the reading to whoever watches this run, and publishes it for whoever asks from elsewhere."""
+
+    progress: Progress
+    status: StatusFile
+    stop: threading.Event | None
+
+    def read(self, rows: int, rejected: int) -> None:
+        """Show how many rows are read; raises `Interrupted` once `stop` is set."""
+        if self.stop is not None and self.stop.is_set():
+            raise Interrupted(signal.SIGINT)
+        self.progress.read(rows, rejected)
+        self.status.publish_reading(rows, rejected)

@@ -35,13 +35,12 @@ from etl.state.retention import clear_old_loads
 from etl.state.status_file import StatusFile
 from etl.state.told import begin_telling, note_told
 from etl.upload.accounting import RunTimes, sum_up
-from etl.upload.audience import Audience
+from etl.upload.audience import Audience, ReadingView
 from etl.upload.closing import can_discard, complete_load, discard_stale_load, finish_retiring
 from etl.upload.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.upload.overlap import is_to_be_looked_for, look_for_load
 from etl.upload.pace import SharedPace
 from etl.upload.preflight import check_open_files
-from etl.upload.reading import ReadingView
 from etl.upload.sending import Sending, send_load
 from etl.upload.watching import JobWatch, history_of, metrics_of
 from etl.values.outcome import Outcome

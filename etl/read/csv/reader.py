@@ -18,8 +18,7 @@ from etl.read.csv.dialect import RFC_4180, compile_patterns, dialect_of, parse_f
 from etl.read.csv.head import Head, read_head
 from etl.read.csv.scan import MOST_RECORD_BYTES, MOST_RECORDS, Piece, count_lines, end_of_line, split_records
 from etl.read.files import SourcePath
-from etl.read.raw_text import show_raw
-from etl.read.text import CHUNK_BYTES, codec_of, count_source_bytes, open_text
+from etl.read.text import CHUNK_BYTES, codec_of, count_source_bytes, open_text, show_raw
 from etl.values.reject import RejectCode
 from etl.values.rows import ROW, Batch, MalformedRecord
 
