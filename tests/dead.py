@@ -31,6 +31,7 @@ CALLED_BY_OTHERS = {
     "p99_seconds": "a part of what a send tells of its latencies",
     "max_seconds": "as above",
     "unanswered": "a part of what a send tells of itself",
+    "safe": "of an exit code, for the page of whoever is on call",
 }
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 DECORATORS = ["@*.command", "@*_validator"]

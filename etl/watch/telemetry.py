@@ -20,9 +20,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, StatusCode, set_span_in_context
 from opentelemetry.util.types import AnyValue
 
+from etl.exits import describe_exit
 from etl.values.books import Books
 from etl.values.outcome import Outcome
-from etl.watch.wording import describe_code
 
 __all__ = ["Telemetry"]
 
@@ -145,7 +145,7 @@ class Telemetry:
         run = self._run or self._tracer.start_span("backfill run", attributes=self._labels)
         run.set_attributes({"backfill.state": outcome.state, "backfill.exit_code": outcome.exit_code})
         if outcome.exit_code not in (0, 3):
-            run.set_status(StatusCode.ERROR, describe_code(outcome.exit_code))
+            run.set_status(StatusCode.ERROR, describe_exit(outcome.exit_code))
         run.end()
         self._flush()
 

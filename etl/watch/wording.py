@@ -6,31 +6,12 @@ messages about files and disks, which quote neither, go into a log or a notice. 
 
 from typing import Final
 
+from etl.exits import describe_exit
 from etl.values.outcome import Outcome
 
-__all__ = ["describe_code", "public_reason"]
+__all__ = ["public_reason"]
 
-_BY_CODE: Final = {
-    0: "every row is settled",
-    1: "a bug",
-    2: "the job file, the command or the endpoint is wrong",
-    3: "finished, with rejects",
-    4: "the input is missing, unreadable or changed",
-    5: "incomplete for a passing cause: the same command goes on",
-    6: "the key is missing or refused",
-    7: "a fault of the local disk or the ledger",
-    8: "another run holds the job",
-    9: "the destination has an event otherwise, or has it already",
-    10: "a limit of the job was reached",
-    130: "interrupted: the same command goes on",
-    143: "terminated: the same command goes on",
-}
 _ABOUT_FILES: Final = (4, 7, 8)
-
-
-def describe_code(exit_code: int) -> str:
-    """Return what `exit_code` means, in a few words."""
-    return _BY_CODE.get(exit_code, f"ended with exit code {exit_code}")
 
 
 def public_reason(outcome: Outcome) -> str:
@@ -39,4 +20,4 @@ def public_reason(outcome: Outcome) -> str:
         return ""
     if outcome.exit_code in _ABOUT_FILES and outcome.message:
         return outcome.message
-    return "stopped as asked" if outcome.exit_code == 0 else describe_code(outcome.exit_code)
+    return "stopped as asked" if outcome.exit_code == 0 else describe_exit(outcome.exit_code)

@@ -8,6 +8,7 @@ from typing import Final
 
 from etl.cli import COMMANDS
 from etl.event_types import EVENT_TYPES
+from etl.exits import EXITS
 from tests.docs.console import ROOT, run_command
 from tests.docs.job_keys import TABLES, write_keys
 
@@ -47,8 +48,15 @@ def _write_event_types() -> str:
     return "\n".join(lines)
 
 
+def _write_exits() -> str:
+    lines = ["| exit | meaning | what is safe | what to do |", "|---|---|---|---|"]
+    lines += [f"| {code} | {one.meaning} | {one.safe} | {one.following} |" for code, one in EXITS.items()]
+    return "\n".join(lines)
+
+
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "commands": _write_commands,
     "event-types": _write_event_types,
+    "exits": _write_exits,
     **{part: partial(write_keys, part) for part in TABLES},
 }
