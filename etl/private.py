@@ -154,5 +154,6 @@ def _keep_private(path: Path, kind: int, mode: int) -> None:
             f"Expected a {noun}, found something else - {path}",
             "Move it away, or choose another folder with --state-dir",
         )
-    if stat.S_IMODE(found.st_mode) != mode:
+    # The root of a file system is everybody's, whoever names it: what is below it is kept private.
+    if stat.S_IMODE(found.st_mode) != mode and not os.path.ismount(path):
         path.chmod(mode)

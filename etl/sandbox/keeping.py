@@ -8,6 +8,7 @@ import zlib
 from typing import Any, Final
 
 import orjson
+import rfc8785
 
 from etl.sandbox.faults import Fault, Faults
 from etl.sandbox.moments import microseconds_of, utc_text
@@ -54,13 +55,7 @@ def shown_as_strings(values: dict[str, Any]) -> dict[str, str | None]:
 
 
 def _as_javascript_writes(value: Any) -> str:
-    return orjson.dumps(_without_point_zero(value)).decode()
-
-
-def _without_point_zero(value: Any) -> Any:
-    """JavaScript has one kind of number, and writes 1.0 as 1."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _without_point_zero(inner) for name, inner in value.items()}
-    return [_without_point_zero(inner) for inner in value] if isinstance(value, list) else value
+    try:
+        return rfc8785.dumps(value).decode()  # numbers as JavaScript writes them: 1.0 as 1
+    except ValueError:  # an integer that JavaScript can't hold
+        return orjson.dumps(value).decode()

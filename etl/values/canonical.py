@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 import rfc8785
 
-from etl.event import ENTITY_FIELDS, StoredEvent
+from etl.event import ENTITY_FIELDS, MOST_EXACT_INTEGER, StoredEvent
 
 __all__ = ["DIGEST_BYTES", "digest_body", "digest_stored"]
 
@@ -105,7 +105,11 @@ def _without_nulls(value: Any) -> Any:
     """Return a value without the nulls inside objects: destinations differ in whether they keep them."""
     if isinstance(value, dict):
         return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
-    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    # Whole numbers beyond this are doubles to JavaScript, however they are written.
+    is_wide = isinstance(value, int) and abs(value) > MOST_EXACT_INTEGER
+    return float(value) if is_wide else value
 
 
 def _write(form: dict[str, Any]) -> bytes:

@@ -5,10 +5,13 @@ it; unlike the job's state it is readable by all, because the exporter is anothe
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from etl.errors import StateError
+from etl.output import open_output
 from etl.values.outcome import Outcome
 from etl.watch.prometheus import Metric, Sample, render_metrics
 
@@ -41,6 +44,10 @@ def metrics_text(jobs: Sequence[JobMetrics], version: str) -> str:
 def write_metrics(path: Path, text: str) -> str:
     """Put `text` in the place of the file at `path`; return why that failed, or nothing."""
     # The collector reads every *.prom file: what is being written must not look like one.
+    if not path.name:
+        return f"no file's name - {path}"
+    if _is_stream(path):
+        return _write_through(path, text)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         aside.unlink(missing_ok=True)
@@ -53,6 +60,24 @@ def write_metrics(path: Path, text: str) -> str:
         return f"{error.strerror or error} - {path}"
     finally:
         _remove(aside)
+    return ""
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether there is a pipe or a device, which is written to and never replaced."""
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)
+
+
+def _write_through(path: Path, text: str) -> str:
+    try:
+        with open_output(path, "the metrics") as out:
+            out.write(text.encode())
+    except StateError as error:
+        return error.problem.partition("found: ")[2]
     return ""
 
 

@@ -210,6 +210,6 @@ def test_preview_and_init_take_every_type(tmp_path: Path) -> None:
     write_kinds(tmp_path / "x.parquet", {name: kind.values for name, kind in KINDS.items()})
     said = call("preview", write_job(tmp_path))
     assert said.code == 0
-    assert "+294247-01-10T04:00:54.775807Z" in said.out
+    assert "+294247-01-10" in said.out
     said = call("init", tmp_path / "x.parquet", "-o", tmp_path / "made.toml")
     assert (said.code, said.err) == (0, "")

@@ -115,3 +115,23 @@ def test_a_file_that_can_not_be_written_is_said_and_nothing_is_left(tmp_path: Pa
     folder.mkdir()
     assert write_metrics(folder, "new")
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_device_and_a_pipe_are_written_to_and_never_replaced(tmp_path: Path) -> None:
+    device = tmp_path / "device"
+    try:
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:  # not root: a link to the real one shows the same
+        device.symlink_to(os.devnull)
+    assert write_metrics(device, "a 1\n") == ""
+    assert stat.S_ISCHR(device.stat().st_mode)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert write_metrics(pipe, "a 1\n") == ""
+    assert os.read(reader, 100) == b"a 1\n"
+    os.close(reader)
+
+
+def test_no_name_is_told() -> None:
+    assert write_metrics(Path(), "a 1\n") == "no file's name - ."
