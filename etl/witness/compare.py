@@ -106,5 +106,15 @@ def _is_same_scalar(sent: Any, found: Any) -> bool:
     if isinstance(sent, bool) or isinstance(found, bool):
         return sent is found
     if isinstance(sent, int | float) and isinstance(found, int | float):
-        return sent == found
+        return _is_same_number(sent, found)
     return type(sent) is type(found) and bool(sent == found)
+
+
+def _is_same_number(sent: float, found: float) -> bool:
+    """Compare as doubles where one is: a double beyond 2^53 may be written as a whole number that only rounds to it."""
+    if isinstance(sent, int) and isinstance(found, int):
+        return sent == found
+    try:
+        return float(sent) == float(found)
+    except OverflowError:
+        return False

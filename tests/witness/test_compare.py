@@ -115,3 +115,20 @@ def test_any_changed_text_is_noticed(properties: dict[str, Any], data: st.DataOb
     other = properties | {name: "something else entirely"}
     comparison = compare_event(SENT | {"properties": properties}, stored(properties=other))
     assert comparison.difference is not None or properties[name] in (None, "something else entirely")
+
+
+@pytest.mark.parametrize(
+    ("sent", "found", "is_same"),
+    [
+        (4.335015720381165e16, "43350157203811650", True),
+        (4.335015720381165e16, 43350157203811650, True),
+        (4.335015720381165e16, 43350157203811800, False),
+        (7, "8", False),
+        (1e300, "1" + "0" * 400, False),
+    ],
+)
+def test_a_double_is_the_same_however_many_digits_are_written(
+    sent: float, found: object, is_same: bool
+) -> None:
+    shown = stored(properties={"n": found})
+    assert (compare_event(SENT | {"properties": {"n": sent}}, shown).difference is None) is is_same
