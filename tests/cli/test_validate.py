@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -196,7 +195,6 @@ def test_help_loads_no_heavy_library() -> None:
         "'matplotlib', 'pydantic', 'clevercsv', 'pyarrow', 'numpy'} & set(sys.modules)\nsys.exit(str(heavy) if heavy "
         "else 0)"
     )
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code, "--help"],
         capture_output=True,
@@ -206,4 +204,3 @@ def test_help_loads_no_heavy_library() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 5

@@ -25,6 +25,7 @@ from etl.sandbox.process import SandboxProcess
 from tests.faults.soak_closing import try_closing, try_full_disk
 from tests.faults.soak_parquet import try_every_type
 from tests.faults.soak_scarcity import try_address_space, try_threads
+from tests.faults.soak_signals import try_second_signals, try_signals_while_staging
 from tests.faults.soak_sql import try_expressions
 from tests.faults.soak_state import try_damage
 from tests.faults.soak_streams import try_broken_streams, try_encodings, try_state_of_another
@@ -344,6 +345,11 @@ def main() -> int:
             ("sigint", lambda: soak.signalled(signal.SIGINT)),
             ("sigterm", lambda: soak.signalled(signal.SIGTERM)),
             ("sighup", lambda: soak.signalled(signal.SIGHUP)),
+            (
+                "staging",
+                lambda: told("signal while staging: within 5 s", *try_signals_while_staging(Path(folder))),
+            ),
+            ("second", lambda: told("second signal: within 1 s", *try_second_signals(Path(folder)))),
             ("closing", soak.killed_while_closing),
             ("phases", soak.full_at_each_phase),
             ("answers", soak.lost_answers),

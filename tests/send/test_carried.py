@@ -10,6 +10,7 @@ from etl.send.account import SendReport
 from etl.send.pacing import NOTHING_CARRIED, Carried
 from tests.send.sending import send
 from tests.send.sink import OK_HEADERS, Reply, Request, Sink
+from tests.send.virtual import VirtualServer, send_virtually
 
 
 def run(sink: Sink, *sends: dict[str, Any]) -> list[SendReport]:
@@ -32,7 +33,6 @@ def test_the_next_send_begins_when_the_rate_allows_its_first_request() -> None:
     first, second, third = (request.at for request in sink.requests)
     assert second - first >= 0.245
     assert third - second >= 0.245
-    assert third - first < 2
 
 
 def test_a_burst_at_the_end_of_a_send_is_paid_for_by_the_next() -> None:
@@ -55,7 +55,7 @@ def test_a_pause_that_came_with_the_last_answer_holds_for_the_next_send() -> Non
     first, _ = run(sink, {"events": 1}, {"events": 2})
     assert first.carried.held_until > time.monotonic() - 10
     waited = sink.requests[1].at - sink.requests[0].at
-    assert 0.9 <= waited < 4
+    assert waited >= 0.9
 
 
 @pytest.mark.parametrize("events", [0, 3])
@@ -67,8 +67,8 @@ def test_a_pause_longer_than_the_patience_ends_a_send_before_it_begins(events: i
 
 
 def test_a_pause_that_is_over_changes_nothing() -> None:
-    sink = Sink()
-    past = Carried(due_at=time.monotonic() - 1, held_until=time.monotonic() - 1)
-    [report] = run(sink, {"events": 20, "rate_per_second": 1000.0, "carried": past})
+    server, after = (VirtualServer(lambda *_: (200, {})) for _ in range(2))
+    send_virtually(server, 20, rate_per_second=1000.0)
+    report = send_virtually(after, 20, rate_per_second=1000.0, carried=Carried(-1.0, -1.0)).report
     assert (report.sent, report.stopped) == (20, None)
-    assert report.elapsed_seconds < 1
+    assert after.calls == server.calls

@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -115,11 +114,9 @@ def test_a_compressed_body_is_not_opened(kind: TransportKind) -> None:
 def test_headers_without_an_end_are_no_answer_in_time(
     kind: TransportKind, answer: Callable[[], Iterator[bytes]]
 ) -> None:
-    began_at = time.monotonic()
     with pytest.raises(TransportFailure) as caught:
         post(answer, kind, 1.0)
     assert caught.value.kind in (FailureKind.RESET, FailureKind.OTHER, FailureKind.TIMEOUT)
-    assert time.monotonic() - began_at < 4
 
 
 MEASURE = """

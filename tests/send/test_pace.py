@@ -333,6 +333,49 @@ def test_back_offs_grow_to_20_seconds() -> None:
     assert max(gaps[:3]) <= 1.1
 
 
+# --- being told to stop ---
+
+
+def test_told_to_stop_it_ends_with_the_answers_that_are_under_way() -> None:
+    server = VirtualServer(lambda now, _: OK, 0.1)
+    sent = send_virtually(server, 5000, seconds=0.85, concurrency=30)
+    assert sent.report.stopped == "interrupted"
+    assert 0.85 <= sent.report.elapsed_seconds <= 0.85 + 0.1
+    assert 30 < len(sent.delivered) == len(server.calls) < 5000
+
+
+def test_told_to_stop_it_waits_for_answers_so_long_and_no_longer() -> None:
+    class Silent(VirtualServer):
+        async def post(self, body: bytes) -> Answer:
+            self.latency_seconds = 0.01 if len(self.calls) < 10 else 10_000.0
+            return await super().post(body)
+
+    sent = send_virtually(Silent(lambda now, _: OK), 1000, seconds=0.3, concurrency=8, drain_seconds=0.4)
+    assert sent.report.stopped == "interrupted"
+    assert sent.report.elapsed_seconds == pytest.approx(0.7)
+    assert (sent.report.unanswered, len(sent.delivered)) == (8, 10)
+
+
+@pytest.mark.parametrize("reply", [(503, {}), (429, {"retry-after": "60"})])
+def test_told_to_stop_it_cuts_back_offs_and_pauses_short(reply: Reply) -> None:
+    numbers = itertools.count()
+    server = VirtualServer(lambda now, _: OK if next(numbers) < 5 else reply)
+    report = send_virtually(server, 1000, seconds=1.0, concurrency=8).report
+    assert report.stopped == "interrupted"
+    assert 1.0 <= report.elapsed_seconds <= 1.01
+
+
+def test_the_report_measures_the_send() -> None:
+    report = send_virtually(VirtualServer(lambda now, _: OK, 0.05), 300, concurrency=10).report
+    assert report.latencies.p50_seconds == pytest.approx(0.05, rel=0.1)
+    assert report.latencies.p50_seconds <= report.latencies.p95_seconds <= report.latencies.max_seconds
+    # Ten at a time are thirty rounds; the first goes alone.
+    assert report.elapsed_seconds == pytest.approx(31 * 0.05, abs=0.1)
+    assert sum(sample.settled for sample in report.timeline) == 300
+    assert sum(sample.attempts for sample in report.timeline) == 300
+    assert len(report.timeline) == 2
+
+
 # --- how many at once ---
 
 
