@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from etl.job.model import EVENT_FIELDS, FieldSpec, Job, TimestampSpec
+from etl.panics import without_panic_text
 
 __all__ = ["columns_in_sql", "sql_columns", "typed_columns", "used_columns"]
 
@@ -38,7 +39,8 @@ def typed_columns(job: Job) -> frozenset[str]:
 def columns_in_sql(sql: str) -> frozenset[str]:
     """Return the columns that a Polars SQL expression reads; none for one that can't be parsed."""
     try:
-        return frozenset(pl.sql_expr(sql).meta.root_names())
+        with without_panic_text():
+            return frozenset(pl.sql_expr(sql).meta.root_names())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError):
         return frozenset()
 

@@ -27,7 +27,7 @@ class FieldSpec(Table):
     """
 
     column: str | None = Field(None, examples=["user_id", "widget.version"])
-    """The column that holds the value. Dots lead into an object or a JSON cell."""
+    """The column that holds the value. Dots lead into an object, a map, a list or a JSON cell."""
     value: Scalar | None = Field(None, examples=["search"])
     """The same value for every event."""
     sql: str | None = Field(None, examples=["trim(query)"])

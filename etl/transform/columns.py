@@ -9,15 +9,31 @@ from polars.datatypes import DataTypeClass
 from etl.errors import JobError
 from etl.job.lines import Place, nearest_name, place_of
 from etl.job.model import Job
+from etl.panics import without_panic_text
 from etl.transform.cells import CELL, read_cells
+from etl.transform.phrases import found, phrase
 from etl.transform.row_alone import check_row_alone
 from etl.transform.sql import UnusableSql, parse_sql, show_sql
-from etl.transform.values import Value
+from etl.transform.values import Value, encode_value, find_repeated_key, map_entry
+from etl.values.reject import RejectCode
 from etl.values.rows import column_named
 
-__all__ = ["Columns", "Operand"]
+__all__ = ["Columns", "Flaw", "Operand", "find_flaws"]
 
 MOST_LISTED: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What makes a cell unfit to be read: where `failed` is true the row is a reject of `code`, for a `reason`.
+
+    `found` is the value to blame, where it is told.
+    """
+
+    code: RejectCode
+    failed: pl.Expr
+    reason: pl.Expr
+    found: pl.Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +41,13 @@ class Operand:
     """Where a field's value comes from in the source.
 
     `column` is what a reject names. Where `source` is given it becomes a column of the frame first, which may fail for
-    a row; `value` reads it. `is_broken` is where a cell doesn't hold the JSON that a path needs.
+    a row; `value` reads it. `flaws` are what may be wrong with the cell that a path leads into.
     """
 
     column: str
     value: Value
     source: pl.Expr | None = None
-    is_broken: pl.Expr | None = None
+    flaws: tuple[Flaw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +105,9 @@ class Columns:
 
     def _type_of(self, expr: pl.Expr, sql: str, key: str) -> pl.DataType:
         try:
-            empty = pl.DataFrame(schema=self.schema).lazy().select(expr.alias("value")).collect()
-            check_row_alone(expr, self.schema, sql)
+            with without_panic_text():
+                empty = pl.DataFrame(schema=self.schema).lazy().select(expr.alias("value")).collect()
+                check_row_alone(expr, self.schema, sql)
         except UnusableSql as error:
             raise JobError(f"{error.problem} - {self.place(key)}", error.fix) from None
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -100,6 +117,7 @@ class Columns:
     def _follow(self, column: str, steps: tuple[str, ...], name: str, key: str) -> Operand:
         """Go along a path: by type as far as the types go, then into the JSON of a text."""
         expr, dtype, walked = column_named(column), self.schema[column], column
+        flaws: tuple[Flaw, ...] = ()
         while steps and dtype.is_nested():
             if isinstance(dtype, pl.Struct):
                 fields = {field.name: field.dtype for field in dtype.fields}
@@ -111,12 +129,19 @@ class Columns:
             elif isinstance(dtype, pl.List | pl.Array) and steps[0].isascii() and steps[0].isdigit():
                 items = expr if isinstance(dtype, pl.List) else expr.arr.to_list()
                 expr, inner = items.list.get(int(steps[0]), null_on_oob=True), dtype.inner
+            elif isinstance(dtype, pl.Map):
+                # It looks into maps within this one as well.
+                flaws = flaws or find_flaws(Value(expr, dtype))
+                expr, inner = map_entry(expr, dtype, steps[0]), dtype.value
             else:
-                raise self._explain_unknown(steps[0], [], f"a position like `{walked}.0` in a list", key)
+                raise JobError(
+                    f"Expected a position like `{walked}.0` in a list, found `{steps[0]}` - {self.place(key)}",
+                    f'Name a position, counted from 0, or the whole list: column = "{walked}"',
+                )
             dtype = inner() if isinstance(inner, type) else inner
             walked, steps = f"{walked}.{steps[0]}", steps[1:]
         if not steps:
-            return Operand(name, Value(expr, dtype))
+            return Operand(name, Value(expr, dtype), flaws=flaws)
         if dtype != pl.String:
             raise JobError(
                 f"Expected an object with a field `{steps[0]}` in `{walked}`, found {dtype} - {self.place(key)}",
@@ -124,9 +149,11 @@ class Columns:
             )
         cell, path = f"\x1fpath:{name}", steps
         read = expr.map_batches(lambda texts: read_cells(texts, path), return_dtype=CELL, is_elementwise=True)
-        found = pl.col(cell).struct
-        value = Value(found.field("text"), pl.String(), found.field("is_json"))
-        return Operand(name, value, read.alias(cell), found.field("is_broken"))
+        parts = pl.col(cell).struct
+        value = Value(parts.field("text"), pl.String(), parts.field("is_json"))
+        reason = pl.lit(f"expected JSON with an object or a list, to read `{name}` in, found something else")
+        flaw = Flaw(RejectCode.INVALID_JSON, parts.field("is_broken"), reason)
+        return Operand(name, value, read.alias(cell), (*flaws, flaw))
 
     def _explain_unknown(self, name: str, known: list[str], wanted: str, key: str) -> JobError:
         guess = nearest_name(name, known)
@@ -148,6 +175,16 @@ class Columns:
         )
 
 
+def find_flaws(value: Value) -> tuple[Flaw, ...]:
+    """Return what may be wrong with a value: a map that holds a key twice, of which JSON would keep one."""
+    repeated = find_repeated_key(value.expr, value.dtype)
+    if repeated is None:
+        return ()
+    text = encode_value(value.expr, value.dtype)
+    reason = phrase("expected a map whose keys differ, found {}", found(text))
+    return (Flaw(RejectCode.UNPARSABLE_VALUE, repeated, reason, text),)
+
+
 def _leads_on(dtype: pl.DataType | DataTypeClass | None, steps: list[str]) -> bool:
     """Whether a path leads to a value in another file's type of the column."""
     for step in steps:
@@ -155,6 +192,8 @@ def _leads_on(dtype: pl.DataType | DataTypeClass | None, steps: list[str]) -> bo
             dtype = next((field.dtype for field in dtype.fields if field.name == step), None)
         elif isinstance(dtype, pl.List | pl.Array) and step.isdigit():
             dtype = dtype.inner
+        elif isinstance(dtype, pl.Map):
+            dtype = dtype.value
         else:
             return dtype == pl.String
     return dtype is not None

@@ -1,6 +1,6 @@
 """Turns the field specs of a job into expressions over the source's columns, with the checks of each. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,14 +18,13 @@ from etl.transform.casts import (
     split_value,
 )
 from etl.transform.cells import protect_long_numbers
-from etl.transform.columns import Columns, Operand
+from etl.transform.columns import Columns, Flaw, Operand, find_flaws
 from etl.transform.phrases import found, phrase
 from etl.transform.values import (
     Value,
     encode_string,
     encode_value,
     find_non_finite,
-    find_repeated_key,
     is_encodable,
     to_text,
 )
@@ -90,7 +89,7 @@ class _Shaping:
 def compile_text_field(spec: FieldSpec, name: str, key: str, columns: Columns) -> FieldPlan:
     """Return the plan of a field that holds text: `name` as in `messageId`, `key` its place in the job file."""
     shaping = _shape(spec, name, key, columns)
-    _check_keys(shaping)
+    _add_flaws(shaping, find_flaws(shaping.value))
     _check_finite(shaping, columns)
     return _finish(shaping, to_text(shaping.value.expr, shaping.value.dtype), is_json=False)
 
@@ -103,7 +102,7 @@ def compile_json_field(
     Where `is_scalar`, only text and numbers are taken.
     """
     shaping = _shape(spec, name, key, columns)
-    _check_keys(shaping)
+    _add_flaws(shaping, find_flaws(shaping.value))
     if is_scalar:
         _check_scalar(shaping, key, columns)
     _check_finite(shaping, columns)
@@ -126,7 +125,7 @@ def compile_key(column: str, columns: Columns) -> FieldPlan:
     """Return the plan of a source's column as text, for an id."""
     operand = columns.find(column, "[event] id")
     shaping = _Shaping(f"id:{column}", operand, operand.value)
-    _check_cell(shaping)
+    _add_flaws(shaping, operand.flaws)
     plan = _finish(shaping, to_text(operand.value.expr, operand.value.dtype), is_json=False)
     return replace(plan, checks=tuple(replace(check, field="id") for check in plan.checks))
 
@@ -141,7 +140,7 @@ def _shape(spec: FieldSpec, name: str, key: str, columns: Columns) -> _Shaping:
         value = constant(spec.value if spec.value is not None else "")
         return _Shaping(name, Operand("", value), value)
     shaping = _Shaping(name, operand, operand.value)
-    _check_cell(shaping)
+    _add_flaws(shaping, operand.flaws)
     _clean(shaping, spec)
     if spec.map is not None:
         _apply_map(shaping, spec.map, has_default=spec.default is not None)
@@ -166,12 +165,9 @@ def _finish(shaping: _Shaping, expr: pl.Expr, *, is_json: bool) -> FieldPlan:
     )
 
 
-def _check_cell(shaping: _Shaping) -> None:
-    if (is_broken := shaping.operand.is_broken) is not None:
-        reason = pl.lit(
-            f"expected JSON with an object or a list, to read `{shaping.operand.column}` in, found something else"
-        )
-        shaping.add_check(RejectCode.INVALID_JSON, is_broken, reason)
+def _add_flaws(shaping: _Shaping, flaws: Iterable[Flaw]) -> None:
+    for flaw in flaws:
+        shaping.add_check(flaw.code, flaw.failed, flaw.reason, flaw.found)
 
 
 def _clean(shaping: _Shaping, spec: FieldSpec) -> None:
@@ -241,15 +237,6 @@ def _check_finite(shaping: _Shaping, columns: Columns) -> None:
     shaping.add_check(
         RejectCode.NUMBER_NOT_FINITE, is_bad, phrase("expected a finite number, found {}", found(text)), text
     )
-
-
-def _check_keys(shaping: _Shaping) -> None:
-    """Refuse a map that holds a key twice: a JSON object would keep one of the two values."""
-    repeated = find_repeated_key(shaping.value.expr, shaping.value.dtype)
-    if repeated is not None:
-        text = encode_value(shaping.value.expr, shaping.value.dtype)
-        reason = phrase("expected a map whose keys differ, found {}", found(text))
-        shaping.add_check(RejectCode.UNPARSABLE_VALUE, repeated, reason, text)
 
 
 def _check_scalar(shaping: _Shaping, key: str, columns: Columns) -> None:

@@ -11,6 +11,8 @@ from typing import Final
 
 import polars as pl
 
+from etl.panics import without_panic_text
+
 __all__ = ["UnusableSql", "parse_sql", "parts_of", "shorten", "show_sql"]
 
 # Polars' planner recurses: beyond a few times this it ends the process, without a word.
@@ -73,7 +75,8 @@ def show_sql(sql: str) -> str:
 
 def _ask_engine(sql: str) -> pl.Expr:
     try:
-        return pl.sql_expr(sql)
+        with without_panic_text():
+            return pl.sql_expr(sql)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, RecursionError, ValueError) as error:
         reason = " ".join((str(error).splitlines() or ["not understood"])[0].split())
         # It quotes the whole expression again.

@@ -56,6 +56,7 @@ __all__ = [
     "find_repeated_key",
     "is_encodable",
     "map_entries",
+    "map_entry",
     "quote",
     "to_text",
 ]
@@ -199,6 +200,15 @@ def find_repeated_key(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
 def map_entries(expr: pl.Expr, dtype: pl.Map) -> pl.Expr:
     """Return the entries of a map as a list of structs of `key` and `value`."""
     return expr.cast(pl.List(pl.Struct({"key": dtype.key, "value": dtype.value})))
+
+
+def map_entry(expr: pl.Expr, dtype: pl.Map, key: str) -> pl.Expr:
+    """Return the value that a map has under `key`, which is the text of one of its keys."""
+    entry = pl.element().struct
+    is_it = to_text(entry.field("key"), _as_dtype(dtype.key)) == key
+    return (
+        map_entries(expr, dtype).list.eval(entry.field("value").filter(is_it)).list.get(0, null_on_oob=True)
+    )
 
 
 def _is_plain(dtype: pl.DataType) -> bool:

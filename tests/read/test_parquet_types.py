@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl.errors import InputError
+from etl.errors import InputError, JobError
 from etl.intake.batches import open_rows, transform_rows
 from etl.job.load import parse_job
 from tests.read.parquet_types import KINDS, ROWS, TEXT_MAP, of, write_kinds
@@ -119,7 +119,7 @@ def test_a_time_at_the_end_of_its_integer_is_a_reject_that_shows_it(tmp_path: Pa
         assert reasons[:2] == [f"{wanted}`{value}`" for value in KINDS[name].expected[:2]]
 
 
-def write_int96(path: Path, times: list[datetime]) -> None:
+def write_int96(path: Path, times: list[datetime], *, store_schema: bool = True) -> None:
     columns = {"n": range(len(times)), "x": pa.array(times, pa.timestamp("us"))}
     pq.write_table(
         pa.table(columns),
@@ -127,17 +127,22 @@ def write_int96(path: Path, times: list[datetime]) -> None:
         use_deprecated_int96_timestamps=True,
         use_dictionary=False,
         compression="none",
+        store_schema=store_schema,
     )
 
 
-def test_int96_is_the_time_that_was_written_beyond_what_nanoseconds_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store_schema", [True, False])
+def test_int96_is_the_time_that_was_written_beyond_what_nanoseconds_hold(
+    tmp_path: Path,
+    store_schema: bool,
+) -> None:
     times = [
         datetime(2608, 7, 24),
         datetime(9999, 12, 31, 23, 59, 59, 999999),
         datetime(1, 1, 1),
         datetime(2023, 5, 6, 7, 8, 9, 123456),
     ]
-    write_int96(tmp_path / "x.parquet", times)
+    write_int96(tmp_path / "x.parquet", times, store_schema=store_schema)
     job = write_job(tmp_path, 'p = "x"', at=CONSTANT)
     bodies, _ = become(job)
     assert [body["properties"]["p"] for body in bodies] == [
@@ -165,12 +170,115 @@ def test_int96_beyond_what_microseconds_hold_is_an_error_that_names_the_column(t
     assert len(become(write_job(tmp_path, at=CONSTANT))[0]) == 1
 
 
+@pytest.mark.parametrize("store_schema", [True, False])
+@pytest.mark.parametrize(
+    ("clock", "day"),
+    [(0, 0), (5, 0), (86_399_999_999_999, 0), (-1, 2_440_589), (-1, 2_453_736)],
+)
+def test_int96_of_day_0_or_with_a_clock_beyond_a_day_is_never_another_time(
+    tmp_path: Path,
+    clock: int,
+    day: int,
+    store_schema: bool,
+) -> None:
+    path = tmp_path / "x.parquet"
+    write_int96(
+        path,
+        [datetime(1970, 1, 1), datetime(1970, 1, 1, 0, 0, 0, 7), datetime(1969, 12, 31, 23)],
+        store_schema=store_schema,
+    )
+    whole = path.read_bytes()
+    written = struct.pack("<qI", 7_000, 2_440_588)
+    assert whole.count(written) == 1
+    path.write_bytes(whole.replace(written, struct.pack("<qI", clock, day)))
+    expected = (
+        "Expected times with a day and a clock within it in column `x`, "
+        "found one of day 0, or whose clock is not within a day - x.parquet"
+    )
+    with pytest.raises(InputError) as caught:
+        become(write_job(tmp_path, 'p = "x"', at=CONSTANT))
+    assert caught.value.problem == expected
+    assert len(become(write_job(tmp_path, at=CONSTANT))[0]) == 3
+
+
+@pytest.mark.parametrize("shape", ["list", "struct", "map"])
+def test_int96_within_others_is_held_to_the_same(tmp_path: Path, shape: str) -> None:
+    dtype = pa.timestamp("us")
+    shaped = {
+        "list": pa.array([[0, 7], [], None, [None]], pa.list_(dtype)),
+        "struct": pa.array([{"a": 0}, {"a": 7}, None, {"a": None}], pa.struct([("a", dtype)])),
+        "map": pa.array([[("a", 0)], [("a", 7)], None, [("a", None)]], pa.map_(pa.string(), dtype)),
+    }[shape]
+    path = tmp_path / "x.parquet"
+    table = pa.table({"n": range(4), "x": shaped})
+    pq.write_table(
+        table, path, use_deprecated_int96_timestamps=True, use_dictionary=False, compression="none"
+    )
+    assert len(become(write_job(tmp_path, 'p = "x"', at=CONSTANT))[0]) == 4
+    path.write_bytes(
+        path.read_bytes().replace(struct.pack("<qI", 7_000, 2_440_588), struct.pack("<qI", 7_000, 0))
+    )
+    with pytest.raises(InputError, match="found one of day 0"):
+        become(write_job(tmp_path, 'p = "x"', at=CONSTANT))
+
+
 def test_a_map_with_a_key_twice_is_a_reject_that_shows_it(tmp_path: Path) -> None:
     twice = [[("k", 1), ("k", 2)], [("k", 1)], None]
     write_kinds(tmp_path / "x.parquet", {"x": pa.array(twice, TEXT_MAP)})
     bodies, reasons = become(write_job(tmp_path, 'p = "x"'))
     assert reasons == ['expected a map whose keys differ, found `{"k":1,"k":2}`']
     assert [body.get("properties") for body in bodies] == [{"p": {"k": 1}}, None]
+
+
+def test_a_path_leads_into_a_map_by_the_text_of_a_key(tmp_path: Path) -> None:
+    columns = {
+        name: KINDS[name].values for name in ("map", "map by number", "map of maps", "map in a struct")
+    }
+    columns["json"] = pa.array([[("k", '{"a": [7]}')], [("k", "x")], None], pa.map_(pa.string(), pa.string()))
+    write_kinds(tmp_path / "x.parquet", columns)
+    paths = {
+        "map.k": (1, None, None),
+        "map.nowhere": (None, None, None),
+        "map by number.-2": ("b", None, None),
+        "map of maps.a.b": (1, None, None),
+        "map in a struct.m.k": (1, None, None),
+    }
+    for path, expected in paths.items():
+        bodies, reasons = become(write_job(tmp_path, f'p = "{path}"'))
+        assert reasons == []
+        assert tuple(body.get("properties", {}).get("p") for body in bodies) == expected
+    bodies, reasons = become(write_job(tmp_path, 'p = "json.k.a.0"'))
+    assert [body.get("properties") for body in bodies] == [{"p": 7}, None]
+    assert reasons == [
+        "expected JSON with an object or a list, to read `json.k.a.0` in, found something else"
+    ]
+
+
+def test_a_path_into_a_map_that_holds_a_key_twice_is_a_reject_also_of_a_time(tmp_path: Path) -> None:
+    times = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+    maps = [[("at", times[0]), ("at", times[1])], [("at", times[2])], None]
+    write_kinds(
+        tmp_path / "x.parquet", {"x": pa.array(maps, pa.map_(pa.string(), pa.timestamp("us", "UTC")))}
+    )
+    shown = '{"at":"2024-01-01T00:00:00.000Z","at":"2024-01-02T00:00:00.000Z"}'
+    twice = f"expected a map whose keys differ, found `{shown}`"
+    bodies, reasons = become(write_job(tmp_path, at='{ column = "x.at" }'))
+    assert [body["createdAt"] for body in bodies] == ["2024-01-03T00:00:00.000Z"]
+    assert reasons == [twice, "expected a time, found nothing"]
+    bodies, reasons = become(write_job(tmp_path, 'p = "x.at"'))
+    assert [body.get("properties") for body in bodies] == [{"p": "2024-01-03T00:00:00.000Z"}, None]
+    assert reasons == [twice]
+
+
+def test_a_path_into_a_list_needs_a_position(tmp_path: Path) -> None:
+    write_kinds(tmp_path / "x.parquet", {"x": KINDS["list"].values})
+    job = write_job(tmp_path, 'p = "x.k"')
+    with pytest.raises(JobError) as caught:
+        become(job)
+    assert str(caught.value).startswith(
+        "Expected a position like `x.0` in a list, found `k` - [event.properties] p, "
+    )
+    assert caught.value.fix == 'Name a position, counted from 0, or the whole list: column = "x"'
 
 
 def test_names_are_columns_whatever_they_hold(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from etl.errors import InputError
 from etl.read.csv.head import MOST_COLUMNS
 from etl.read.files import SourcePath, explain_os_error
+from etl.read.parquet.int96 import check_int96, find_int96
 from etl.read.parquet.steps import gather_steps, has_large_dictionary, open_parquet, read_steps
-from etl.read.parquet.types import Unreadable, as_plain, check_int96, plain_type
+from etl.read.parquet.types import Unreadable, as_plain, plain_type
 from etl.values.rows import ROW, Batch
 
 __all__ = ["ParquetReader", "Uses"]
@@ -102,26 +103,21 @@ class ParquetReader:
         return types
 
     def _find_far_times(self, file: pq.ParquetFile) -> set[str]:
-        """Return the INT96 columns with times that would wrap around; raises `InputError` where one is used."""
-        paths = [
-            column.path
-            for column in map(file.schema.column, range(len(file.schema)))
-            if column.physical_type == "INT96"
-        ]
-        names = [
-            name for name in self._reads if any(path == name or path.startswith(f"{name}.") for path in paths)
-        ]
+        """Return the INT96 columns with times that can't be told as they are; raises `InputError` where one is used."""
         far: set[str] = set()
+        names = find_int96(file, self._reads)
         if not names:
             return far
+        first_row = 0
         with self._open(int96_unit="s") as coarse:
             for arrow in coarse.iter_batches(batch_size=self._batch_rows, columns=names):
                 for name in names:
                     try:
-                        check_int96(arrow.column(name))
+                        check_int96(self._source.path, name, arrow.column(name), first_row)
                     except Unreadable as fault:
                         self._refuse_used(name, fault)
                         far.add(name)
+                first_row += arrow.num_rows
         return far
 
     def _to_plain(self, arrow: pa.RecordBatch, far: set[str]) -> pa.Table:

@@ -8,12 +8,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-__all__ = ["Unreadable", "as_plain", "check_int96", "plain_type"]
+__all__ = ["Unreadable", "as_plain", "plain_type"]
 
 MOST_DECIMAL_DIGITS: Final = 38
-_MOST_SECONDS: Final = (2**63 - 1) // 1_000_000
 
 
 class Unreadable(Exception):  # noqa: N818 - it states a condition, and becomes an error where the column is used
@@ -56,24 +54,6 @@ def as_plain(column: pa.Array, dtype: pa.DataType) -> pa.Array:
         return column if column.type == dtype else column.cast(dtype)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise Unreadable(f"values that are whole and fit {dtype}", str(error).splitlines()[0][:200]) from None
-
-
-def check_int96(column: pa.Array) -> None:
-    """Check a column of INT96 times, read in seconds; raises `Unreadable` for one that would wrap in microseconds."""
-    dtype = column.type
-    if pa.types.is_timestamp(dtype):
-        bounds = pc.min_max(column.view(pa.int64()))
-        for seconds in (bounds["min"].as_py(), bounds["max"].as_py()):
-            if seconds is not None and abs(seconds) > _MOST_SECONDS:
-                raise Unreadable("times that fit microseconds", f"{seconds:,} seconds from 1970")
-    elif pa.types.is_struct(dtype):
-        for part in column.flatten():
-            check_int96(part)
-    elif pa.types.is_map(dtype):
-        check_int96(column.keys)
-        check_int96(column.items)
-    elif pa.types.is_nested(dtype):
-        check_int96(column.flatten())
 
 
 def _is_known_zone(name: str) -> bool:

@@ -9,7 +9,7 @@ import polars as pl
 from etl.errors import JobError
 from etl.job.lines import nearest_name
 from etl.job.model import TimestampSpec
-from etl.transform.columns import Columns
+from etl.transform.columns import Columns, Flaw
 from etl.transform.fields import Check
 from etl.transform.phrases import found, phrase
 from etl.transform.time.epochs import name_other_unit
@@ -60,7 +60,7 @@ class TimePlan:
     source: tuple[pl.Expr, ...]
     value: Value
     form: TimeFormat
-    is_broken: pl.Expr | None
+    flaws: tuple[Flaw, ...]
 
     def read(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return `TIME_TEXT` (as the source has it), `TIME` (Datetime µs UTC) and `PROBLEM` of each row.
@@ -115,8 +115,9 @@ def compile_time(spec: TimestampSpec, columns: Columns) -> TimePlan:
     origin = ", ".join(operand.column for operand in operands)
     form = _check_type(value.dtype, form, origin, columns)
     sources = tuple(operand.source for operand in operands if operand.source is not None)
-    broken = [operand.is_broken for operand in operands if operand.is_broken is not None]
-    return TimePlan(origin, sources, value, form, pl.any_horizontal(broken) if broken else None)
+    return TimePlan(
+        origin, sources, value, form, tuple(flaw for operand in operands for flaw in operand.flaws)
+    )
 
 
 def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Check]:
@@ -127,14 +128,8 @@ def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Ch
     text, problem, time = pl.col(TIME_TEXT), pl.col(PROBLEM), pl.col(TIME)
     is_missing = text.is_null() | (text == "")
     reasons = _problem_reasons(plan.form, low, high)
-    checks = []
-    if plan.is_broken is not None:
-        reason = pl.lit(
-            f"expected JSON with an object or a list, to read `{plan.column}` in, found something else"
-        )
-        checks.append(_check(RejectCode.INVALID_JSON, plan, plan.is_broken, reason))
     return [
-        *checks,
+        *(_check(flaw.code, plan, flaw.failed, flaw.reason, flaw.found) for flaw in plan.flaws),
         _check(RejectCode.MISSING_REQUIRED, plan, is_missing, pl.lit("expected a time, found nothing")),
         *(
             _check(PROBLEM_CODES[number], plan, problem == number, reason, text)
