@@ -1,8 +1,9 @@
 """Verifies a job: every load of it, one after the other, against the destination that they were sent to."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
 from etl.proof.bodies import bodies_again
 from etl.proof.differences import difference_frames, write_differences
+from etl.proof.others import count_others
 from etl.proof.repair import repair_load
 from etl.proof.verify import Verified, verify_load
 from etl.send.connect import open_transport
@@ -20,7 +22,7 @@ from etl.send.redact import Redactor
 from etl.send.transport import Transport
 from etl.state.kept import kept_folder
 from etl.state.place import Destination, JobPlace
-from etl.values.verification import JobVerification, VerificationCounts
+from etl.values.verification import JobVerification, Others, Verification, VerificationCounts
 from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
 from etl.witness.page import Problem, ProblemKind
@@ -94,6 +96,7 @@ class _Work:
     resent: int = 0
     repaired: int = 0
     lost: int = 0
+    others: Others = field(default_factory=Others)
 
     def __post_init__(self) -> None:
         cleared = self.ledger.cleared_through
@@ -118,6 +121,8 @@ class _Work:
             for load in self.loads if self.options.repair else ():
                 if (stopped := await self._repair(load, transport)) is not None:
                     return stopped
+            if self.options.sample is None and self.loads:
+                self.others = await self._count_others(transport)
             return None
         finally:
             await transport.close()
@@ -141,15 +146,29 @@ class _Work:
         self.lost += len(done.lost)
         return Problem(ProblemKind.PASSING, done.stop_reason) if done.stop_reason else None
 
+    async def _count_others(self, transport: Transport) -> Others:
+        return await count_others(
+            self.place.folder,
+            self.ledger,
+            self.loads,
+            transport,
+            partial(asyncio.sleep, 1 / self.options.rate_per_second),
+            most_ids=self.ledger.notes.ids_a_query or MOST_IDS,
+        )
+
     def _begin(self) -> list[int]:
         """Return the loads that a verification which was cut short has left; where none was, all of them."""
         newest = {load: self.ledger.proofs.newest(load) for load in self.loads}
-        left = [load for load, last in newest.items() if last is not None and last.ended_at is None]
-        if not left:
-            left = self.loads
-            for load in left:
-                self.ledger.proofs.begin(load, began_at=self.wall_clock(), sample=self._sample_of(load))
+        left = [load for load, last in newest.items() if last is not None and self._goes_on(last)]
+        # Those that were delivered since then aren't verified yet, either.
+        left = [load for load in self.loads if load in left or newest[load] is None] if left else self.loads
+        for load in left:
+            self.ledger.proofs.begin(load, began_at=self.wall_clock(), sample=self._sample_of(load))
         return left
+
+    def _goes_on(self, last: Verification) -> bool:
+        """Whether `last` has no end, and asks for what is asked for now: all events, or a sample."""
+        return last.ended_at is None and (last.sample is None) == (self.options.sample is None)
 
     def _sample_of(self, load: int) -> int | None:
         """Return the share of the sample that falls to `load`, by how many events were delivered of each."""
@@ -193,7 +212,14 @@ def _sum_up(work: _Work, stopped: Problem | None, number: int | None, seconds: f
     counts = sum((last.counts for last in newest), VerificationCounts())
     code, message, fix = _conclude(counts, stopped, number)
     done = JobVerification(work.job.name, counts, tuple(newest), seconds, code, message, fix)
-    return replace(done, resent=work.resent, repaired=work.repaired, lost=work.lost)
+    return replace(
+        done,
+        delivered=work.ledger.books_of(work.loads).delivered,
+        resent=work.resent,
+        repaired=work.repaired,
+        lost=work.lost,
+        others=work.others,
+    )
 
 
 def _conclude(

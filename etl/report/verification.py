@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
+from etl.errors import DestinationDiffers
 from etl.report.summary import format_duration
 from etl.values.verification import JobVerification, VerificationCounts
 
@@ -10,6 +11,7 @@ __all__ = ["describe_progress", "verification_lines"]
 
 _WORDS = ("confirmed", "missing", "doubled", "altered", "unknown")
 _MEANING = {
+    "confirmed": "there once, and as sent",
     "missing": "the destination answered that they were stored, and doesn't have them",
     "doubled": "the destination has more than one event with the id",
     "altered": "the destination has something else than was sent",
@@ -28,15 +30,67 @@ def verification_lines(
         yield f"{found.job}: no event was delivered yet, so there is nothing to verify"
         yield from _advice(found)
         return
-    counts, whose = found.counts, "a sample of its" if found.loads[0].sample is not None else "its"
-    yield f"{found.job}: verified {counts.asked:,} of {whose} delivered events by asking for each by id"
-    width = len(f"{max(getattr(counts, word) for word in _WORDS):,}")
-    for word in _WORDS:
-        count = getattr(counts, word)
-        note = _MEANING.get(word, "there once, and as sent") if count else ""
-        yield f"  {word:<9}  {count:>{width},}  {note}".rstrip()
-    lag = f", shown up to {format_duration(found.lag_seconds)} late" if found.lag_seconds else ""
-    yield f"  {found.queries:,} queries in {format_duration(found.elapsed_seconds)}{lag}"
+    yield f"{found.job}: {_headline(found)}"
+    if found.counts.asked:
+        yield from _counts(found)
+        yield _effort(found)
+    yield from _repair_lines(found)
+    if share is not None:
+        yield (
+            f"  of {found.counts.asked:,}, none missing: fewer than {100 * share:.2g} % are, with 95 % confidence"
+        )
+    yield from _advice(found)
+    if found.counts.differences:
+        yield f"See each: backfill verify{flags} -o differences.csv {shlex.quote(job_path)}"
+    if found.counts.missing and not found.resent:
+        yield (
+            f"Send what is missing again, with the same ids and bytes: backfill verify --repair{flags} "
+            f"{shlex.quote(job_path)}"
+        )
+
+
+def _headline(found: JobVerification) -> str:
+    """Return what whoever answers for the events wants to know first: whether they are there."""
+    counts, what = found.counts, "delivered events"
+    if not counts.asked:
+        return f"none of {found.delivered:,} delivered events could be asked for"
+    if found.loads[0].sample is not None:
+        what = f"events drawn from {found.delivered:,} delivered ones"
+    elif counts.asked < found.delivered:
+        what = f"events asked for so far, of {found.delivered:,} delivered ones,"
+    are = "are at the destination, once each and as they were sent"
+    if counts.asked and counts.confirmed == counts.asked:
+        return f"all {counts.asked:,} {what} {are}"
+    rest = [
+        f"{count:,} {'is' if count == 1 else 'are'} not"
+        if word == "not"
+        else f"of {count:,} it can't be told"
+        for word, count in (("not", counts.differences), ("unknown", counts.unknown))
+        if count
+    ]
+    return "; ".join([f"{counts.confirmed:,} of {counts.asked:,} {what} {are}", *rest])
+
+
+def _counts(found: JobVerification) -> Iterator[str]:
+    counted = [(word, getattr(found.counts, word)) for word in _WORDS]
+    rows = [(word, f"{count:,}", _MEANING[word] if count else "") for word, count in counted]
+    if (others := found.others).count is not None and others.first and others.last:
+        note = f"of the same types, from {others.first:%Y-%m-%d} to {others.last:%Y-%m-%d}, that this job did not send"
+        rows.append(("others", f"{others.count:,}", note))
+    elif others.reason:
+        rows.append(("others", "?", f"how many other events are there can't be told: {others.reason}"))
+    width = max(len(count) for _, count, _ in rows)
+    for word, count, note in rows:
+        yield f"  {word:<9}  {count:>{width}}  {note}".rstrip()
+
+
+def _effort(found: JobVerification) -> str:
+    queries = f"{found.queries:,} quer{'y' if found.queries == 1 else 'ies'}"
+    lag = f"; some showed up to {format_duration(found.lag_seconds)} late" if found.lag_seconds else ""
+    return f"  each was asked for by its id: {queries} in {format_duration(found.elapsed_seconds)}{lag}"
+
+
+def _repair_lines(found: JobVerification) -> Iterator[str]:
     if found.resent:
         yield f"  sent {found.resent:,} missing events again, with the same ids: {found.repaired:,} are there now"
     if found.lost:
@@ -44,20 +98,10 @@ def verification_lines(
             f"  {found.lost:,} missing events can't be sent again: neither their parts nor their source give them as "
             "they were sent"
         )
-    if share is not None:
-        yield f"  of {counts.asked:,}, none missing: fewer than {100 * share:.2g} % are, with 95 % confidence"
-    yield from _advice(found)
-    if counts.differences:
-        yield f"See each: backfill verify{flags} -o differences.csv {shlex.quote(job_path)}"
-    if counts.missing and not found.resent:
-        yield (
-            f"Send what is missing again, with the same ids and bytes: backfill verify --repair{flags} "
-            f"{shlex.quote(job_path)}"
-        )
 
 
 def _advice(found: JobVerification) -> Iterator[str]:
-    if found.message:
+    if found.message and found.exit_code != DestinationDiffers.exit_code:  # the first line has said it
         yield found.message
     if found.fix:
         yield found.fix

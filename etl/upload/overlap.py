@@ -10,7 +10,7 @@ import shlex
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from etl.errors import DestinationDiffers
 from etl.job.model import Job
@@ -24,7 +24,7 @@ from etl.state.kept import kept_folder
 from etl.state.place import SANDBOX_MARK, Destination
 from etl.witness.asking import MOST_IN_FLIGHT, ask_all, query_endpoint
 from etl.witness.choose import choose_sample
-from etl.witness.counting import Extent, count_events
+from etl.witness.counting import EXTENT_COLUMNS, Extent, count_events
 from etl.witness.inquiry import Inquiry, Presence
 
 __all__ = ["is_to_be_looked_for", "look_for_load"]
@@ -149,15 +149,9 @@ def _sample_ids(ledger: Ledger, kept: KeptFolder, load: int) -> list[str]:
     return ids
 
 
-def _extent(ledger: Ledger, kept: KeptFolder, load: int) -> Extent:
+def _extent(ledger: Ledger, kept: KeptFolder, load: int) -> Extent | None:
     """Return the types of the events of `load`, and the time that they are of."""
-    types: set[str] = set()
-    times: list[Any] = []
-    for part in ledger.parts(load):
-        events = kept.read_ids(part.number, ["created_at", "type"])
-        types.update(events["type"].unique())
-        times += [events["created_at"].min(), events["created_at"].max()]
-    return Extent(tuple(sorted(types)), min(times), max(times))
+    return Extent.of(kept.read_ids(part.number, EXTENT_COLUMNS) for part in ledger.parts(load))
 
 
 def _name_again(job: Job, destination: Destination, state_dir: Path | None) -> str:

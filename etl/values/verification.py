@@ -3,10 +3,18 @@ epoch, UTC.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["DifferenceKind", "EventDifference", "JobVerification", "Verification", "VerificationCounts"]
+__all__ = [
+    "DifferenceKind",
+    "EventDifference",
+    "JobVerification",
+    "Others",
+    "Verification",
+    "VerificationCounts",
+]
 
 
 class DifferenceKind(StrEnum):
@@ -87,11 +95,25 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """How many events of a job's types the destination holds, from its first day to its last, that it did not send.
+
+    `count` is None where that isn't known; `reason` says why, nothing where nobody asked.
+    """
+
+    count: int | None = None
+    first: datetime | None = None
+    last: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobVerification:
     """What verifying a job came to: the newest verification of each of its loads, and all of them added up.
 
-    `resent` missing events were sent again, `repaired` of them are there now; the content of `lost` ones
-    can't be had any more. `message` says why it is not all well, `fix` what to do.
+    `delivered` is how many events of these loads the ledger calls delivered. `resent` missing ones were sent again,
+    `repaired` of them are there now; the content of `lost` ones can't be had any more. `others` are events that the job
+    did not send: no difference. `message` says why it is not all well, `fix` what to do.
     """
 
     job: str
@@ -104,6 +126,8 @@ class JobVerification:
     resent: int = 0
     repaired: int = 0
     lost: int = 0
+    others: Others = Others()
+    delivered: int = 0
 
     @property
     def queries(self) -> int:
@@ -119,11 +143,13 @@ class JobVerification:
         """Return it as `--json` writes it."""
         return {
             "job": self.job,
+            "delivered": self.delivered,
             "loads": [load.to_json() for load in self.loads],
             **{name: getattr(self.counts, name) for name in VerificationCounts.__dataclass_fields__},
             "resent": self.resent,
             "repaired": self.repaired,
             "lost": self.lost,
+            "others": self.others.count,
             "queries": self.queries,
             "lag_s": round(self.lag_seconds, 1),
             "elapsed_s": round(self.elapsed_seconds, 3),

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -55,14 +56,17 @@ def test_what_is_as_it_was_sent_is_confirmed_and_said_so(tmp_path: Path) -> None
     with delivered(tmp_path) as (job, sandbox):
         found = verify(job, sandbox)
         assert (found.code, found.err) == (0, "")
-        assert found.out.splitlines()[:6] == [
-            "docs: verified 300 of its delivered events by asking for each by id",
+        *lines, effort = found.out.splitlines()
+        assert lines == [
+            "docs: all 300 delivered events are at the destination, once each and as they were sent",
             "  confirmed  300  there once, and as sent",
             "  missing      0",
             "  doubled      0",
             "  altered      0",
             "  unknown      0",
+            "  others       0  of the same types, from 2024-01-31 to 2024-01-31, that this job did not send",
         ]
+        assert re.fullmatch(r"  each was asked for by its id: 1 query in \d\.\d s", effort)
 
 
 def test_the_altered_field_is_named_with_what_was_sent_and_what_is_there(tmp_path: Path) -> None:
@@ -143,7 +147,7 @@ def test_a_sample_says_what_it_proves(tmp_path: Path) -> None:
         found = verify(job, sandbox, "--sample", "100")
         assert found.code == 0
         assert found.out.splitlines()[0] == (
-            "docs: verified 100 of a sample of its delivered events by asking for each by id"
+            "docs: all 100 events drawn from 300 delivered ones are at the destination, once each and as they were sent"
         )
         assert "  of 100, none missing: fewer than 3 % are, with 95 % confidence" in found.out
 

@@ -1,0 +1,72 @@
+"""A server that stands before the sandbox, hands everything on, and shows its queries' answers as a test wants them."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from etl.sandbox.process import SandboxProcess
+
+
+class Shown(NamedTuple):
+    """An answer: its status and its body."""
+
+    status: int
+    body: bytes
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> "Shown":
+        return cls(200, json.dumps({"status": "ok", "data": data}).encode())
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)["data"]
+        return found
+
+
+# Is given what was asked, and what the sandbox answered.
+Change = Callable[[dict[str, Any], Shown], Shown]
+
+
+@contextmanager
+def showing(sandbox: SandboxProcess, change: Change) -> Iterator[str]:
+    """The URL of a server that is the sandbox, but for what `change` makes of its answers to queries."""
+    opener = build_opener(ProxyHandler({}))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            request = Request(sandbox.url + self.path, body, {"content-type": "application/json"})
+            request.add_header("authorization", self.headers["authorization"])
+            try:
+                with opener.open(request, timeout=30) as answer:
+                    shown = Shown(answer.status, answer.read())
+            except HTTPError as error:
+                shown = Shown(error.code, error.read())
+            if self.path.endswith("/query/events"):
+                shown = change(json.loads(body), shown)
+            self.send_response(shown.status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(shown.body)))
+            self.end_headers()
+            self.wfile.write(shown.body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
