@@ -44,8 +44,9 @@ def receipt(
     """Write what a load delivered as one JSON document that an auditor can keep and check.
 
     Job and tool, the source files with their SHA-256, the books, events by day and type, rejects by code, the SHA-256
-    of all delivered ids, what verifying found, and the digest of the receipt before it. Each is kept in the state
-    folder, under receipts/. `backfill schema --receipt` prints its JSON Schema.
+    of all delivered ids, what verifying found, and the digest of the receipt before it. Every load leaves one in the
+    state folder, under receipts/, once it is complete, and another when verifying finds something new; this issues one
+    where that is out of date. `backfill schema --receipt` prints its JSON Schema.
 
     \b
     Exit status:
@@ -56,7 +57,8 @@ def receipt(
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.job.load import load_job
     from etl.output import check_output, open_output
-    from etl.proof.issue import issue_receipt, write_ids
+    from etl.receipts.compose import write_ids
+    from etl.receipts.issue import issue_receipt
     from etl.report.receipt import receipt_lines
     from etl.state.lookup import look_into
     from etl.values.receipt import render_receipt
@@ -79,7 +81,16 @@ def receipt(
                 f"{known} - {job}",
                 f"See them: backfill loads {job}",
             )
-        _, found = issue_receipt(parsed, place.folder, ledger, wanted, issued_at=time.time())
+        issued = issue_receipt(place.folder, ledger, wanted, issued_at=time.time())
+        found = issued.receipt
+        if issued.break_reason:
+            say(
+                [
+                    issued.break_reason,
+                    "Put back the copy that was kept of it: without it the chain is broken there",
+                ],
+                error=True,
+            )
         if ids is not None:
             with open_output(ids, "the ids") as out:
                 write_ids(place.folder, ledger, wanted, out)

@@ -15,7 +15,7 @@ from etl.ledger.tables import META, NotedText
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
 
-__all__ = ["UNFINISHED", "Note", "NotePerLoad", "NotedFilter", "Notes"]
+__all__ = ["UNFINISHED", "Note", "NotePerLoad", "NotedFilter", "Notes", "ReceiptMark"]
 
 T = TypeVar("T")
 
@@ -101,6 +101,13 @@ def _span_text(span: Span) -> str:
     return json.dumps([None if moment is None else moment.isoformat() for moment in span])
 
 
+class ReceiptMark(NamedTuple):
+    """A receipt of the job's chain: its number there, and its digest."""
+
+    number: int
+    sha256: str
+
+
 class NotedFilter(NamedTuple):
     """The SQL of the filter under which a load was staged; None where the job had no filter."""
 
@@ -147,6 +154,9 @@ class Notes:
     accepted_mapping = Note("accepted_mapping", str)
     # What the error reports were written from.
     reported = Note("reported", str)
+    # The newest receipt, and the number of the newest load that has one, with all before it.
+    newest_receipt = Note("newest_receipt", _from_json(ReceiptMark), lambda mark: json.dumps(mark._asdict()))
+    receipts_through = Note("receipts_through", int)
     # How many ids one query may hold, as the destination was seen to take.
     ids_a_query = Note("ids_a_query", int)
 

@@ -17,6 +17,7 @@ from etl.proof.differences import difference_frames, write_differences
 from etl.proof.others import count_others
 from etl.proof.repair import repair_load
 from etl.proof.verify import Verified, verify_load
+from etl.receipts.issue import issue_verified
 from etl.send.connect import open_transport
 from etl.send.redact import Redactor
 from etl.send.transport import Transport
@@ -79,6 +80,8 @@ def verify_job(
         with ledger:
             work = _Work(job, place, destination, options, ledger, show, wall_clock)
             stopped, number = run_cancellable(work.run())
+            for load in work.loads:
+                issue_verified(place.folder, ledger, load, issued_at=wall_clock())
             if output is not None:
                 write_differences(difference_frames(place.folder, ledger, work.loads), output)
             return _sum_up(work, stopped, number, clock() - began)

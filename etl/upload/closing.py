@@ -10,6 +10,7 @@ from etl.ledger.bitmap import set_indices
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.read.files import fingerprint, resolve_files
+from etl.receipts.issue import issue_due
 from etl.stage.kept import retire_part
 from etl.stage.parts import explain_disk, load_folder, remove_parts
 from etl.state.kept import kept_folder
@@ -18,19 +19,20 @@ __all__ = [
     "can_discard",
     "complete_load",
     "discard_stale_load",
-    "finish_retiring",
+    "finish_closing",
 ]
 
 
 def complete_load(job: Job, folder: Path, ledger: Ledger, load: int, *, completed_at: float) -> None:
-    """Close the books of a load, and keep of its parts only the ids and what the report needs."""
+    """Close the books of a load, keep of its parts only the ids and what the report needs, and issue its receipt."""
     ledger.complete_load(load, completed_at=completed_at)
     if not job.keep:
         retire_parts(folder, ledger, load)
+    issue_due(folder, ledger, issued_at=completed_at)
 
 
-def finish_retiring(folder: Path, ledger: Ledger, *, keep: bool) -> None:
-    """Do what a run that was killed while it closed a load has left: ids put beside parts, parts removed."""
+def finish_closing(folder: Path, ledger: Ledger, *, keep: bool, now: float) -> None:
+    """Do what a run that was killed while it closed a load has left: ids put beside parts, parts removed, a receipt."""
     for load in ledger.loads():
         if load.state != "complete":
             continue
@@ -38,6 +40,7 @@ def finish_retiring(folder: Path, ledger: Ledger, *, keep: bool) -> None:
             remove_parts(load_folder(folder, load.number))
         elif not keep:
             retire_parts(folder, ledger, load.number)
+    issue_due(folder, ledger, issued_at=now)
 
 
 def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:

@@ -36,7 +36,7 @@ from etl.state.status_file import StatusFile
 from etl.state.told import begin_telling, note_told
 from etl.upload.accounting import RunTimes, sum_up
 from etl.upload.audience import Audience, ReadingView
-from etl.upload.closing import can_discard, complete_load, discard_stale_load, finish_retiring
+from etl.upload.closing import can_discard, complete_load, discard_stale_load, finish_closing
 from etl.upload.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.upload.overlap import is_to_be_looked_for, look_for_load
 from etl.upload.pace import SharedPace
@@ -221,7 +221,7 @@ class _Run:
         self._take_up_untold()
         self._settle_mapping()
         discard_stale_load(self.job, folder, ledger)
-        finish_retiring(folder, ledger, keep=self.job.keep)
+        finish_closing(folder, ledger, keep=self.job.keep, now=self.wall_clock())
         self._finish_open_loads()
         if self._may_go_on():
             self._stage()

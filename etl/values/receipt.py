@@ -1,7 +1,8 @@
 """The receipt of a load: one JSON document that an auditor can keep and check, and its JSON Schema. Pure.
 
 Receipts form a chain: each holds the SHA-256 of the bytes of the one that was issued before it for the same job, so
-that none can be changed or taken out unseen. A load has one when it is complete, and another whenever it was verified.
+that none can be changed or taken out unseen. A load has one when it is complete, and another when verifying it found
+something new.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etl.ledger.notes import Note, NotedFilter, NotePerLoad, Notes
+from etl.ledger.notes import Note, NotedFilter, NotePerLoad, Notes, ReceiptMark
 from etl.ledger.store import Ledger
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
@@ -27,6 +27,8 @@ OF_A_JOB: dict[str, tuple[str, Any]] = {
     "cleared_through": ("1", 1),
     "accepted_mapping": ("2:abc.def", "2:abc.def"),
     "reported": ("loads 2, rejected 0", "loads 2, rejected 0"),
+    "newest_receipt": ('{"number": 2, "sha256": "0a"}', ReceiptMark(2, "0a")),
+    "receipts_through": ("1", 1),
     "ids_a_query": ("50", 50),
 }
 OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.proof.ids_digest import digest_ids
+from etl.receipts.ids_digest import digest_ids
 
 
 def series_of(ids: list[str]) -> pl.Series:

@@ -1,4 +1,4 @@
-"""Issues the receipts of a job's loads: a chain of documents in the state folder, made from the ledger."""
+"""Composes the receipt of a load from the ledger and the ids that are kept, and writes the ids that it is of."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,13 +10,10 @@ from typing import BinaryIO
 
 import polars as pl
 
-from etl.job.model import Job
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
-from etl.private import make_private_folder, replace_private
-from etl.proof.ids_digest import digest_ids
+from etl.receipts.ids_digest import digest_ids
 from etl.stage.kept import KeptFolder, read_ids_at
-from etl.stage.parts import explain_disk
 from etl.state.kept import kept_folder
 from etl.state.rejects import count_rejects, reject_frames
 from etl.values.receipt import (
@@ -25,44 +22,13 @@ from etl.values.receipt import (
     ReceiptCount,
     ReceiptSource,
     ReceiptVerification,
-    parse_receipt,
-    receipt_digest,
-    render_receipt,
 )
 from etl.values.verification import Verification
 
-__all__ = ["compose_receipt", "issue_receipt", "write_ids"]
+__all__ = ["compose_receipt", "write_ids"]
 
 
-def issue_receipt(
-    job: Job, folder: Path, ledger: Ledger, load: int, *, issued_at: float
-) -> tuple[Path, Receipt]:
-    """Return the receipt of a complete load and where it is: the newest one, or where that is out of date a new one.
-
-    Raises `StateError` where a part or an earlier receipt can't be read or believed, or the disk won't have it.
-    """
-    receipts = folder / "receipts"
-    make_private_folder(receipts)
-    existing = sorted(receipts.glob("[0-9]*.json"))
-    previous = existing[-1].read_bytes() if existing else None
-    receipt = compose_receipt(job, folder, ledger, ledger.load(load), issued_at=issued_at)
-    for path in reversed(existing):
-        before = parse_receipt(path.read_bytes(), str(path))
-        if before.load == load:
-            if _says_the_same(before, receipt):
-                return path, before
-            break
-    receipt = receipt.model_copy(update={"previous_sha256": previous and receipt_digest(previous)})
-    path = receipts / f"{len(existing) + 1:06d}.json"
-    try:
-        with replace_private(path) as file:
-            file.write(render_receipt(receipt))
-    except OSError as error:
-        raise explain_disk(error, path) from None
-    return path, receipt
-
-
-def compose_receipt(job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, issued_at: float) -> Receipt:
+def compose_receipt(folder: Path, ledger: Ledger, load: LoadEntry, *, issued_at: float) -> Receipt:
     """Return what a receipt of `load` says now, without its place in the chain."""
     kept, books = kept_folder(folder, ledger, load.number), ledger.books(load.number)
     delivered = pl.concat([_NO_EVENTS, *_read_delivered(ledger, kept, load.number)])
@@ -73,7 +39,7 @@ def compose_receipt(job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, 
     )
     verification = ledger.proofs.newest(load.number)
     return Receipt(
-        job=job.name,
+        job=ledger.job,
         load=load.number,
         tool_version=_tool_version(),
         id_scheme_version=load.id_scheme_version,
@@ -150,11 +116,6 @@ def _verification(found: Verification | None) -> ReceiptVerification | None:
         if hasattr(found.counts, name)
     }
     return ReceiptVerification(ended_at=_moment(found.ended_at), is_sample=found.sample is not None, **counts)
-
-
-def _says_the_same(before: Receipt, now: Receipt) -> bool:
-    own = {"issued_at": now.issued_at, "previous_sha256": None, "tool_version": now.tool_version}
-    return before.model_copy(update=own) == now.model_copy(update=own)
 
 
 def _moment(seconds: float) -> datetime:
