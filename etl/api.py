@@ -37,8 +37,8 @@ from etl.job.model import Job, Rate, parse_rate
 from etl.private import make_private_folder
 from etl.report.progress import SendingView, SilentProgress
 from etl.sandbox.process import SandboxProcess
+from etl.send.key import find_key
 from etl.state.place import Destination, mark_for, state_root
-from etl.upload.key import find_key
 from etl.upload.run import RunOptions, run_job
 from etl.validation.survey import DryOptions, validate_job
 from etl.values.findings import Validation
@@ -110,12 +110,13 @@ def run(
     """Stage what is new of `job`, send what is pending, and return what came of it; again is resume.
 
     `key`: the API key; without it the environment's (INKEEPANALYTICS_API_INTEGRATION_KEY, else
-    INKEEPANALYTICS_WEB_INTEGRATION_KEY). `sandbox`: a local stand-in for the API, which needs none. `rate`: at most so
-    fast, as "20/s" or events a second. `limit`: at most so many events. `accept_new_mapping`: go on though the mapping
-    changed after events were delivered; `remapped` of the outcome says what that came to. `accept_state`: go on though
-    more was delivered than this state knows, which is sent again with the same ids. `take_skipped`: also take rows that
-    an earlier filter skipped. `check`: raise unless every row is settled. `on_progress` is called now and then, from
-    any thread; what it raises stops the run, resumable, and is raised here.
+    INKEEPANALYTICS_WEB_INTEGRATION_KEY; of a job with `key_env`, that variable's). `sandbox`: a local stand-in for the
+    API, which needs none. `rate`: at most so fast, as "20/s" or events a second. `limit`: at most so many events.
+    `accept_new_mapping`: go on though the mapping changed after events were delivered; `remapped` of the outcome says
+    what that came to. `accept_state`: go on though more was delivered than this state knows, which is sent again with
+    the same ids. `take_skipped`: also take rows that an earlier filter skipped. `check`: raise unless every row is
+    settled. `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is
+    raised here.
 
     Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the
     disk, `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of
@@ -219,7 +220,10 @@ def destination_of(
     """Return where events go; a sandbox lives as long as `stack`."""
     mark = mark_for(job, sandbox=sandbox, endpoint=endpoint)
     if not sandbox:
-        return Destination(endpoint or job.upload.endpoint, key or find_key(os.environ), mark)
+        key_env = job.upload.key_env
+        return Destination(
+            endpoint or job.upload.endpoint, key or find_key(os.environ, key_env), mark, key_env
+        )
     root = state_root(job, state_dir)
     make_private_folder(root)
     process = stack.enter_context(SandboxProcess(store=root / "sandbox.db"))

@@ -4,12 +4,14 @@ Rule: as `etl.api`, whose jobs and places it understands in one way.
 """
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
 from etl.errors import JobError
+from etl.job.amounts import parse_moment
 from etl.job.load import load_job as load_job_file
 from etl.job.model import Job
 from etl.rejects.report import REPORT_SCHEMA
@@ -19,6 +21,7 @@ from etl.state.lookup import look_into
 from etl.state.place import JobPlace, mark_for
 from etl.state.rejects import Rejects
 from etl.state.status import read_standing
+from etl.values.parameters import Parameters
 from etl.values.reject import RejectCode
 from etl.values.status import Standing
 
@@ -40,9 +43,34 @@ PathLike = str | os.PathLike[str]
 JobLike = Job | PathLike
 
 
-def load_job(path: PathLike) -> Job:
-    """Return the job that the TOML file at `path` describes; raises `JobError`, which says what to mend."""
-    return load_job_file(path_of(path, "the path of a job file", 'As in: load_job("jobs/search.toml")'))
+def load_job(
+    path: PathLike,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+) -> Job:
+    """Return the job that the TOML file at `path` describes; raises `JobError`, which says what to mend.
+
+    `parameters`: what `${NAME}` in the file stands for, beside the environment. `since`, `until`: only events from and
+    before these times, instead of the file's.
+    """
+    file = path_of(path, "the path of a job file", 'As in: load_job("jobs/search.toml")')
+    given = Parameters(parameters or {}, os.environ, _moment_of(since, "since"), _moment_of(until, "until"))
+    job = load_job_file(file, given)
+    if unused := sorted(set(given.given) - set(job.parameters)):
+        raise JobError(
+            f"Expected parameters that the job file uses, found `{unused[0]}` - {file}",
+            f"Leave it out, or use ${{{unused[0]}}} in the job file",
+        )
+    return job
+
+
+def _moment_of(value: str | datetime | None, name: str) -> datetime | None:
+    try:
+        return None if value is None else parse_moment(value)
+    except ValueError as error:
+        raise JobError(f"Expected {error}, found `{value}` - {name}", f'As in: {name}="2024-01-31"') from None
 
 
 def preview(job: JobLike, *, rows: int = 5, row: int | None = None, rejects_only: bool = False) -> Preview:

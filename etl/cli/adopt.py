@@ -69,14 +69,13 @@ def adopt(
       9    some events are there otherwise than they would be sent, or more than once
       130  interrupted, resumable (143: terminated)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.job.load import load_job
     from etl.report.adoption import adoption_lines
     from etl.state.marks import Marks
     from etl.upload.adopt import AdoptOptions, adopt_job
 
     target.check()
     rate, patience = parse_asking(rate_text, patience_text)
-    parsed = load_job(job)
+    parsed = target.load(job)
     place = target.find_place(parsed)
     with ExitStack() as stack:
         destinations = Destinations(stack, target)

@@ -65,12 +65,11 @@ def dismiss(
       7  the ledger or the report can't be read or written
       8  a run holds the job
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.job.load import load_job
     from etl.state.dismiss import DismissRequest, dismiss_rejects, restore_rejects
     from etl.state.lookup import look_into
 
     _check(reason, is_narrow=bool(codes or rows or every), undo=undo)
-    parsed = load_job(job)
+    parsed = target.load(job)
     place = target.find_place(parsed)
     request = DismissRequest(codes, rows, file, load)
     with look_into(place.folder, f"backfill dismiss {job}") as ledger:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.options import Target, echo_json, json_option, key_option, target_options, worst_exit_code
-from etl.errors import KeyProblem
 from etl.plain import plain_line
 
 if TYPE_CHECKING:
@@ -69,11 +68,17 @@ def _describe(stack: ExitStack, job: Path | None, target: Target) -> "Patient":
         from etl.sandbox.process import SandboxProcess
 
         process = stack.enter_context(SandboxProcess())
-        return Patient(job, target.state_dir, process.url, sandbox=True, key=process.api_key)
-    try:
-        return Patient(job, target.state_dir, target.endpoint, key=target.read_key())
-    except KeyProblem as error:
-        return Patient(job, target.state_dir, target.endpoint, key_problem=error)
+        return Patient(
+            job,
+            target.state_dir,
+            process.url,
+            sandbox=True,
+            read_key=lambda _: process.api_key,
+            parameters=target.parameters,
+        )
+    return Patient(
+        job, target.state_dir, target.endpoint, read_key=target.read_key, parameters=target.parameters
+    )
 
 
 def _print(symptom: "Symptom") -> None:

@@ -31,11 +31,10 @@ def loads(
       7  the ledger can't be read
       8  a run holds the job
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.job.load import load_job
     from etl.report.loads import history_lines
     from etl.state.loads import read_history
 
-    parsed = load_job(job)
+    parsed = target.load(job)
     history = read_history(parsed, target.find_place(parsed))
     if as_json:
         echo_json(history.to_json())

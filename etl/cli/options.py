@@ -5,19 +5,23 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
+from etl.cli.parameters import check_parameters, parameter_option
 from etl.errors import JobError, KeyProblem
 from etl.limited import read_limited
 from etl.plain import plain_json, plain_line
-from etl.upload.key import find_key
+from etl.send.key import find_key
+from etl.values.parameters import NO_PARAMETERS, Parameters
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from etl.job.model import Job
     from etl.state.place import JobPlace
 
@@ -59,13 +63,27 @@ class Target:
     endpoint: str | None
     state_dir: Path | None
     key_file: Path | None = None
+    parameters: Parameters = NO_PARAMETERS
 
     @property
     def flags(self) -> str:
         """The flags that name the same state again, for a command that is shown to be copied."""
         flags = " --sandbox" if self.sandbox else ""
         flags += f" --endpoint {shlex.quote(self.endpoint)}" if self.endpoint else ""
-        return flags + (f" --state-dir {shlex.quote(str(self.state_dir))}" if self.state_dir else "")
+        flags += f" --state-dir {shlex.quote(str(self.state_dir))}" if self.state_dir else ""
+        return flags + "".join(
+            f" --set {shlex.quote(f'{name}={value}')}" for name, value in self.parameters.given.items()
+        )
+
+    def load(self, path: Path) -> "Job":
+        """Return the job of the file at `path`, with the parameters given; raises `JobError`."""
+        from etl.job.load import load_job
+
+        return load_job(path, self.parameters)
+
+    def within(self, since: "datetime | None", until: "datetime | None") -> "Target":
+        """Return the target with the window that `--since` and `--until` say."""
+        return replace(self, parameters=replace(self.parameters, since=since, until=until))
 
     def check(self) -> None:
         """Raise `JobError` where two destinations are named."""
@@ -85,9 +103,12 @@ class Target:
         self.check()
         return JobPlace.of(job, self.state_dir, self.find_mark(job))
 
-    def read_key(self) -> str | None:
-        """Return the API key, from the environment or the file; None where there is none; raises `KeyProblem`."""
-        return _read_key(self.key_file)
+    def read_key(self, key_env: str | None) -> str | None:
+        """Return the API key, from the environment or the file; None where there is none; raises `KeyProblem`.
+
+        `key_env` is the variable that the job names for it.
+        """
+        return find_key(os.environ, key_env) or _read_key(self.key_file)
 
 
 def target_options(command: F) -> F:
@@ -99,10 +120,12 @@ def target_options(command: F) -> F:
         sandbox: bool,
         endpoint: str | None,
         state_dir: Path | None,
+        parameters: Parameters,
         key_file: Path | None = None,
         **others: Any,
     ) -> Any:
-        return command(target=Target(sandbox, endpoint, state_dir, key_file), **others)
+        check_parameters(parameters, [path for path in (*others.get("jobs", ()), others.get("job")) if path])
+        return command(target=Target(sandbox, endpoint, state_dir, key_file, parameters), **others)
 
     wrapped = click.option(
         "--endpoint",
@@ -118,16 +141,14 @@ def target_options(command: F) -> F:
         metavar="DIR",
         help="Where state is kept. [default: .backfill beside the job file]",
     )
-    return cast("F", option(wrapped))
+    return cast("F", parameter_option(option(wrapped)))
 
 
 def _read_key(key_file: Path | None) -> str | None:
-    """Return the API key, from the environment or a file; None where there is none.
+    """Return the API key that a file holds; None without one.
 
     Raises `KeyProblem` for a file that can't be read or holds no key. The key itself is in no message.
     """
-    if key := find_key(os.environ):
-        return key
     if key_file is None:
         return None
     try:

@@ -1,11 +1,18 @@
 """`backfill preview`: the first rows beside the events they become."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from etl.cli.options import echo_json, job_argument, json_option
+from etl.cli.parameters import check_parameters, parameter_option, window_options
+from etl.values.parameters import Parameters
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @click.command()
@@ -26,8 +33,19 @@ from etl.cli.options import echo_json, job_argument, json_option
     help="Row N of the first file instead of the first rows.",
 )
 @click.option("--rejects-only", is_flag=True, help="The first rows that would be rejected.")
+@window_options
+@parameter_option
 @json_option
-def preview(job: Path, rows: int, row: int | None, rejects_only: bool, as_json: bool) -> None:
+def preview(
+    job: Path,
+    rows: int,
+    row: int | None,
+    rejects_only: bool,
+    since: "datetime | None",
+    until: "datetime | None",
+    parameters: Parameters,
+    as_json: bool,
+) -> None:
     """Show the first rows beside the events they become. Sends nothing.
 
     Each value has the colour of the column it came from; columns that no field uses are struck through.
@@ -46,7 +64,9 @@ def preview(job: Path, rows: int, row: int | None, rejects_only: bool, as_json: 
     from etl.scaffold.preview import PreviewOptions, preview_job
 
     options = PreviewOptions(rows=1 if row is not None else rows, row=row, rejects_only=rejects_only)
-    found = preview_job(load_job(job), options, started=datetime.now(UTC))
+    check_parameters(parameters, [job])
+    parsed = load_job(job, replace(parameters, since=since, until=until))
+    found = preview_job(parsed, options, started=datetime.now(UTC))
     if as_json:
         echo_json(found.to_json())
     else:

@@ -55,7 +55,6 @@ def receipt(
       7  the state can't be read, or the file can't be written
       8  a run holds the job
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.job.load import load_job
     from etl.output import check_output, open_output
     from etl.receipts.compose import write_ids
     from etl.receipts.issue import issue_receipt
@@ -63,7 +62,7 @@ def receipt(
     from etl.state.lookup import look_into
     from etl.values.receipt import render_receipt
 
-    parsed = load_job(job)
+    parsed = target.load(job)
     for path in (output, ids):
         check_output(path, "the receipt")
     place = target.find_place(parsed)

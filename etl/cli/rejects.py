@@ -76,12 +76,11 @@ def rejects(
       7  the ledger can't be read, or the file can't be written
       8  a run holds the job
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.job.load import load_job
     from etl.state.lookup import look_into
     from etl.state.rejects import Rejects
 
     check_output(output, "the rejects")
-    parsed = load_job(job)
+    parsed = target.load(job)
     form = form or (output and form_in_name(output)) or "table"
     place = target.find_place(parsed)
     with look_into(place.folder, f"backfill rejects {job}") as ledger:

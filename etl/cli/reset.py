@@ -31,11 +31,10 @@ def reset(job: Path, yes: bool, target: Target) -> None:
       8   a run holds the job
       130 asked, and answered no
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
-    from etl.job.load import load_job
     from etl.state.marks import Marks
     from etl.state.reset import describe_state, reset_job
 
-    parsed = load_job(job)
+    parsed = target.load(job)
     place = target.find_place(parsed)
     marks = Marks.of(parsed, place, os.environ)
     state = describe_state(parsed, place)

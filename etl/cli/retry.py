@@ -118,12 +118,11 @@ def retry(
       130  interrupted, resumable (143: terminated, 129: hung up)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.intake.retry import RetryRequest
-    from etl.job.load import load_job
     from etl.upload.run import RunOptions
 
     rate = choose_rate(rate_text, sandbox=target.sandbox)
     target.check()
-    parsed = load_job(job)
+    parsed = target.load(job)
     request = RetryRequest(file, code, limit, as_edited=as_edited, corrections=corrections)
     if dry_run:
         place = target.find_place(parsed)

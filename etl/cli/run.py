@@ -21,6 +21,7 @@ from etl.cli.options import (
     target_options,
     worst_exit_code,
 )
+from etl.cli.parameters import window_options
 from etl.cli.running import (
     Destinations,
     LogForm,
@@ -35,6 +36,9 @@ from etl.errors import BackfillError, JobError, StateError
 from etl.output import check_output, write_output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from etl.job.model import Job
     from etl.upload.run import RunOptions
     from etl.values.outcome import Outcome
@@ -75,6 +79,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="What of a new load may be at the destination already: look for it first, or send it. [default: the job's]",
 )
 @accept_state_option
+@window_options
 @log_option
 @target_options
 @json_option
@@ -87,6 +92,8 @@ def run(
     take_skipped: bool,
     overlap: "Literal['check', 'send'] | None",
     accept_state: bool,
+    since: "datetime | None",
+    until: "datetime | None",
     html: Path | None,
     metrics_file: Path | None,
     log_form: LogForm | None,
@@ -121,6 +128,7 @@ def run(
 
     rate = choose_rate(rate_text, sandbox=target.sandbox)
     target.check()
+    target = target.within(since, until)
     check_charts(html)
     check_output(html, "the page")
     if html is not None and len(jobs) > 1:
@@ -146,7 +154,8 @@ def run(
             quiet=quiet or as_json,
             log_form=log_form,
         )
-        outcomes = command.run_all(jobs)
+        # All before the first is run: what is wrong with the last is told in the first second.
+        outcomes = command.run_all([(path, _load(path, target)) for path in jobs])
     code = worst_exit_code(outcome.exit_code for outcome in outcomes)
     if as_json:
         single = outcomes[0].to_json() if len(jobs) == 1 else None
@@ -170,12 +179,11 @@ class _Command:
     quiet: bool
     log_form: LogForm | None
 
-    def run_all(self, paths: tuple[Path, ...]) -> "list[Outcome]":
+    def run_all(self, jobs: "Sequence[tuple[Path, Job | BackfillError]]") -> "list[Outcome]":
         """Run the jobs in order: a job that fails stops none of the others, an interrupt stops them all."""
         outcomes: list[Outcome] = []
-        # Before the first is run: what is wrong with the last is told in the first second.
-        for path, job in [(path, _load(path)) for path in paths]:
-            outcomes.append(self._run(path, job, is_alone=len(paths) == 1))
+        for path, job in jobs:
+            outcomes.append(self._run(path, job, is_alone=len(jobs) == 1))
             if outcomes[-1].state == "interrupted":
                 break
         return outcomes
@@ -201,11 +209,9 @@ class _Command:
         return outcome
 
 
-def _load(path: Path) -> "Job | BackfillError":
-    from etl.job.load import load_job
-
+def _load(path: Path, target: Target) -> "Job | BackfillError":
     try:
-        return load_job(path)
+        return target.load(path)
     except BackfillError as error:
         return error
 

@@ -51,7 +51,6 @@ class Destinations:
         target: Target,
     ) -> None:
         self._stack, self._target = stack, target
-        self._key = None if target.sandbox else target.read_key()
         self._sandboxes: dict[Path, tuple[str, str]] = {}
 
     def find(self, job: "Job") -> "Destination":
@@ -62,7 +61,10 @@ class Destinations:
         if self._target.sandbox:
             url, key = self._start_sandbox(state_root(job, self._target.state_dir))
             return Destination(url, key, mark)
-        return Destination(self._target.endpoint or job.upload.endpoint, self._key, mark)
+        key_env = job.upload.key_env
+        return Destination(
+            self._target.endpoint or job.upload.endpoint, self._target.read_key(key_env), mark, key_env
+        )
 
     def _start_sandbox(self, root: Path) -> tuple[str, str]:
         from etl.private import make_private_folder

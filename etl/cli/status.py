@@ -96,11 +96,10 @@ class _Told:
 
 
 def _look(job: Path, target: Target) -> _Told:
-    from etl.job.load import load_job
     from etl.state.status import read_standing
 
     try:
-        parsed = load_job(job)
+        parsed = target.load(job)
         return _Told(job, read_standing(parsed, target.find_place(parsed)))
     except BackfillError as error:
         return _Told(job, error=error)

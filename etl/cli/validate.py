@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,10 +17,14 @@ from etl.cli.options import (
     say,
     worst_exit_code,
 )
+from etl.cli.parameters import check_parameters, parameter_option, window_options
 from etl.errors import BackfillError, JobError
 from etl.output import check_output, write_output
+from etl.values.parameters import Parameters
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from etl.validation.survey import DryOptions
     from etl.values.findings import Validation
 
@@ -64,6 +68,8 @@ class _Outputs:
     metavar="DIR",
     help="Where state is kept. [default: .backfill beside the job file]",
 )
+@window_options
+@parameter_option
 @json_option
 @quiet_option
 def validate(
@@ -75,6 +81,9 @@ def validate(
     junit: Path | None,
     annotate: Literal["github"] | None,
     state_dir: Path | None,
+    since: "datetime | None",
+    until: "datetime | None",
+    parameters: Parameters,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -103,7 +112,9 @@ def validate(
     from etl.validation.survey import DryOptions
 
     options = DryOptions(sample, rejects_out, state_dir)
-    found = [_validate_one(path, options, quiet=quiet or as_json) for path in jobs]
+    check_parameters(parameters, jobs)
+    parameters = replace(parameters, since=since, until=until)
+    found = [_validate_one(path, parameters, options, quiet=quiet or as_json) for path in jobs]
     if fail_on == "warn":
         found = [_fail_on_warnings(validation) for validation in found]
     code = worst_exit_code(validation.outcome.exit_code for validation in found)
@@ -111,7 +122,7 @@ def validate(
     raise click.exceptions.Exit(code)
 
 
-def _validate_one(path: Path, options: "DryOptions", *, quiet: bool) -> "Validation":
+def _validate_one(path: Path, parameters: Parameters, options: "DryOptions", *, quiet: bool) -> "Validation":
     from etl.job.load import load_job
     from etl.report.progress import choose_progress
     from etl.validation.reject_file import check_rejects_path
@@ -123,7 +134,7 @@ def _validate_one(path: Path, options: "DryOptions", *, quiet: bool) -> "Validat
         check_rejects_path(options.rejects_out)
     name = path.stem
     try:
-        job = load_job(path)
+        job = load_job(path, parameters)
         name = job.name
         return validate_job(job, options, choose_progress(name, quiet=quiet))
     except BackfillError as error:
@@ -131,8 +142,6 @@ def _validate_one(path: Path, options: "DryOptions", *, quiet: bool) -> "Validat
 
 
 def _fail_on_warnings(validation: "Validation") -> "Validation":
-    from dataclasses import replace
-
     if validation.outcome.exit_code or not validation.has_warnings:
         return validation
     return replace(validation, outcome=replace(validation.outcome, exit_code=EXIT_FINDINGS))

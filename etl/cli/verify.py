@@ -154,10 +154,9 @@ def _verify(
     *,
     quiet: bool,
 ) -> "JobVerification":
-    from etl.job.load import load_job
     from etl.proof.verify_job import verify_job
 
-    job = load_job(path)
+    job = target.load(path)
     place = target.find_place(job)
     return verify_job(
         job, place, destinations.find(job), options, _shower(job.name, quiet=quiet), output=output

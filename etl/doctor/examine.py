@@ -20,9 +20,10 @@ from etl.errors import BackfillError, EndpointError, Incomplete, JobError, KeyPr
 from etl.intake.clock import CLOCK_FIX, doubt_clock, writing_times
 from etl.job.load import load_job
 from etl.job.model import DEFAULT_ENDPOINT, Job
+from etl.send.key import find_key_variable, key_variables
 from etl.send.probe import Probe, judge_key, probe_endpoint
 from etl.state.place import JobPlace, mark_for, state_root
-from etl.upload.key import KEY_VARIABLES, find_key_variable
+from etl.values.parameters import NO_PARAMETERS, Parameters
 from etl.values.symptom import Symptom
 from etl.watch.otel import has_sdk, read_settings
 
@@ -37,14 +38,17 @@ _PACKAGES: Final = ("inkeep-backfill", "polars", "pyarrow", "pydantic")
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What to look at: the job file, the place of its state, the key and its source, the endpoint."""
+    """What to look at: the job file with its parameters, the place of its state, the endpoint, the key.
+
+    `read_key` returns the key, or None, for the variable that a job names for it; it may raise `KeyProblem`.
+    """
 
     job_path: Path | None = None
     state_dir: Path | None = None
     endpoint: str | None = None
     sandbox: bool = False
-    key: str | None = None
-    key_problem: KeyProblem | None = None
+    read_key: Callable[[str | None], str | None] = lambda _: None
+    parameters: Parameters = NO_PARAMETERS
 
 
 def examine(
@@ -62,7 +66,7 @@ def examine(
     job: Job | None = None
     if patient.job_path is not None:
         try:
-            job = load_job(patient.job_path)
+            job = load_job(patient.job_path, patient.parameters)
             yield Symptom("job", "ok", f"{job.name} - {patient.job_path}")
         except JobError as error:
             yield Symptom.of("job", error)
@@ -160,11 +164,12 @@ def _check_destination(
     patient: Patient, job: Job | None, environ: Mapping[str, str], wall_clock: Callable[[], float]
 ) -> Iterator[Symptom]:
     endpoint = job.upload.endpoint if job is not None else DEFAULT_ENDPOINT
+    key, key_problem = _find_key(patient, job)
     try:
         if patient.endpoint is not None:
             endpoint = patient.endpoint
             parse_endpoint(endpoint, "--endpoint")
-        probe = probe_endpoint(endpoint, patient.key, wall_clock=wall_clock)
+        probe = probe_endpoint(endpoint, key, wall_clock=wall_clock)
     except EndpointError as error:
         yield Symptom.of("endpoint", error)
         return
@@ -173,7 +178,10 @@ def _check_destination(
         yield _judge_endpoint(probe_endpoint(endpoint, None, wall_clock=wall_clock))
         return
     yield _judge_endpoint(probe)
-    yield _judge_key(patient, probe, environ)
+    if key_problem is not None:
+        yield Symptom.of("key", key_problem)
+    else:
+        yield _judge_key(patient, job, probe, environ, has_key=key is not None)
     if not probe.failure:
         yield _judge_clock(probe)
         said = ", ".join(f"{name}: {value}" for name, value in probe.rate_headers.items())
@@ -200,12 +208,24 @@ def _judge_endpoint(probe: Probe) -> Symptom:
     return Symptom("endpoint", "ok", f"answers in {probe.round_trip_seconds * 1000:.0f} ms - {probe.url}")
 
 
-def _judge_key(patient: Patient, probe: Probe, environ: Mapping[str, str]) -> Symptom:
-    if patient.key_problem is not None:
-        return Symptom.of("key", patient.key_problem)
-    source = "the sandbox" if patient.sandbox else find_key_variable(environ) or "--key-file"
-    if patient.key is None:
-        found = f"expected an API key, found none in {', '.join(KEY_VARIABLES)} or --key-file"
+def _find_key(patient: Patient, job: Job | None) -> tuple[str | None, KeyProblem | None]:
+    try:
+        return patient.read_key(_key_env(job)), None
+    except KeyProblem as error:
+        return None, error
+
+
+def _key_env(job: Job | None) -> str | None:
+    return job.upload.key_env if job is not None else None
+
+
+def _judge_key(
+    patient: Patient, job: Job | None, probe: Probe, environ: Mapping[str, str], *, has_key: bool
+) -> Symptom:
+    key_env = _key_env(job)
+    source = "the sandbox" if patient.sandbox else find_key_variable(environ, key_env) or "--key-file"
+    if not has_key:
+        found = f"expected an API key, found none in {', '.join(key_variables(key_env))} or --key-file"
         return Symptom("key", "problem", found, "Set one of them", exit_code=KeyProblem.exit_code)
     if probe.failure:
         return Symptom(

@@ -59,6 +59,7 @@ FIXES: Final = {
     "*": 'Set "*" = true, or leave it out; a property called * is "*" = { column = "your_column" }',
     "except": 'List columns: except = ["raw"]; a property called except is except = { column = "your_column" }',
     "endpoint": "Leave `endpoint` out to send to the Inkeep Analytics API",
+    "key_env": 'Name the variable, and set it to the key: key_env = "STAGING_INKEEP_KEY"',
     "rate": 'Set how many events a second: rate = "20/s", or rate = "max"',
     "concurrency": 'Set concurrency = 32, or concurrency = "auto"',
     "max_wait": 'Set how long the server may ask to wait: max_wait = "1h"',

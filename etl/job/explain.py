@@ -11,11 +11,11 @@ from pydantic_core import ErrorDetails
 from etl.errors import JobError
 from etl.job.advice import EXPECTED, FIXES, KINDS, MISSING
 from etl.job.lines import Place, find_line, nearest_name
-from etl.job.model import EventSpec, FieldSpec, Job, PropertiesSpec
+from etl.job.model import OWN_FIELDS, EventSpec, FieldSpec, Job, PropertiesSpec
 from etl.job.unfit import Unfit
 from etl.plain import shorten
 
-__all__ = ["explain_errors", "hide_secrets"]
+__all__ = ["explain_errors", "hide_secrets", "is_secret"]
 
 MOST_PROBLEMS: Final = 8
 MOST_SHOWN_CHARS: Final = 80
@@ -24,6 +24,11 @@ Location = tuple[int | str, ...]
 _SECRET_NAMES = re.compile(
     r"(?i)(?:^|[-_.])(?:api)?[-_]?(?:keys?|tokens?|secrets?|passwords?|passwd|authorization|bearer|credentials?)(?:$|[-_.])"
 )
+
+
+def is_secret(name: str) -> bool:
+    """Whether what is called `name` may be a secret, as `api_key` or `STAGING_TOKEN`."""
+    return _SECRET_NAMES.search(name) is not None
 
 
 def explain_errors(error: ValidationError, tables: dict[str, Any], text: str, path: Path) -> JobError:
@@ -60,7 +65,7 @@ def _explain_one(detail: ErrorDetails, tables: dict[str, Any], text: str, path: 
         found = shown if unfit.found is None or shown == HIDDEN else unfit.found
         return [
             f"Expected {unfit.wanted}, found {found if unfit.is_shown else HIDDEN} - {place}",
-            _fix_for(keys),
+            unfit.fix or _fix_for(keys),
         ]
     if kind == "literal_error" and name not in EXPECTED:
         choices = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
@@ -85,7 +90,7 @@ def _explain_one(detail: ErrorDetails, tables: dict[str, Any], text: str, path: 
 
 def _explain_unknown_key(name: str, keys: Location, place: Place) -> list[str]:
     known = _known_keys(keys[:-1])
-    if _SECRET_NAMES.search(name):
+    if is_secret(name):
         return [
             f"Expected no key or token in a job file, found `{name}` - {place}",
             "Remove it, and put the key into the environment: INKEEPANALYTICS_API_INTEGRATION_KEY",
@@ -160,7 +165,7 @@ def _known_keys(keys: Location) -> list[str]:
     for key in keys:
         inner = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
         model = FieldSpec if inner is PropertiesSpec else inner or model
-    return sorted(name for name in model.model_fields if name not in ("path", "text"))
+    return sorted(name for name in model.model_fields if name not in OWN_FIELDS)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -174,7 +179,7 @@ def _show(value: Any, keys: Location) -> str:
 
     What stands for the whole of [notify] may be an address that belongs into a variable.
     """
-    if keys == ("notify",) or any(_SECRET_NAMES.search(str(key)) for key in keys):
+    if keys == ("notify",) or any(is_secret(str(key)) for key in keys):
         return HIDDEN
     try:
         shown = json.dumps(hide_secrets(value), ensure_ascii=False, default=str)
@@ -186,10 +191,7 @@ def _show(value: Any, keys: Location) -> str:
 def hide_secrets(value: Any) -> Any:
     """Return a value of a job file without what may be secret in it."""
     if isinstance(value, dict):
-        return {
-            key: "…" if _SECRET_NAMES.search(str(key)) else hide_secrets(inner)
-            for key, inner in value.items()
-        }
+        return {key: "…" if is_secret(str(key)) else hide_secrets(inner) for key, inner in value.items()}
     if isinstance(value, str):
         # A user and password before the host of an address.
         return re.sub(r"(?<=://)[^/@\s]*@", "…@", value)

@@ -3,6 +3,7 @@
 The only module that makes a `Job`. No value that holds a secret is ever read from the file.
 """
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -16,8 +17,10 @@ from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
 from etl.job.explain import explain_errors
 from etl.job.lines import nearest_name, place_of
-from etl.job.model import Job
+from etl.job.model import OWN_FIELDS, Job
+from etl.job.references import fill_in
 from etl.limited import read_limited
+from etl.values.parameters import NO_PARAMETERS, Parameters
 
 __all__ = ["load_job", "parse_job"]
 
@@ -30,8 +33,8 @@ _DOTTED: Final = re.compile(
 )
 
 
-def load_job(path: Path) -> Job:
-    """Return the job that the TOML file at `path` describes.
+def load_job(path: Path, parameters: Parameters | None = None) -> Job:
+    """Return the job that the TOML file at `path` describes; without `parameters`, the environment's are filled in.
 
     Raises `JobError`, whose text names the file, the table, the key, what was found and the fix.
     """
@@ -55,10 +58,10 @@ def load_job(path: Path) -> Job:
             f"Expected a readable job file, found: {reason} - {path}",
             "Check the path and its permissions; a job file is TOML text, not the data itself",
         ) from None
-    return parse_job(text, path)
+    return parse_job(text, path, Parameters(environ=os.environ) if parameters is None else parameters)
 
 
-def parse_job(text: str, path: Path) -> Job:
+def parse_job(text: str, path: Path, parameters: Parameters = NO_PARAMETERS) -> Job:
     """Return the job that `text` describes; `path` is where it is from, for messages and relative paths."""
     if _DOTTED.search(text):
         raise _too_deep(path)
@@ -73,8 +76,12 @@ def parse_job(text: str, path: Path) -> Job:
         ) from None
     if _is_deep(tables):
         raise _too_deep(path)
+    for own in OWN_FIELDS:
+        if own in tables:
+            raise JobError(f"Expected no `{own}` at the top of a job file, found it - {path}", "Remove it")
+    tables, used = fill_in(tables, parameters, text, path)
     try:
-        job = Job.model_validate({**_as_tuples(tables), "path": path, "text": text})
+        job = Job.model_validate({**_as_tuples(tables), "path": path, "text": text, "parameters": used})
     except ValidationError as error:
         raise explain_errors(error, tables, text, path) from None
     _check_entity_type(job)

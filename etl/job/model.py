@@ -19,6 +19,7 @@ from etl.job.upload_spec import DEFAULT_ENDPOINT, Limits, UploadSpec
 __all__ = [
     "DEFAULT_ENDPOINT",
     "EVENT_FIELDS",
+    "OWN_FIELDS",
     "CsvDialect",
     "EventSpec",
     "FieldSpec",
@@ -50,6 +51,9 @@ EVENT_FIELDS = (
 )
 
 
+# Fields of a `Job` that are no keys of a job file.
+OWN_FIELDS: Final = ("path", "text", "parameters")
+
 # What lies beside the jobs' folders: the embedded sandbox's store, the schema that `init` writes.
 _STATE_NAMES: Final = ("sandbox.db", "job.schema.json")
 
@@ -69,10 +73,14 @@ def _check_name(value: str) -> str:
 
 
 class Job(Table):
-    """One job file, parsed. `path` is the file, `text` what it holds; source paths are relative to its folder."""
+    """One job file, parsed. `path` is the file, `text` what it holds; source paths are relative to its folder.
+
+    `parameters` are those that the file uses, by name, with the values that are filled in.
+    """
 
     path: Path
     text: Annotated[str, Field(repr=False)]
+    parameters: dict[str, str] = Field(default_factory=dict)
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), AfterValidator(_check_name)] = (
         Field(examples=["docs-search-2023"])
     )

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema
 
 from etl.job.amounts import MaxRejects, Rate
-from etl.job.model import Job
+from etl.job.model import OWN_FIELDS, Job
 
 __all__ = ["job_schema"]
 
@@ -52,9 +52,9 @@ def job_schema() -> dict[str, Any]:
     schema = Job.model_json_schema(by_alias=True, schema_generator=_AsWritten)
     schema = {"$schema": _DRAFT, **_tidy(schema), "title": "A backfill job"}
     schema["description"] = "Which files to upload, which column becomes which field, and how fast."
-    for own in ("path", "text"):
+    for own in OWN_FIELDS:
         schema["properties"].pop(own)
-        schema["required"].remove(own)
+    schema["required"] = [key for key in schema["required"] if key not in OWN_FIELDS]
     defs = schema["$defs"]
     defs["MaxRejects"], defs["Rate"] = _COUNT_OR_SHARE, _RATE
     for (table, key), written in _WRITTEN.items():

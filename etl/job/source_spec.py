@@ -156,3 +156,13 @@ class SourceSpec(Table):
     )
     """A Python file beside this one, and a function in it: it gets a Polars LazyFrame of the columns and returns
     one."""
+
+    @model_validator(mode="after")
+    def _has_a_window(self) -> Self:
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise Unfit(
+                "`until` later than `since`",
+                f"{self.since:%Y-%m-%dT%H:%M:%SZ} and {self.until:%Y-%m-%dT%H:%M:%SZ}",
+                fix="An event at `until` is left out, so a whole day D is since = D, until = the day after D",
+            )
+        return self

@@ -3,10 +3,11 @@
 Every stage may read these; only `etl.job.load` makes them. Nothing here opens a file.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from etl.job.amounts import MaxRejects, Moment, Rate, parse_max_rejects, parse_rate, parse_seconds
 from etl.job.table import Table
@@ -17,11 +18,25 @@ __all__ = ["DEFAULT_ENDPOINT", "Limits", "UploadSpec"]
 DEFAULT_ENDPOINT = "https://api.analytics.inkeep.com"
 
 
+def _check_variable(name: str) -> str:
+    """Return the name of the variable; what may be the key itself is refused, and not shown."""
+    if not re.fullmatch("[A-Z][A-Z0-9_]{0,63}", name):
+        raise Unfit(
+            "the name of an environment variable in capitals, like `STAGING_INKEEP_KEY`", is_shown=False
+        )
+    return name
+
+
 class UploadSpec(Table):
     """Where the events go, and how fast."""
 
     endpoint: str = Field(DEFAULT_ENDPOINT, examples=["https://api.analytics.inkeep.com"])
     """The events API. Its host must be yours to trust: the key is sent there."""
+    key_env: Annotated[str, AfterValidator(_check_variable)] | None = Field(
+        None, examples=["STAGING_INKEEP_KEY"]
+    )
+    """The environment variable that holds this job's API key. Left out: INKEEPANALYTICS_API_INTEGRATION_KEY, else
+    INKEEPANALYTICS_WEB_INTEGRATION_KEY; with it, neither is used."""
     rate: Annotated[Rate, BeforeValidator(parse_rate)] = Field(Rate(20.0), examples=["600/min", "max"])
     """At most so many events in any second, minute or hour; `max` is as many as the destination takes. A rate that
     the server grants holds, too."""

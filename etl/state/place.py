@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from etl.endpoint import parse_endpoint
 from etl.errors import KeyProblem
 from etl.job.model import Job
+from etl.send.key import key_variables
 
 __all__ = ["SANDBOX_MARK", "Destination", "JobPlace", "mark_for", "mark_of", "state_root"]
 
@@ -18,11 +19,13 @@ class Destination:
     """Where events go: the endpoint, the key for it, and the mark that keeps its state apart from the job's own.
 
     A rehearsal against a sandbox must never count as delivered for the real API, so it has a state folder of its own.
+    `key_env` is the variable that the job names for the key.
     """
 
     endpoint: str
     key: str | None
     mark: str = ""
+    key_env: str | None = None
 
     @property
     def identity(self) -> str:
@@ -34,7 +37,7 @@ class Destination:
         if self.key is None:
             raise KeyProblem(
                 "Expected an API key that can read, found none",
-                "Set INKEEPANALYTICS_API_INTEGRATION_KEY, or give --key-file",
+                f"Set {key_variables(self.key_env)[0]}, or give --key-file",
             )
         return self.key
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from etl.errors import BackfillError, KeyProblem, StateError
+from etl.errors import BackfillError, StateError
 from etl.intake.clock import CLOCK_FIX
 from etl.intake.filters import change_lines, find_change
 from etl.intake.fingerprint import accept_mapping, is_accepted, is_mapped_alike
@@ -27,6 +27,7 @@ from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
 from etl.report.progress import Progress
 from etl.send.connect import check_endpoint
+from etl.send.key import no_key
 from etl.state.last_word import compose_word, take_up_word
 from etl.state.marks import Marks
 from etl.state.place import Destination, JobPlace
@@ -153,11 +154,7 @@ def run_job(
 
 def _check_key(destination: Destination) -> None:
     if destination.key is None:
-        raise KeyProblem(
-            "Expected an API key, found none in INKEEPANALYTICS_API_INTEGRATION_KEY, "
-            "INKEEPANALYTICS_WEB_INTEGRATION_KEY or --key-file",
-            "Set one of them, or rehearse without a key: backfill run --sandbox",
-        )
+        raise no_key(destination.key_env)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from etl.cli.run import _Command
+from etl.job.load import load_job
 from etl.job.model import parse_rate
 from etl.report.several import advice_lines, table_lines
 from etl.sandbox.process import SandboxProcess
@@ -135,12 +136,12 @@ def test_a_bug_in_one_job_keeps_no_other_from_running(tmp_path: Path) -> None:
     jobs = (named(tmp_path, "one"), named(tmp_path, "two"))
     command = _Command(BrokenDestinations(), RunOptions(), [], quiet=True, log_form=None)  # type: ignore[arg-type]
     with redirect_stderr(io.StringIO()) as said:
-        outcomes = command.run_all(jobs)
+        outcomes = command.run_all([(job, load_job(job)) for job in jobs])
     assert [(outcome.job, outcome.exit_code) for outcome in outcomes] == [("one", 1), ("two", 1)]
     assert said.getvalue().count("Traceback") == 2
     assert [entry.outcome.exit_code for entry in command.metrics] == [1, 1]
     with pytest.raises(ZeroDivisionError):
-        command.run_all(jobs[:1])
+        command.run_all([(jobs[0], load_job(jobs[0]))])
 
 
 def test_an_interrupt_ends_the_command_and_says_what_was_not_begun() -> None:
