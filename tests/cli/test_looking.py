@@ -29,7 +29,8 @@ def test_the_status_of_a_job_that_ended_has_its_books_and_its_rejects(job: Path)
     assert lines[-1] == f"See them by cause: backfill rejects {job} --sandbox"
 
 
-def test_the_status_as_json(job: Path) -> None:
+def test_the_status_as_json(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.cli.status.STARTING_SECONDS", 0.4)
     status = json.loads(call("status", job, "--sandbox", "--json", "--watch").out)
     assert (status["state"], status["percent"], status["attempts"], status["last_exit_code"]) == (
         "complete",

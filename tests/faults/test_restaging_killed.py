@@ -41,7 +41,7 @@ def kill_when(one: Trial, is_time: Callable[[], bool]) -> bool:
 
 @pytest.mark.parametrize("moment", ["staging", "staged", "recorded", "sending"])
 def test_it_is_killed_and_goes_on(tmp_path: Path, moment: str) -> None:
-    with trial(tmp_path, events=20_000 if moment == "staging" else 3000) as one:
+    with trial(tmp_path, events=8_000 if moment == "staging" else 3000) as one:
         assert finish(one.start("--limit", str(SENT)), 120).code == 0
         mend(one)
         loads = one.place / "loads"

@@ -7,7 +7,7 @@ from tests.workbench import call, write_job
 
 
 def write_wrong_separator(folder: Path, max_rejects: str) -> Path:
-    return write_job(folder, ["1;2024-01-31T09:30:00Z;q;what is it?;1"] * 400_000, max_rejects=max_rejects)
+    return write_job(folder, ["1;2024-01-31T09:30:00Z;q;what is it?;1"] * 220_000, max_rejects=max_rejects)
 
 
 def test_validate_and_run_stop_where_reading_on_is_of_no_use(tmp_path: Path) -> None:
@@ -29,4 +29,4 @@ def test_validate_and_run_stop_where_reading_on_is_of_no_use(tmp_path: Path) -> 
     assert said.code == 10
     assert f"backfill validate {job}" in said.err
     write_wrong_separator(tmp_path, '"100%"')
-    assert json.loads(call("validate", job, "--json").out)["rows"]["read"] == 400_000
+    assert json.loads(call("validate", job, "--json").out)["rows"]["read"] == 220_000

@@ -129,7 +129,7 @@ def test_a_server_that_restarts_costs_seconds_and_few_attempts() -> None:
             async def restart() -> None:
                 await asyncio.sleep(0.5)
                 await sink.stop()
-                for _ in range(30):
+                for _ in range(12):
                     await asyncio.sleep(0.1)
                     states.add(progress.state)
                 await sink.start()
