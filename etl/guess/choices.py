@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Choice", "Dialect", "JobGuess", "Sureness"]
+__all__ = ["Choice", "Dialect", "JobGuess", "Reading", "Sureness"]
 
 
 class Sureness(StrEnum):
@@ -33,6 +33,31 @@ class Dialect:
     columns: tuple[str, ...] | None
     null_values: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the files are read. `says_format`: their names don't tell their format, so the job must.
+
+    `source` are choices for keys of [source], `table` for those of the format's own table there.
+    """
+
+    format: str
+    says_format: bool = False
+    dialect: Dialect | None = None
+    source: dict[str, Choice] = field(default_factory=dict)
+    table: dict[str, Choice] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def has_names(self) -> bool:
+        """Whether the columns' names are the files' own."""
+        return self.dialect is None or self.dialect.columns is None
+
+    def choices(self) -> dict[str, Choice]:
+        """Return the choices with the keys that a person knows them by."""
+        inside = {f"source.{self.format}.{key}": choice for key, choice in self.table.items()}
+        return {**{f"source.{key}": choice for key, choice in self.source.items()}, **inside}
 
 
 @dataclass(frozen=True, slots=True)

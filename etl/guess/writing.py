@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from etl.guess.choices import Choice, Dialect, JobGuess, Sureness
+from etl.guess.choices import Choice, Dialect, JobGuess, Reading, Sureness
 
-__all__ = ["CHECK_MARK", "render_value", "write_job"]
+__all__ = ["CHECK_MARK", "render_value", "write_job", "write_reading"]
 
 CHECK_MARK: Final = "# CHECK:"
 _RESERVED: Final = {"*", "except"}
@@ -19,19 +19,14 @@ def write_job(
     paths: Sequence[str],
     guess: JobGuess,
     *,
-    format_name: str,
-    says_format: bool,
-    dialect: Dialect | None,
+    reading: Reading,
     job_file: str,
     schema: str | None,
 ) -> str:
-    """Return the text of a job file. `says_format`: the files' names don't tell their format, so the job must."""
-    lines = [*([f"#:schema {schema}"] if schema else []), *_write_head(name, guess, job_file)]
+    """Return the text of a job file over `paths`."""
+    lines = [*([f"#:schema {schema}"] if schema else []), *_write_head(name, guess, reading, job_file)]
     lines += ["[source]", f"paths = {render_value(tuple(paths))}   # relative to this file"]
-    if says_format:
-        lines.append(f"format = {render_value(format_name)}")
-    if dialect is not None:
-        lines += _write_dialect(dialect, _USUAL_SEPARATORS[format_name])
+    lines += write_reading(reading)
     lines += ["", *_write_filter(guess.row_filter), "", "[event]"]
     lines += _write_fields(guess.event)
     if "id" not in guess.event:
@@ -48,6 +43,17 @@ def write_job(
         'max_rejects = "5%"   # with more rejects nothing is sent: then the job is wrong, not the rows',
     ]
     return "\n".join(lines) + "\n"
+
+
+def write_reading(reading: Reading) -> list[str]:
+    """Return the lines under [source] that say how the files are read."""
+    lines = [f"format = {render_value(reading.format)}"] if reading.says_format else []
+    lines += _write_fields(reading.source)
+    if reading.dialect is not None:
+        lines += _write_dialect(reading.dialect, _USUAL_SEPARATORS[reading.format])
+    if reading.table:
+        lines += ["", f"[source.{reading.format}]", *_write_fields(reading.table)]
+    return lines
 
 
 def render_value(value: Any) -> str:
@@ -67,11 +73,12 @@ def render_value(value: Any) -> str:
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _write_head(name: str, guess: JobGuess, job_file: str) -> Iterator[str]:
+def _write_head(name: str, guess: JobGuess, reading: Reading, job_file: str) -> Iterator[str]:
     origin = f"the preset {guess.preset}" if guess.preset else "a sample of the files"
     yield f"# Made by `backfill init` from {origin}. Edit it as you like."
-    if doubts := guess.to_check():
-        keys = ", ".join(key for key, _ in doubts)
+    doubts = [key for key, choice in reading.choices().items() if choice.sureness is Sureness.CHECK]
+    if doubts := [*doubts, *(key for key, _ in guess.to_check())]:
+        keys = ", ".join(doubts)
         yield f"# Lines marked {CHECK_MARK[2:-1]} hold what the files alone can't tell: {keys}."
     yield "#"
     for command, what in (

@@ -11,7 +11,7 @@ import polars as pl
 
 from etl.errors import BackfillError, InputError
 from etl.job.model import Job
-from etl.read.kinds import format_in_name
+from etl.read.kinds import FLAGGED, TYPED, format_in_name
 from etl.read.source import Source, open_source
 from etl.values.rows import ROW, json_flag
 
@@ -28,15 +28,18 @@ def format_of(job: Job, file: str) -> str:
 def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:
     """Return the columns of the record `text`, read in the dialect of its source file, or what is wrong with it."""
     form = format_of(job, file)
-    if form == "parquet":
+    if form in TYPED:
         return "a Parquet file has no malformed records"
+    if form == "json" and job.source.json_.beside:
+        return "what stands beside its list can't be told from `raw`; fill in its columns instead"
     try:
         columns = _columns_of(job, file) if form in TEXT_FORMATS else ()
     except BackfillError:
         return "its columns can't be told, because the file is gone; fill in the columns instead of `raw`"
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
         path = Path(folder) / f"record.{form}"
-        path.write_text(text.rstrip("\r\n") + "\n", encoding="utf-8", newline="")
+        whole = f"[\n{text}\n]" if form == "json" else text.rstrip("\r\n")
+        path.write_text(whole + "\n", encoding="utf-8", newline="")
         try:
             batches = list(open_source(_job_of_record(job, path, form, columns)).batches(0))
         except BackfillError as error:
@@ -52,7 +55,7 @@ def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:
 
 def has_json(job: Job, rows: Iterable[tuple[str, dict[str, Any]]]) -> bool:
     """Whether some of the (file, values) are of a format whose columns hold values of several types."""
-    return any(format_of(job, file) == "ndjson" for file, _ in rows)
+    return any(format_of(job, file) in FLAGGED for file, _ in rows)
 
 
 def text_frame(
@@ -156,7 +159,9 @@ def _job_of_record(job: Job, path: Path, form: str, columns: tuple[str, ...]) ->
     dialect = {"encoding": "utf-8", "header": False, "columns": columns or None, "skip_lines": 0}
     known = type(job.source.csv).model_fields
     csv = job.source.csv.model_copy(update={key: value for key, value in dialect.items() if key in known})
-    source = job.source.model_copy(update={"paths": (glob.escape(str(path)),), "format": form, "csv": csv})
+    json_ = job.source.json_.model_copy(update={"path": None})
+    changes = {"paths": (glob.escape(str(path)),), "format": form, "csv": csv, "json_": json_}
+    source = job.source.model_copy(update=changes)
     return job.model_copy(update={"source": source})
 
 

@@ -21,6 +21,7 @@ from etl.job.model import Job
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.read.files import fingerprint
+from etl.read.kinds import TYPED
 from etl.read.source import Source
 from etl.values.reject import RejectCode
 from etl.values.rows import EVENT_SCHEMA, REJECT_SCHEMA, MalformedRecord, Transformed
@@ -148,7 +149,7 @@ class _KeptRows:
         return Again(position, last, self._transform(file, rows), malformed)
 
     def _transform(self, file: SourceFile, rows: pl.DataFrame) -> Transformed:
-        is_edited = self._load.kind == "retry" and format_of(self._job, file.path) == "parquet"
+        is_edited = self._load.kind == "retry" and format_of(self._job, file.path) in TYPED
         taken = [
             self._take(file, row, json.loads(source), is_edited=is_edited)
             for row, source in rows.select("row", "source").iter_rows()

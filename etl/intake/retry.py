@@ -22,6 +22,7 @@ from etl.intake.taking import RetryRequest, TakenRow, take_rejects
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.read.files import fingerprint
+from etl.read.kinds import TYPED
 from etl.read.source import Source, open_source
 from etl.stage.load import LoadWriter, OnCorrection
 from etl.state.corrections import note_corrections
@@ -137,8 +138,8 @@ def transform_taken(
     job: Job, folder: Path, ledger: Ledger, rows: list[TakenRow], started: datetime
 ) -> Iterator[tuple[str, Transformed]]:
     """Yield what becomes of the rows, file by file, by row number."""
-    text = [row for row in rows if format_of(job, row.key.file) != "parquet"]
-    typed = [row for row in rows if format_of(job, row.key.file) == "parquet"]
+    text = [row for row in rows if format_of(job, row.key.file) not in TYPED]
+    typed = [row for row in rows if format_of(job, row.key.file) in TYPED]
     yield from _transform_text(job, text, started)
     yield from _transform_typed(job, folder / "fetched", ledger, typed, started)
 

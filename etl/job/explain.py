@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from etl.errors import JobError
@@ -163,9 +164,15 @@ def _known_keys(keys: Location) -> list[str]:
     """Return the keys that the table at `keys` may hold, from the models themselves."""
     model: Any = Job
     for key in keys:
-        inner = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
+        field = _fields_of(model).get(str(key))
+        inner = None if field is None else _model_in(field.annotation)
         model = FieldSpec if inner is PropertiesSpec else inner or model
-    return sorted(name for name in model.model_fields if name not in OWN_FIELDS)
+    return sorted(name for name in _fields_of(model) if name not in OWN_FIELDS)
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a table by their keys in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -13,7 +13,7 @@ from etl.job.amounts import Moment
 from etl.job.table import Table
 from etl.job.unfit import Unfit
 
-__all__ = ["CsvDialect", "NdjsonSpec", "SourceSpec"]
+__all__ = ["CsvDialect", "JsonSpec", "NdjsonSpec", "SourceSpec"]
 
 
 def _is_plain_character(text: str) -> bool:
@@ -112,6 +112,35 @@ class NdjsonSpec(Table):
         return self
 
 
+def _check_path(text: str) -> str:
+    if not all(text.split(".")):
+        raise Unfit('keys joined by dots, like "data.items" or "chats.list.*.messages"', f"`{text}`")
+    return text
+
+
+class JsonSpec(NdjsonSpec):
+    """Where in a JSON document the rows are, and which of their keys are columns."""
+
+    path: Annotated[str, AfterValidator(_check_path)] | None = Field(
+        None, examples=["messages", "chats.list.*.messages"]
+    )
+    """The keys that lead to the list of rows, joined by dots; `*` is each element of a list on the way. Left out: the
+    list at the top, or the only list of objects there is."""
+    beside: dict[str, Annotated[str, AfterValidator(_check_path)]] = Field(
+        default_factory=dict, examples=[{"channel_id": "channel.id"}]
+    )
+    """Columns of what stands beside that list, the same for each of its rows: a name, and the keys that lead there from
+    the object that holds the list."""
+
+    @model_validator(mode="after")
+    def _has_an_object_around(self) -> Self:
+        if self.beside and (self.path or "").split(".")[-1] in ("", "*"):
+            raise Unfit(
+                "`path` beside `beside`, because it says which list is meant", f"`{self.path or 'none'}`"
+            )
+        return self
+
+
 def _parse_hook(value: object) -> object:
     """Return the hook: a file of the job's own folder and a function in it, for nothing else is ever run."""
     wanted = 'a Python file beside the job file and a function in it, like "mapping.py:clean"'
@@ -131,8 +160,8 @@ class SourceSpec(Table):
     )
     """The files, relative to the job file: `*` stays within a folder, `**` goes into all below. A folder means the
     files in it. Also `s3://`, `gs://` and `https://`."""
-    format: Literal["csv", "tsv", "ndjson", "parquet"] | None = Field(None, examples=["ndjson"])
-    """What the files are, where their names don't end in .csv, .tsv, .ndjson, .jsonl or .parquet."""
+    format: Literal["csv", "tsv", "ndjson", "json", "parquet"] | None = Field(None, examples=["ndjson"])
+    """What the files are, where their names don't end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet."""
     mode: Literal["once", "incremental"] = Field("once", examples=["incremental"])
     """`once`: a fixed set of files. `incremental`: each run takes new files, and new rows of files that grew."""
     on_change: Literal["error", "restage", "ignore"] = Field("error", examples=["restage"])
@@ -151,6 +180,8 @@ class SourceSpec(Table):
     """How the delimited files are written."""
     ndjson: NdjsonSpec = NdjsonSpec()
     """Which keys of an NDJSON file are columns."""
+    json_: JsonSpec = Field(JsonSpec(), alias="json")
+    """Where in a JSON document the rows are."""
     transform: Annotated[str, BeforeValidator(_parse_hook)] | None = Field(
         None, examples=["mapping.py:clean"]
     )

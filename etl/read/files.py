@@ -195,7 +195,7 @@ def _check_encoding(pattern: str, job: Job) -> None:
 def _fix_for_no_match(folder: Path, pattern: str) -> str:
     where = folder / pattern
     if where.is_dir():
-        return f"The folder {PurePosixPath(pattern)} holds no .csv, .tsv, .ndjson or .parquet file: check its name"
+        return f"The folder {PurePosixPath(pattern)} holds no file whose name tells its format: check both"
     parent = where.parent
     if glob.has_magic(str(parent)) or parent.is_dir():
         return f"Check the pattern; it is relative to the job file's folder, {folder}"

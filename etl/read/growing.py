@@ -13,6 +13,7 @@ from etl.errors import InputError
 from etl.job.model import Job
 from etl.read.csv.reader import CsvReader
 from etl.read.files import SourcePath, explain_os_error
+from etl.read.kinds import APPENDABLE
 from etl.read.text import codec_of
 from etl.values.staged import SourceFile
 
@@ -37,7 +38,7 @@ class NoWholeLine(InputError):  # noqa: N818 - it states a condition
 
 def can_grow(file: SourcePath) -> bool:
     """Whether rows may be appended to the file: plain text, on a local disk."""
-    return file.format != "parquet" and file.compression is None and file.etag is None
+    return file.format in APPENDABLE and file.compression is None and file.etag is None
 
 
 def find_whole_lines(

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from etl.errors import InputError
 from etl.read.archive import only_member
 
-__all__ = ["Kind", "UnknownFormatError", "format_in_name", "tell_kind"]
+__all__ = ["APPENDABLE", "FLAGGED", "TYPED", "Kind", "UnknownFormatError", "format_in_name", "tell_kind"]
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -18,9 +18,16 @@ FORMATS: Final = {
     ".tab": "tsv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+# Whose columns hold values of several types, row by row.
+FLAGGED: Final = frozenset({"ndjson", "json"})
+# To whose files somebody may append rows.
+APPENDABLE: Final = frozenset({"csv", "tsv", "ndjson"})
+# Whose rows are read again from the file itself: no text of a value gives back every one exactly.
+TYPED: Final = frozenset({"parquet"})
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bzip2", ".zip": "zip"}
 # First bytes that settle what a file is, whatever its name says.
 _SIGNATURES: Final = {
@@ -42,7 +49,7 @@ class UnknownFormatError(InputError):
 
 
 class Kind(NamedTuple):
-    """A file's format (`csv`, `tsv`, `ndjson`, `parquet`) and compression, if any."""
+    """A file's format (`csv`, `tsv`, `ndjson`, `json`, `parquet`) and compression, if any."""
 
     format: str
     compression: str | None
@@ -74,7 +81,7 @@ def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:
         kind = "parquet"
     if kind is None:
         raise UnknownFormatError(
-            "Expected a name that ends in .csv, .tsv, .ndjson or .parquet (and .gz, .zst, .bz2 or .zip), found "
+            "Expected a name that ends in .csv, .tsv, .ndjson, .json or .parquet (and .gz, .zst, .bz2 or .zip), found "
             f"`{_last(name)}` - {name}",
             'Say what the files are: format = "csv" under [source]',
         )
@@ -140,7 +147,7 @@ def _fix_for(found: str, name: str, compression: str | None) -> str:
         return f"Rename it without the {PurePosixPath(name).suffix}: it is not compressed, or it is damaged"
     if found in ("Excel", "zip"):
         return "Save the sheet as CSV (UTF-8), or unpack the archive"
-    return "Export the file again as CSV, TSV, NDJSON or Parquet"
+    return "Export the file again as CSV, TSV, NDJSON, JSON or Parquet"
 
 
 def _last(name: str) -> str:

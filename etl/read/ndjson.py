@@ -6,8 +6,9 @@ values, so the lines are parsed one by one in orjson.
 """
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import orjson
 import polars as pl
@@ -18,9 +19,9 @@ from etl.read.files import SourcePath
 from etl.read.json_lines import Unusable, parse_object, write_json
 from etl.read.text import CHUNK_BYTES, open_text, show_raw
 from etl.values.reject import RejectCode
-from etl.values.rows import ROW, Batch, MalformedRecord, json_flag
+from etl.values.rows import LINE, ROW, Batch, MalformedRecord, json_flag
 
-__all__ = ["NdjsonReader"]
+__all__ = ["JsonRecord", "NdjsonReader"]
 
 _ALL_KEYS: Final = NdjsonSpec()
 MOST_LINE_BYTES: Final = 16 << 20
@@ -30,26 +31,44 @@ _MOST_ROWS: Final = 65_536
 _LINE: Final = re.compile(rb"[^ \t\r\n][^\n]*+")
 
 
+class JsonRecord(NamedTuple):
+    """The text of one object and the line that it begins in; whether it is too long to hold, and what stands beside it
+    in the document.
+    """
+
+    line: int
+    is_long: bool
+    text: bytes
+    beside: Mapping[str, Any] = MappingProxyType({})
+
+
 class NdjsonReader:
-    """One NDJSON file: its columns, found by reading it once, then its batches."""
+    """One file of JSON objects: its columns, found by reading it once, then its batches."""
 
     def __init__(
-        self, source: SourcePath, spec: NdjsonSpec = _ALL_KEYS, *, chunk_bytes: int = CHUNK_BYTES
+        self,
+        source: SourcePath,
+        spec: NdjsonSpec = _ALL_KEYS,
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
+        records: Callable[[], Iterator[JsonRecord]] | None = None,
     ) -> None:
         """Find the columns of `source`: a key may turn up first in the last line.
 
-        Raises `InputError` where it can't be read to its end, or has more keys than may be columns.
+        `records` reads the objects' texts from the start; left out, they are its lines. Raises `InputError` where it
+        can't be read to its end, or has more keys than may be columns.
         """
+        self._records = records or self._lines
         self._source = source
         self._rest = spec.rest
         self._own = None if spec.keys is None else frozenset(spec.keys)
         self._chunk_bytes = chunk_bytes
         names: dict[str, None] = {}
-        for _, _, text in self._lines():
-            if not self._may_bring_keys(text, names):
+        for record in self._records():
+            if not self._may_bring_keys(record.text, names):
                 continue
             try:
-                names.update(dict.fromkeys(self._set_rest_apart(parse_object(text))))
+                names.update(dict.fromkeys(self._set_rest_apart(parse_object(record.text))))
             except Unusable:
                 continue
             if len(names) > spec.max_keys:
@@ -61,24 +80,28 @@ class NdjsonReader:
                 )
         self.schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String())
 
+    def add_columns(self, names: Iterable[str]) -> None:
+        """Add the columns that stand beside the objects."""
+        self.schema |= dict.fromkeys(names, pl.String())
+
     def batches(self) -> Iterator[Batch]:
         """Yield the file's records in order; blank lines are no records.
 
         Raises `InputError` where the file can't be read to its end.
         """
         objects: list[dict[str, Any]] = []
-        rows: list[int] = []
+        rows: list[tuple[int, int]] = []
         malformed: list[MalformedRecord] = []
         most_rows = max(1, min(_MOST_ROWS, _MOST_CELLS // max(1, len(self.schema))))
         size = 0
-        for row, (line, is_long, text) in enumerate(self._lines(), start=1):
+        for row, (line, is_long, text, beside) in enumerate(self._records(), start=1):
             size += len(text)
             try:
                 if is_long:
                     reason = f"a line longer than {MOST_LINE_BYTES >> 20} MB"
                     raise Unusable(RejectCode.MALFORMED_RECORD, reason)
-                objects.append(self._set_rest_apart(parse_object(text)))
-                rows.append(row)
+                objects.append({**self._set_rest_apart(parse_object(text)), **beside})
+                rows.append((row, line))
             except Unusable as fault:
                 malformed.append(MalformedRecord(row, line, fault.code, fault.reason, show_raw(text)))
             if len(objects) >= most_rows or len(malformed) >= _MOST_ROWS or size >= self._chunk_bytes:
@@ -108,8 +131,10 @@ class NdjsonReader:
         kept = {key: value for key, value in record.items() if key in own}
         return {**kept, self._rest: rest or None}
 
-    def _to_frame(self, objects: list[dict[str, Any]], rows: list[int]) -> pl.DataFrame:
-        columns = [pl.Series(ROW, rows, dtype=pl.UInt32)]
+    def _to_frame(self, objects: list[dict[str, Any]], rows: list[tuple[int, int]]) -> pl.DataFrame:
+        columns = [
+            pl.Series(name, [row[at] for row in rows], dtype=pl.UInt32) for at, name in enumerate((ROW, LINE))
+        ]
         for name in self.schema:
             values = [record.get(name) for record in objects]
             texts = [value if value is None or type(value) is str else write_json(value) for value in values]
@@ -118,8 +143,8 @@ class NdjsonReader:
             columns.append(pl.Series(json_flag(name), flags, dtype=pl.Boolean))
         return pl.DataFrame(columns)
 
-    def _lines(self) -> Iterator[tuple[int, bool, bytes]]:
-        """Yield the number and the text of each line that isn't blank, and whether it was too long to hold whole."""
+    def _lines(self) -> Iterator[JsonRecord]:
+        """Yield each line that isn't blank."""
         line, rest, skips_line = 1, b"", False
         for chunk, final in open_text(self._source, chunk_bytes=self._chunk_bytes):
             data = rest + chunk
@@ -136,9 +161,9 @@ class NdjsonReader:
                 # Of what is blank between two lines there may be gigabytes.
                 line += data.count(b"\n", start, match.start())
                 start = match.start()
-                yield line, False, match[0].rstrip(b" \t\r")
+                yield JsonRecord(line, False, match[0].rstrip(b" \t\r"))
             line += data.count(b"\n", start, used)
             rest = data[used:]
             if len(rest) >= MOST_LINE_BYTES:
-                yield line, True, rest
+                yield JsonRecord(line, True, rest)
                 rest, skips_line = b"", True

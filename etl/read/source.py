@@ -15,10 +15,12 @@ from etl.job.model import Job
 from etl.read.csv.reader import CsvReader
 from etl.read.files import SourcePath, resolve_files
 from etl.read.growing import NoWholeLine, find_whole_lines
+from etl.read.json.reader import open_json
+from etl.read.kinds import FLAGGED
 from etl.read.ndjson import NdjsonReader
 from etl.read.parquet.reader import ParquetReader, Uses
 from etl.read.widening import fit_values, widen
-from etl.values.rows import ROW, Batch, json_flag
+from etl.values.rows import LINE, ROW, Batch, json_flag
 
 __all__ = ["Source", "open_source"]
 
@@ -71,7 +73,7 @@ class Source:
 
     def has_json_flags(self, index: int) -> bool:
         """Whether the frames of the file at `index` say of each column where it holds JSON."""
-        return self.files[index].format == "ndjson"
+        return self.files[index].format in FLAGGED
 
     def read_size(self, index: int) -> int | None:
         """Return how many bytes of the file at `index` its batches took; None for all of it. Read it after them."""
@@ -103,7 +105,7 @@ class Source:
         file, has_flags = self.files[index], self.has_json_flags(index)
         given, height = dict(zip(frame.columns, frame.get_columns(), strict=True)), frame.height
         partitions = dict(file.partitions)
-        columns: list[pl.Series] = [given[ROW]]
+        columns: list[pl.Series] = [given[name] for name in (ROW, LINE) if name in given]
         for name, dtype in self.schemas[index].items():
             if name in given:
                 columns.append(_cast(given[name], dtype, file))
@@ -150,6 +152,8 @@ def _open_reader(file: SourcePath, job: Job) -> Reader:
             uses=lambda names: used_columns(job, names),
             is_open=job.source.transform is not None,
         )
+    if file.format == "json":
+        return open_json(file, job.source.json_)
     return (
         NdjsonReader(file, job.source.ndjson) if file.format == "ndjson" else CsvReader(file, job.source.csv)
     )

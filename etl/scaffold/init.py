@@ -11,9 +11,7 @@ from typing import Final
 import polars as pl
 
 from etl.errors import BackfillError, InputError, JobError
-from etl.guess.choices import Dialect, JobGuess
-from etl.guess.dialect import guess_null_values, guess_separator, has_header, name_columns, split_sample
-from etl.guess.encoding import guess_encoding
+from etl.guess.choices import JobGuess, Reading
 from etl.guess.fields import choose_time, guess_mapping
 from etl.guess.presets import PRESETS, apply_preset, recognise_preset
 from etl.guess.profiles import Profile, profile_columns
@@ -22,30 +20,15 @@ from etl.intake.batches import open_rows
 from etl.job.lines import nearest_name
 from etl.job.load import parse_job
 from etl.job.model import Job
-from etl.read.files import SourcePath, resolve_files
-from etl.read.kinds import UnknownFormatError
 from etl.read.source import open_source
-from etl.read.streams import read_stream
 from etl.report.init import Decision, Start, Trial
+from etl.scaffold.reading import is_typed, read_head, sketch_job
 from etl.scaffold.sample import as_sample
 from etl.values.rows import Batch
 
 __all__ = ["StartOptions", "name_job", "start_job"]
 
-SAMPLE_BYTES: Final = 1 << 20
 SAMPLE_ROWS: Final = 20_000
-# Enough of a job for the readers, before anything is known of the rows.
-_SKETCH: Final = """name = "sample"
-[source]
-paths = {paths}
-{format}
-{csv}
-[event]
-entityType = {{ value = "message" }}
-type = {{ value = "sample" }}
-messageId = {{ value = "sample" }}
-createdAt = "sample"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,70 +60,33 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
             "Expected a file, found an empty name - FILE", "Name the files, or a pattern in quotes"
         )
     paths = tuple(_relative(file, options.output.parent) for file in files)
-    source, format_name, says_format = _tell_format(paths, options.output)
-    dialect, remarks = _guess_dialect(source, format_name) if format_name in ("csv", "tsv") else (None, ())
-    sketch = _sketch(paths, options.output, format_name if says_format else None, dialect)
-    profiles = profile_columns(_read_sample(sketch), typed=format_name in ("ndjson", "parquet"))
+    source, reading = read_head(paths, options.output)
+    profiles = profile_columns(
+        _read_sample(sketch_job(paths, options.output, reading)), typed=is_typed(reading)
+    )
     if not profiles:
         raise InputError(f"Expected columns, found none - {source.name}", "Check that the file holds rows")
-    chosen = _guess_job(
-        profiles, options, has_names=dialect is None or dialect.columns is None, typed=dialect is None
-    )
+    chosen = _guess_job(profiles, options, has_names=reading.has_names, typed=is_typed(reading))
     text = write_job(
         name_job(files[0]),
         paths,
         chosen,
-        format_name=format_name,
-        says_format=says_format,
-        dialect=dialect,
+        reading=reading,
         job_file=str(options.output),
         schema=options.schema,
     )
     job = parse_job(text, options.output)
-    decisions = _list_decisions(chosen)
+    decisions = _list_decisions(chosen, reading)
     return Start(
-        text, job.name, options.output, format_name, chosen.preset, decisions, remarks, _try_out(job, started)
+        text,
+        job.name,
+        options.output,
+        reading.format,
+        chosen.preset,
+        decisions,
+        reading.remarks,
+        _try_out(job, started),
     )
-
-
-def _tell_format(paths: tuple[str, ...], output: Path) -> tuple[SourcePath, str, bool]:
-    """Return the first file, the format, and whether the job has to say it because the name doesn't."""
-    try:
-        source = resolve_files(_sketch(paths, output, None, None))[0]
-    except UnknownFormatError:
-        pass
-    else:
-        return source, source.format, False
-    source = resolve_files(_sketch(paths, output, "csv", None))[0]
-    head = _head(source).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(b"["):
-        raise InputError(
-            f"Expected one JSON object a line, found a JSON list - {source.name}",
-            f"Make lines of it: jq -c '.[]' {source.name} > {name_job(source.name)}.ndjson",
-        )
-    if head.startswith(b"{"):
-        return source, "ndjson", True
-    first = head.split(b"\n", 1)[0]
-    return source, "tsv" if first.count(b"\t") > first.count(b",") else "csv", True
-
-
-def _guess_dialect(source: SourcePath, format_name: str) -> tuple[Dialect, tuple[str, ...]]:
-    head = _head(source)
-    encoding, remark = guess_encoding(head)
-    text = head.decode(encoding, "replace").removeprefix("\ufeff")
-    separator, why = guess_separator(text, "\t" if format_name == "tsv" else ",")
-    records = split_sample(text, separator)
-    named, header_why = has_header(records)
-    columns = None if named else name_columns(records)
-    shown = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(separator, separator)
-    remarks = [f"encoding {encoding}" + (f": {remark}" if remark else ""), f"separator {shown}: {why}"]
-    remarks.append(f"{'header' if named else 'no header'}: {header_why}")
-    markers = guess_null_values(records[1:] if named else records)
-    if markers != ("",):
-        remarks.append(
-            f"missing values are written {', '.join(f'`{marker}`' for marker in markers if marker)}"
-        )
-    return Dialect(encoding, separator, columns, markers), tuple(remarks)
 
 
 def _guess_job(
@@ -165,8 +111,9 @@ def _guess_job(
     return apply_preset(preset, profiles, time=time)
 
 
-def _list_decisions(chosen: JobGuess) -> tuple[Decision, ...]:
+def _list_decisions(chosen: JobGuess, reading: Reading) -> tuple[Decision, ...]:
     choices = {
+        **reading.choices(),
         **chosen.event,
         **{f"userProperties.{key}": choice for key, choice in chosen.user_properties.items()},
     }
@@ -220,25 +167,6 @@ def _first(batches: Iterator[Batch]) -> Iterator[Batch]:
         break
     if isinstance(batches, Generator):
         batches.close()
-
-
-def _head(source: SourcePath) -> bytes:
-    return next(read_stream(source, SAMPLE_BYTES), b"")
-
-
-def _sketch(paths: tuple[str, ...], output: Path, format_name: str | None, dialect: Dialect | None) -> Job:
-    csv = ""
-    if dialect is not None:
-        keys: dict[str, object] = {
-            "separator": dialect.separator,
-            "encoding": dialect.encoding,
-            "null_values": dialect.null_values,
-        }
-        if dialect.columns is not None:
-            keys |= {"header": False, "columns": dialect.columns}
-        csv = "[source.csv]\n" + "\n".join(f"{key} = {render_value(value)}" for key, value in keys.items())
-    form = f"format = {render_value(format_name)}" if format_name else ""
-    return parse_job(_SKETCH.format(paths=render_value(paths), format=form, csv=csv), output)
 
 
 def _relative(file: str, folder: Path) -> str:

@@ -13,7 +13,7 @@ from etl.transform.prepare import REASON, prepare_rows
 from etl.transform.rules import SIZE, body_size_check
 from etl.transform.time.field import TimePlan
 from etl.values.reject import RejectCode
-from etl.values.rows import REJECT_SCHEMA, ROW, Transformed
+from etl.values.rows import LINE, REJECT_SCHEMA, ROW, Transformed
 
 __all__ = ["Plan"]
 
@@ -95,7 +95,7 @@ def _reject_rows(frame: pl.DataFrame, check: Check) -> pl.DataFrame:
     found = pl.lit(None, pl.String) if check.found is None else shown(check.found)
     return frame.select(
         pl.col(ROW).alias("row"),
-        pl.lit(None, pl.UInt32).alias("line"),
+        (pl.col(LINE) if LINE in frame.columns else pl.lit(None, pl.UInt32)).alias("line"),
         pl.lit(check.code.value).alias("code"),
         pl.lit(check.field).alias("field"),
         pl.lit(check.column).alias("column"),

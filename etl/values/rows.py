@@ -16,6 +16,7 @@ from etl.values.reject import RejectCode
 __all__ = [
     "EVENT_SCHEMA",
     "JSON_FLAG",
+    "LINE",
     "MOST_RAW_CHARS",
     "REJECT_SCHEMA",
     "ROW",
@@ -29,6 +30,8 @@ __all__ = [
 
 # The separator control character keeps these out of the way of any source's own columns.
 ROW = "\x1frow"
+# Where a reader knows it: the line of the file that the record begins in, or the row of the sheet.
+LINE = "\x1fline"
 JSON_FLAG = "\x1fjson:"
 MOST_RAW_CHARS = 65_536
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.guess.choices import Choice, Dialect, JobGuess, Sureness
+from etl.guess.choices import Choice, Dialect, JobGuess, Reading, Sureness
 from etl.guess.writing import CHECK_MARK, render_value, write_job
 from etl.job.load import parse_job
 
@@ -34,8 +34,8 @@ def test_a_job_over_columns_of_any_name_parses(names: Any, time: Any) -> None:
     event["createdAt"] = Choice({"column": time, "timezone": "UTC"}, "which\nzone?", Sureness.CHECK)
     guess = JobGuess(event, {name: Choice(name, "") for name in names}, {}, candidate_keys=tuple(names))
     text = write_job(
-        "a-job", ["log.csv"], guess, format_name="csv", says_format=True,
-        dialect=Dialect("utf-8", ";", None, ("", "NULL")),
+        "a-job", ["log.csv"], guess,
+        reading=Reading("csv", says_format=True, dialect=Dialect("utf-8", ";", None, ("", "NULL"))),
         job_file="a.toml", schema="./schema.json",
     )  # fmt: skip
     job = parse_job(text, Path("a.toml"))

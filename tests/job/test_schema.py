@@ -28,6 +28,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "SourceSpec": ("source",),
     "CsvDialect": ("source", "csv"),
     "NdjsonSpec": ("source", "ndjson"),
+    "JsonSpec": ("source", "json"),
     "FilterSpec": ("filter",),
     "EventSpec": ("event",),
     "FieldSpec": ("event", "properties", "example"),
@@ -45,6 +46,9 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("CsvDialect", "quote"): {"separator": ";"},
     ("NdjsonSpec", "keys"): {"rest": "other"},
     ("NdjsonSpec", "rest"): {"keys": ["id"]},
+    ("JsonSpec", "keys"): {"rest": "other"},
+    ("JsonSpec", "rest"): {"keys": ["id"]},
+    ("JsonSpec", "beside"): {"path": "messages"},
     ("IdSpec", "verbatim"): {"column": "event_id"},
     ("PropertiesSpec", "except"): {"*": True},
 }
@@ -61,7 +65,7 @@ def test_every_key_says_what_it_means() -> None:
 
 
 def test_every_key_that_is_no_table_has_an_example() -> None:
-    tables = ("source", "filter", "event", "upload", "limits", "notify", "state", "csv", "ndjson")
+    tables = ("source", "filter", "event", "upload", "limits", "notify", "state", "csv", "ndjson", "json")
     assert [key.name for _, key in KEYS if not key.schema.get("examples") and key.name not in tables] == []
 
 

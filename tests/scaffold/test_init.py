@@ -115,10 +115,10 @@ def test_semicolons_and_a_western_encoding_are_found(tmp_path: Path) -> None:
     assert validate(made).outcome.books.pending == 28
 
 
-def test_a_json_list_is_explained(tmp_path: Path) -> None:
+def test_json_without_rows_is_explained(tmp_path: Path) -> None:
     file = tmp_path / "chats.json"
-    file.write_text('[{"id": 1}]', encoding="utf-8")
-    with pytest.raises(InputError, match="one JSON object a line"):
+    file.write_text('{\n"ids": [1]}', encoding="utf-8")
+    with pytest.raises(InputError, match="Expected a list of objects, or one object a line, found neither"):
         start(tmp_path, file)
 
 
