@@ -30,7 +30,6 @@ CALLED_BY_OTHERS = {
     "web_key": "a key of the sandbox that tests ask it for, as people do who try one",
     "p99_seconds": "a part of what a send tells of its latencies",
     "max_seconds": "as above",
-    "unanswered": "a part of what a send tells of itself",
     "safe": "of an exit code, for the page of whoever is on call",
 }
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)

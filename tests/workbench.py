@@ -61,7 +61,7 @@ def write_job(
     top: str = "",
     source: str = "",
     more: str = "",
-    upload: str = "",
+    upload: str = 'patience = "1s"',
     id_spec: str = '{ columns = ["id"] }',
     overlap: str = "send",
 ) -> Path:

@@ -78,6 +78,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Choice(["check", "send"]),
     help="What of a new load may be at the destination already: look for it first, or send it. [default: the job's]",
 )
+@click.option(
+    "--on-uncertain",
+    type=click.Choice(["ask", "resend"]),
+    help="What may be stored though no answer proves it: ask for it, or send it again. [default: ask, where it reads]",
+)
 @accept_state_option
 @window_options
 @log_option
@@ -91,6 +96,7 @@ def run(
     accept_new_mapping: bool,
     take_skipped: bool,
     overlap: "Literal['check', 'send'] | None",
+    on_uncertain: "Literal['ask', 'resend'] | None",
     accept_state: bool,
     since: "datetime | None",
     until: "datetime | None",
@@ -142,6 +148,7 @@ def run(
         accept_state=accept_state,
         take_skipped=take_skipped,
         overlap=overlap,
+        on_uncertain=on_uncertain,
         sinks=choose_sinks(log_form),
         note_metrics=metrics.append,
         say=None if quiet else lambda note: say([note], error=True),

@@ -62,6 +62,8 @@ FIXES: Final = {
     "key_env": 'Name the variable, and set it to the key: key_env = "STAGING_INKEEP_KEY"',
     "rate": 'Set how many events a second: rate = "20/s", or rate = "max"',
     "concurrency": 'Set concurrency = 32, or concurrency = "auto"',
+    "on_uncertain": 'Set on_uncertain = "ask" or "resend", or leave it out',
+    "patience": 'Set how long a destination may take to show an event: patience = "2m"',
     "max_wait": 'Set how long the server may ask to wait: max_wait = "1h"',
     "timeout": 'Set how long one request may take: timeout = "30s"',
     "max_rejects": 'Set a share or a count: max_rejects = "1%" or max_rejects = 500',

@@ -25,6 +25,7 @@ _MOMENT: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d"}
 _WRITTEN: Final = {
     ("UploadSpec", "timeout"): _DURATION,
     ("UploadSpec", "max_wait"): _DURATION,
+    ("UploadSpec", "patience"): _DURATION,
     ("NotifySpec", "rejects_share"): _SHARE,
     ("SourceSpec", "since"): _MOMENT,
     ("SourceSpec", "until"): _MOMENT,

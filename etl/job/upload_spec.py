@@ -51,6 +51,11 @@ class UploadSpec(Table):
     overlap: Literal["check", "send"] = Field("check", examples=["send"])
     """Whether a new load is looked for at the destination before any of it is sent: what is there already stops the run
     (exit 9), before it is sent a second time."""
+    on_uncertain: Literal["ask", "resend"] | None = Field(None, examples=["resend"])
+    """An event that may be stored although no answer proves it is asked for by its id before it is sent again
+    (`ask`), or sent again at once (`resend`). Left out: asked for where the key can read."""
+    patience: Annotated[float, BeforeValidator(parse_seconds)] = Field(120.0, examples=["5m"])
+    """How long the destination may take to show an event: one that isn't there by then is sent again."""
 
 
 class Limits(Table):

@@ -13,6 +13,7 @@ from etl.ledger.facts import LoadEntry, PartEntry
 from etl.ledger.notes import Notes
 from etl.ledger.session import Session
 from etl.ledger.tables import FILES, KEPT, LOADS
+from etl.values.delivery import BEFORE_ALL
 from etl.values.staged import KeptFile, SourceFile, StagedLoad
 
 __all__ = ["Loads"]
@@ -75,6 +76,7 @@ class Loads:
     def begin_sending(self, number: int) -> None:
         """Note, before its first request, that events of load `number` may be on the server from here on."""
         if not self.is_sent(number):
+            self.notes.offered.put(number, BEFORE_ALL)
             self.notes.sending_load = number
 
     def is_sent(self, number: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, overload
 
 from etl.ledger.session import Session
 from etl.ledger.tables import META, NotedText
+from etl.values.delivery import EventPlace
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
 
@@ -130,6 +131,11 @@ def _from_json(make: Callable[..., T]) -> Callable[[str], T]:
     return read
 
 
+def _place_of(text: str) -> EventPlace:
+    part, _, at = text.partition(":")
+    return EventPlace(int(part), int(at))
+
+
 class Notes:
     """The facts noted in one ledger. Every access raises StateError once the disk has failed."""
 
@@ -169,5 +175,7 @@ class Notes:
     # How many events of a load, of which each was looked for at the destination, are there otherwise than they would be
     # sent: where none is, it may be sent. UNFINISHED where they are still being looked for.
     looked_for = NotePerLoad("looked_for", int)
+    # Up to which place events of a load were handed to a sender: what is pending there may be on the server.
+    offered = NotePerLoad("offered", _place_of, lambda place: f"{place.part}:{place.at}")
     # Whose rows a load took over.
     takes_over = NotePerLoad("takes_over", int)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from etl.values.books import Books
+from etl.values.delivery import UncertainCounts
 from etl.values.outcome import Outcome
 
 __all__ = ["book_lines", "format_duration", "open_lines", "summary_lines"]
@@ -35,6 +36,7 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
             f"  sent {outcome.sent_now:,} now in {format_duration(outcome.send_seconds)} "
             f"({outcome.events_per_second:,.0f}/s), {outcome.attempts:,} attempts{again}"
         )
+    yield from _uncertain_lines(outcome.uncertain)
     yield from outcome.notes
     if outcome.message:
         yield from outcome.message.split("\n")
@@ -45,6 +47,19 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
         yield f"Rejects, with every original column: {' and '.join(str(path) for path in outcome.reports)}"
         yield f"See them by cause: backfill rejects {shlex.quote(job_path)}{flags}"
     yield from open_lines(outcome, job_path, flags=flags)
+
+
+def _uncertain_lines(counts: UncertainCounts) -> Iterator[str]:
+    """Yield what became of uncertain events, and what a run does with them."""
+    if counts.found_there or counts.sent_again:
+        yield f"  uncertain: {counts.found_there:,} found there, {counts.sent_again:,} sent again"
+    if counts.doubled or counts.altered:
+        yield (
+            f"  of those found there, {counts.doubled:,} are there more than once, "
+            f"{counts.altered:,} not as they were sent: backfill verify names each"
+        )
+    if counts.line:
+        yield f"  {counts.line}"
 
 
 def open_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[str]:

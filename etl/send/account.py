@@ -31,6 +31,7 @@ StopCause = Literal[
 class SendProgress:
     """Where a send stands now. The sender writes it, anyone may read it at any time.
 
+    `held` uncertain events are held apart now; `found_there` were found at the destination, `sent_again` weren't there.
     `refused_codes` counts what was refused by reject code, from the moment it goes to the ledger. `limit` is how many
     requests may be in flight; `wait_seconds` is how long a pause or the next probe is away, `asked` the header that a
     pause is for; `rate_per_second` is the rate kept, None for as fast as it goes.
@@ -41,6 +42,9 @@ class SendProgress:
     attempts: int = 0
     retries: int = 0
     resent: int = 0
+    held: int = 0
+    found_there: int = 0
+    sent_again: int = 0
     in_flight: int = 0
     limit: int = 1
     state: SendState = "sending"
@@ -68,6 +72,7 @@ class SendReport:
     `unanswered` requests were still out when the send ended; `statuses` counts answers by status, under 0 the
     attempts that got none. `stopped` is None where all events were settled. `carried` is for the next send to the same
     endpoint.
+    Of uncertain events that were held apart, `found_there` were found at the destination, `sent_again` weren't there.
     """
 
     sent: int
@@ -85,3 +90,5 @@ class SendReport:
     timeline: list[SendSample]
     learned_rate_per_second: float | None
     carried: Carried = NOTHING_CARRIED
+    found_there: int = 0
+    sent_again: int = 0

@@ -17,7 +17,7 @@ from etl.send.gate import Gate
 from etl.send.hints import NO_HINTS, Hints, read_hints
 from etl.send.meter import Meter
 from etl.send.room import LARGE_BODY_BYTES, Room
-from etl.send.settings import SendSettings, Settle
+from etl.send.settings import Apart, SendSettings, Settle
 from etl.send.transport import Transport
 from etl.send.verdict import DELIVERED, Outcome, Verdict, classify_answer, classify_failure
 from etl.values.delivery import Outgoing, Refusal
@@ -54,7 +54,8 @@ class Courier:
 
     `is_proven` turns true with the first answer that settles an event. `is_watching` says that the next success is to
     be looked at, not only counted. Requests go `spacing_seconds` apart, on average, and wait for that no longer than
-    `spread_seconds`. `surplus_workers` are to end after the event they have. `left` events failed too often and stay
+    `spread_seconds`. What may be stored although nothing proves it is handed to `apart`, where there is one, and not
+    retried. `surplus_workers` are to end after the event they have. `left` events failed too often and stay
     pending; `left_reason` is the last's.
     """
 
@@ -70,7 +71,9 @@ class Courier:
         wall_clock: Callable[[], float],
         rng: Random,
         end: Callable[[StopCause, str], None],
+        apart: Apart | None = None,
     ) -> None:
+        self._apart = apart
         self._url, self._post, self._settle, self._settings = transport.url, transport.post, settle, settings
         self._gate, self._meter, self._progress = gate, meter, progress
         self._clock, self._wall_clock, self._rng, self._end = clock, wall_clock, rng, end
@@ -142,6 +145,10 @@ class Courier:
                     if (waiting := settle(part, index, None)) is not None:
                         await waiting
                     progress.delivered += 1
+                    break
+                if verdict.is_uncertain and self._apart is not None:
+                    if (room_again := self._apart.hold(event)) is not None and (reason := await room_again):
+                        self._end("outage", reason)
                     break
                 trial = trial or _Trial(sent_at)
                 trial.add(verdict, sent_at)

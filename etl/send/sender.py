@@ -22,7 +22,7 @@ from etl.send.concurrency import Concurrency, next_concurrency, spread_seconds, 
 from etl.send.courier import Courier
 from etl.send.gate import Gate, Sleep
 from etl.send.meter import Meter
-from etl.send.settings import SendSettings, Settle, StopSignal
+from etl.send.settings import Apart, SendSettings, Settle, StopSignal
 from etl.send.transport import Transport
 from etl.values.delivery import Outgoing
 
@@ -43,11 +43,13 @@ async def send_events(
     sleep: Sleep = asyncio.sleep,
     wall_clock: Callable[[], float] = time.time,
     rng: random.Random | None = None,
+    apart: Apart | None = None,
 ) -> SendReport:
     """Send `events` and return what came of it; what isn't settled stays pending.
 
     `settle` is called after each verdict, by the worker that holds the event: while that waits, the worker sends
     nothing. Whatever it or the iterator raises ends the send and is raised here. `progress` is kept up to date.
+    `apart` takes uncertain events, which are then retried only once it gives them back; they go before the others.
     """
     sender = _Sender(
         events,
@@ -59,8 +61,20 @@ async def send_events(
         sleep,
         wall_clock,
         rng or random.Random(),
+        apart,
     )
     return await sender.run(stop)
+
+
+class _Joined(Iterator[Outgoing]):
+    """What is to be sent again, and the events, which end for good only once both have."""
+
+    def __init__(self, apart: Apart, events: Iterator[Outgoing]) -> None:
+        self._again, self._events = apart.again, events
+
+    def __next__(self) -> Outgoing:
+        event = self._again()
+        return next(self._events) if event is None else event
 
 
 class _Sender:
@@ -75,9 +89,12 @@ class _Sender:
         sleep: Sleep,
         wall_clock: Callable[[], float],
         rng: random.Random,
+        apart: Apart | None,
     ) -> None:
         self._source, self._settings, self._progress = events, settings, progress
-        self._events = events if settings.limit is None else islice(events, settings.limit)
+        limited = events if settings.limit is None else islice(events, settings.limit)
+        self._apart = apart
+        self._events = limited if apart is None else _Joined(apart, limited)
         self._clock, self._sleep = clock, sleep
         self._started_at = clock()
         # No wait of our own is so long that giving up comes much later than it is due.
@@ -87,7 +104,17 @@ class _Sender:
         )
         self._meter = Meter(self._started_at)
         self._courier = Courier(
-            transport, settle, settings, self._gate, self._meter, progress, clock, wall_clock, rng, self._end
+            transport,
+            settle,
+            settings,
+            self._gate,
+            self._meter,
+            progress,
+            clock,
+            wall_clock,
+            rng,
+            self._end,
+            apart,
         )
         self._concurrency = Concurrency()
         self._limit = 1
@@ -173,9 +200,14 @@ class _Sender:
             self._close()
 
     async def _wait_for_workers(self) -> None:
-        while self._workers and not self._gate.is_closing:
-            self._worker_ended.clear()
-            await self._worker_ended.wait()
+        while True:
+            while self._workers and not self._gate.is_closing:
+                self._worker_ended.clear()
+                await self._worker_ended.wait()
+            if not await self._wait_for_apart():
+                break
+            self._is_exhausted = False
+            self._start_workers()
         try:
             async with asyncio.timeout(self._settings.drain_seconds):
                 while self._workers:
@@ -183,6 +215,20 @@ class _Sender:
                     await self._worker_ended.wait()
         except TimeoutError:
             self._unanswered = self._progress.in_flight
+
+    async def _wait_for_apart(self) -> bool:
+        """Return true once an event held apart is to be sent again, false once none will be or the send ends."""
+        if self._apart is None or self._gate.is_closing:
+            return False
+        waiting = asyncio.ensure_future(self._apart.wait())
+        waiting.add_done_callback(lambda _: self._worker_ended.set())
+        try:
+            while not (waiting.done() or self._gate.is_closing):
+                self._worker_ended.clear()
+                await self._worker_ended.wait()
+            return waiting.done() and waiting.result()
+        finally:
+            waiting.cancel()
 
     def _end(self, cause: StopCause, reason: str) -> None:
         if not self._gate.is_closing:
@@ -200,6 +246,8 @@ class _Sender:
         stopped, reason = self._stopped, self._stop_reason
         if stopped is None and self._courier.left:
             stopped, reason = "retries", self._courier.left_reason
+        if stopped is None and self._apart is not None and self._apart.unresolved:
+            stopped, reason = "retries", self._apart.unresolved
         if stopped is None and self._settings.limit is not None and next(self._source, None) is not None:
             stopped, reason = "limit", f"sent the {self._settings.limit:,} events that were asked for"
         return SendReport(
@@ -208,6 +256,8 @@ class _Sender:
             attempts=progress.attempts,
             retries=progress.retries,
             resent=progress.resent,
+            found_there=progress.found_there,
+            sent_again=progress.sent_again,
             unanswered=self._unanswered,
             stopped=stopped,
             stop_reason=reason,

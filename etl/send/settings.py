@@ -9,9 +9,9 @@ from typing import Protocol
 
 from etl.send.pacing import NOTHING_CARRIED, Carried
 from etl.send.verdict import ConflictPolicy
-from etl.values.delivery import Refusal
+from etl.values.delivery import Outgoing, Refusal
 
-__all__ = ["SendSettings", "Settle", "StopSignal"]
+__all__ = ["Apart", "SendSettings", "Settle", "StopSignal"]
 
 # Takes the fate of an event (part, index, refusal or None for delivered) at once and returns None, or returns what
 # ends once it has been taken.
@@ -23,6 +23,26 @@ class StopSignal(Protocol):
 
     async def wait(self) -> object:
         """Return once the send should stop."""
+
+
+class Apart(Protocol):
+    """Takes the events that may be stored although nothing proves it, and gives back those that aren't."""
+
+    def hold(self, event: Outgoing) -> Awaitable[str] | None:
+        """Take an uncertain event at once; return None, or what ends once there is room for another.
+
+        It then says why the send must end, nothing where it need not.
+        """
+
+    def again(self) -> Outgoing | None:
+        """Return an event that is to be sent again, None where there is none now."""
+
+    async def wait(self) -> bool:
+        """Return true once an event is to be sent again, false once none will be."""
+
+    @property
+    def unresolved(self) -> str:
+        """Why some events that were taken stay pending, empty where none does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,11 @@ class StatusFile:
                 "in_flight_limit": now.limit,
                 "attempts": now.attempts,
                 "retries": now.retries,
+                "uncertain": {
+                    "held": now.held,
+                    "found_there": now.found_there,
+                    "sent_again": now.sent_again,
+                },
                 "note": view.note,
             }
         )

@@ -103,6 +103,8 @@ def _note(now: SendProgress) -> str:
         return f"the server asks to wait {now.wait_seconds:,.0f} s{f': {now.asked}' if now.asked else ''}"
     if now.state == "probing":
         return f"the server is not answering; trying again in {now.wait_seconds:.0f} s"
+    if now.held and not now.in_flight:
+        return f"asking for {now.held:,} uncertain events"
     return "finishing what is in flight" if now.state == "stopping" else ""
 
 

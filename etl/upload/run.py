@@ -26,11 +26,12 @@ from etl.ledger.facts import Ending, LoadEntry, RunEntry
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
 from etl.report.progress import Progress
+from etl.send.account import SendReport
 from etl.send.connect import check_endpoint
 from etl.send.key import no_key
 from etl.state.last_word import compose_word, take_up_word
 from etl.state.marks import Marks
-from etl.state.place import Destination, JobPlace
+from etl.state.place import SANDBOX_MARK, Destination, JobPlace
 from etl.state.rejects import count_rejects, open_reject_frames
 from etl.state.retention import clear_old_loads
 from etl.state.status_file import StatusFile
@@ -41,9 +42,11 @@ from etl.upload.closing import can_discard, complete_load, discard_stale_load, f
 from etl.upload.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.upload.overlap import is_to_be_looked_for, look_for_load
 from etl.upload.pace import SharedPace
+from etl.upload.policy import UncertainPolicy
 from etl.upload.preflight import check_open_files
 from etl.upload.sending import Sending, send_load
 from etl.upload.watching import JobWatch, history_of, metrics_of
+from etl.values.delivery import UncertainCounts
 from etl.values.outcome import Outcome
 from etl.values.remapped import Remapped
 from etl.watch.metrics import JobMetrics
@@ -53,6 +56,8 @@ __all__ = ["RunOptions", "run_job"]
 
 # Another command may look into the ledger for an instant; a run that holds the job is told of within a second.
 LOCK_PATIENCE_SECONDS = 0.5
+# The embedded sandbox shows an event at once.
+SANDBOX_PATIENCE_SECONDS = 1.0
 NO_LIMIT = MaxRejects(None, 1.0)
 
 
@@ -61,11 +66,11 @@ class RunOptions:
     """How to run: where the state is, and what overrides the job file.
 
     `take_skipped`: also take rows that an earlier filter skipped. `accept_state`: go on though more was delivered than
-    the ledger knows. `retry`: stage rejects again, instead of what is new. `command` is what a second run is told that
-    this one does. `stop`: once another thread sets it, the run ends as if it were interrupted. `pace`: what is shared
-    with the other jobs of a command. `sinks` get the log's lines too, `environ` names webhooks and collectors,
-    `note_metrics` hears how it ended, `say` what must be said before anything is sent, `tell_problem` what couldn't be
-    told to a webhook or a heartbeat.
+    the ledger knows. `retry`: stage rejects again, instead of what is new. `on_uncertain` is the job's, where it is
+    None. `command` is what a second run is told that this one does. `stop`: once another thread sets it, the run ends
+    as if it were interrupted. `pace`: what is shared with the other jobs of a command. `sinks` get the log's lines too,
+    `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything
+    is sent, `tell_problem` what couldn't be told to a webhook or a heartbeat.
     """
 
     state_dir: Path | None = None
@@ -77,6 +82,7 @@ class RunOptions:
     retry: RetryRequest | None = None
     overlap: Literal["check", "send"] | None = None
     command: str = "backfill run"
+    on_uncertain: Literal["ask", "resend"] | None = None
     stop: threading.Event | None = None
     pace: SharedPace = field(default_factory=SharedPace)
     sinks: tuple[Sink, ...] = ()
@@ -182,6 +188,11 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.rate = self.options.rate or self.job.upload.rate
+        wanted = self.options.on_uncertain or self.job.upload.on_uncertain
+        patience = self.job.upload.patience
+        if self.destination.mark == SANDBOX_MARK:
+            patience = min(patience, SANDBOX_PATIENCE_SECONDS)
+        self.policy = UncertainPolicy(wanted, patience)
         self.started = datetime.fromtimestamp(self.wall_clock(), UTC)
 
     def run(self) -> Outcome:
@@ -361,6 +372,7 @@ class _Run:
             limit=self._events_left(),
             rejects=count_rejects(open_reject_frames(self.place.folder, self.ledger, [load])),
             max_rejects=max_rejects,
+            policy=self.policy,
             stop=self.options.stop,
         )
         self.sendings.append(sending)
@@ -402,7 +414,22 @@ class _Run:
         outcome = sum_up(
             self.job, self.place, self.ledger, self.loads, reports, ending, times, self.notes, self.remapped
         )
-        return replace(outcome, left_out=self.retried.left_out, undone=self.retried.undone)
+        return replace(
+            outcome,
+            uncertain=self._count_uncertain(reports),
+            left_out=self.retried.left_out,
+            undone=self.retried.undone,
+        )
+
+    def _count_uncertain(self, reports: list[SendReport]) -> UncertainCounts:
+        return UncertainCounts(
+            found_there=sum(report.found_there for report in reports),
+            sent_again=sum(report.sent_again for report in reports),
+            doubled=sum(sending.doubled for sending in self.sendings),
+            altered=sum(sending.altered for sending in self.sendings),
+            reads=self.policy.reads,
+            line=self.policy.line,
+        )
 
     def _record_end(self, run: RunEntry, outcome: Outcome) -> None:
         ended_at = self.wall_clock()

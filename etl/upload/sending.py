@@ -20,24 +20,35 @@ from etl.send.account import SendProgress, SendReport
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import SendSettings
-from etl.stage.parts import events_path, load_folder, open_outgoing
+from etl.stage.parts import load_folder
+from etl.state.offered import note_nothing_uncertain, note_offered
 from etl.state.place import SANDBOX_MARK, Destination
+from etl.upload.asker import Asker, LoadParts, asking
 from etl.upload.audience import Audience, SendingCounts
 from etl.upload.pace import SharedPace
+from etl.upload.policy import UncertainPolicy
 from etl.values.books import Books
-from etl.values.delivery import Outgoing
+from etl.values.delivery import EventPlace, Outgoing
+from etl.witness.asking import MOST_IN_FLIGHT, query_endpoint
 
 __all__ = ["Sending", "send_load"]
 
 POLL_SECONDS = 0.25
+# Where events were sent again unasked, only a send that was through with all it took leaves nothing uncertain.
+_ALL_TOLD = (None, "limit")
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What one load's sending came to, and the signal that ended it early, if one did."""
+    """What one load's sending came to, and the signal that ended it early, if one did.
+
+    Of the events that were found there, `doubled` are so more than once, `altered` not as they were sent.
+    """
 
     report: SendReport
     signal: int | None
+    doubled: int = 0
+    altered: int = 0
 
 
 def send_load(
@@ -53,22 +64,23 @@ def send_load(
     limit: int | None,
     rejects: Mapping[str, int],
     max_rejects: MaxRejects,
+    policy: UncertainPolicy,
     stop: threading.Event | None = None,
 ) -> Sending:
     """Send the pending events of `load` until all are settled or something says stop.
 
     `rejects` are those that the load has by now, by code; `max_rejects` is how many it may have in the end.
-    `stop`, once it is set, ends the sending as an interrupt does.
+    `policy` says what becomes of events that may be
+    stored although nothing proves it. `stop`, once it is set, ends the sending as an interrupt does.
 
     Raises `StateError` where the ledger or a part fails, `EndpointError` and `KeyProblem` before anything is sent.
     """
     work = _send(
         job,
         destination,
-        ledger,
-        load,
-        folder,
+        LoadParts(ledger, load, load_folder(folder, load)),
         audience,
+        policy,
         rejects=rejects,
         settings=replace(
             _choose_settings(job, ledger.books(load), rate=rate, limit=limit, max_rejects=max_rejects),
@@ -111,17 +123,18 @@ def _run_loop(work: Coroutine[Any, Any, Sending]) -> Sending:
 async def _send(
     job: Job,
     destination: Destination,
-    ledger: Ledger,
-    load: int,
-    folder: Path,
+    parts: LoadParts,
     audience: Audience,
+    policy: UncertainPolicy,
     *,
     rejects: Mapping[str, int],
     settings: SendSettings,
     stop: threading.Event | None,
 ) -> Sending:
+    ledger, load, key = parts.ledger, parts.load, destination.key or ""
     books = ledger.books(load)
-    transport = open_transport(destination.endpoint, destination.key or "", job.upload.timeout)
+    transport = open_transport(destination.endpoint, key, job.upload.timeout)
+    reader = open_transport(query_endpoint(destination.endpoint), key, job.upload.timeout, MOST_IN_FLIGHT)
     now = SendProgress()
     counts = SendingCounts(books, rejects)
     settler = Settler(ledger, load, on_commit=counts.add_committed)
@@ -138,17 +151,30 @@ async def _send(
         stack.callback(interrupt.remove)
         showing = asyncio.create_task(show())
         try:
-            events = _pending_events(ledger, load, folder)
+            await policy.find_out(reader)
+            asker = Asker(
+                parts, reader, counts.add_committed, policy, now, replaces=job.source.on_correction == "send"
+            )
             try:
-                report = await send_events(
-                    events, transport, settler.take, settings, stop=interrupt.event, progress=now
-                )
+                async with asking(asker, parts, policy) as (after, apart):
+                    report = await send_events(
+                        _pending_events(parts, after),
+                        transport,
+                        settler.take,
+                        settings,
+                        stop=interrupt.event,
+                        progress=now,
+                        apart=apart,
+                    )
             finally:
                 await settler.close()
+            if not report.unanswered and (asker.leaves_none if apart else report.stopped in _ALL_TOLD):
+                note_nothing_uncertain(ledger, load)
         finally:
             showing.cancel()
             await transport.close()
-    return Sending(report, interrupt.signal)
+            await reader.close()
+    return Sending(report, interrupt.signal, asker.counts["doubled"], asker.counts["altered"])
 
 
 def _choose_settings(
@@ -167,12 +193,12 @@ def _choose_settings(
     )
 
 
-def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoing]:
-    """Yield the events of the load that are not settled, part by part, each part checked before it is used.
+def _pending_events(parts: LoadParts, after: EventPlace) -> Iterator[Outgoing]:
+    """Yield the events past `after` that are not settled, part by part, each part checked before it is used.
 
     While some events are sent, a thread reads the next few, so that nothing in flight waits for them.
     """
-    groups = _pending_groups(ledger, load, load_folder(folder, load))
+    groups = _pending_groups(parts, after)
     with ThreadPoolExecutor(1, "read") as pool:
         ahead = pool.submit(next, groups, None)
         while (events := ahead.result()) is not None:
@@ -180,16 +206,11 @@ def _pending_events(ledger: Ledger, load: int, folder: Path) -> Iterator[Outgoin
             yield from events
 
 
-def _pending_groups(ledger: Ledger, load: int, parts: Path) -> Iterator[Iterator[Outgoing]]:
-    numbers = [(part.number, part.size_bytes, part.sha256) for part in ledger.parts(load) if part.n_pending]
-    for number, size_bytes, sha256 in numbers:
-        yield from open_outgoing(
-            events_path(parts, number),
-            number,
-            ledger.unsettled(load, number),
-            size_bytes=size_bytes,
-            sha256=sha256,
-        )
+def _pending_groups(parts: LoadParts, after: EventPlace) -> Iterator[Iterator[Outgoing]]:
+    for some in parts.pending_groups(after):
+        events = list(some)
+        note_offered(parts.ledger, parts.load, EventPlace(*events[-1][:2]))
+        yield iter(events)
 
 
 class _Interrupt:

@@ -19,7 +19,7 @@ import rfc8785
 
 from etl.event import ENTITY_FIELDS, MOST_EXACT_INTEGER, StoredEvent
 
-__all__ = ["DIGEST_BYTES", "digest_body", "digest_stored"]
+__all__ = ["DIGEST_BYTES", "digest_body", "digest_stored", "has_digest"]
 
 DIGEST_BYTES: Final = 16
 _FILLED_IN: Final = ("projectId", "integrationId")
@@ -53,6 +53,11 @@ def digest_stored(stored: StoredEvent, *, filled_in: bool) -> bytes | None:
     given = {name: value for name, value in shown.items() if value is not None}
     own_value, moment = getattr(stored, own[0]), _moment(stored.createdAt)
     return _digest(stored.type, own[0], own_value, moment, given, stored.properties, stored.userProperties)
+
+
+def has_digest(stored: StoredEvent, digest: bytes) -> bool:
+    """Whether an event is shown with `digest`, whatever was filled in; that it isn't proves no difference."""
+    return any(digest_stored(stored, filled_in=filled_in) == digest for filled_in in (True, False))
 
 
 def _moment(created_at: datetime) -> str:

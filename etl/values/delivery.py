@@ -1,15 +1,46 @@
 """The values that pass between the staged parts, the sender and the ledger."""
 
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from etl.values.reject import RejectCode
 
-__all__ = ["Outgoing", "Refusal", "Settlement"]
+__all__ = ["BEFORE_ALL", "EventPlace", "Outgoing", "Refusal", "Settlement", "UncertainCounts"]
 
 
 # One staged event on its way out: its place (part number, index in the part), its id, its exact bytes. A plain tuple,
 # because there is one for each event sent, and a named one takes three times as long to make.
 Outgoing: TypeAlias = tuple[int, int, str, bytes]
+
+
+class EventPlace(NamedTuple):
+    """Where an event of a load is: its part, and at which place there. Events are sent in the order of their places."""
+
+    part: int
+    at: int
+
+
+BEFORE_ALL: Final = EventPlace(-1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class UncertainCounts:
+    """What became of a run's uncertain events: those that may have been stored although no answer proved it.
+
+    `found_there` were found at the destination, of them `doubled` more than once and `altered` otherwise than they were
+    sent; `sent_again` weren't there. `reads` is whether the key can read, None where that isn't known; `line` says it.
+    """
+
+    found_there: int = 0
+    sent_again: int = 0
+    doubled: int = 0
+    altered: int = 0
+    reads: bool | None = None
+    line: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts, as `--json` writes them."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "line"}
 
 
 class Refusal(NamedTuple):

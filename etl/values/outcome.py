@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from etl.errors import BackfillError
 from etl.values.books import Books
+from etl.values.delivery import UncertainCounts
 from etl.values.notebook import render_table
 from etl.values.remapped import Remapped
 
@@ -87,6 +88,7 @@ class Outcome:
     attempts: int = 0
     retries: int = 0
     resent: int = 0
+    uncertain: UncertainCounts = UncertainCounts()
     elapsed_seconds: float = 0.0
     stage_seconds: float = 0.0
     send_seconds: float = 0.0
@@ -135,6 +137,7 @@ class Outcome:
             "attempts": self.attempts,
             "retries": self.retries,
             "resent": self.resent,
+            "uncertain": self.uncertain.to_json(),
             "elapsed_s": round(self.elapsed_seconds, 3),
             "stage_s": round(self.stage_seconds, 3),
             "send_s": round(self.send_seconds, 3),

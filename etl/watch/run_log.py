@@ -148,6 +148,8 @@ class RunLog:
             "sent_now": outcome.sent_now,
             "attempts": outcome.attempts,
             "retries": outcome.retries,
+            "uncertain_found_there": outcome.uncertain.found_there,
+            "uncertain_sent_again": outcome.uncertain.sent_again,
             "seconds": round(outcome.elapsed_seconds, 3),
         }
         self._write("finished", level, None, {**fields, **reason})

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 from etl.send.answer import FailureKind, TransportFailure
@@ -11,7 +11,7 @@ from etl.send.transport import Transport
 from etl.witness.inquiry import Finding, Inquiry, Question
 from etl.witness.page import Page, Problem, ProblemKind, query_for_ids, read_answer
 
-__all__ = ["QUERIES_PER_SECOND", "ask_all", "query_endpoint"]
+__all__ = ["QUERIES_PER_SECOND", "ask_all", "ask_page", "query_endpoint"]
 
 QUERIES_PER_SECOND: Final = 5.0
 # So that slow answers don't keep the queries below their rate.
@@ -43,7 +43,7 @@ async def ask_all(
         while True:
             while len(flying) < MOST_IN_FLIGHT and clock() >= next_at and (question := inquiry.ask(clock())):
                 next_at = max(next_at, clock() - 1 / rate_per_second) + 1 / rate_per_second
-                flying[asyncio.ensure_future(_ask(transport, question, wall_clock))] = question
+                flying[asyncio.ensure_future(ask_page(transport, question.ids, wall_clock))] = question
             nap = _nap_seconds(inquiry, clock(), next_at, is_full=len(flying) >= MOST_IN_FLIGHT)
             if not flying and nap is None:
                 return
@@ -81,13 +81,16 @@ async def _wait(
     return list(done)
 
 
-async def _ask(transport: Transport, question: Question, wall_clock: Callable[[], float]) -> Page | Problem:
+async def ask_page(
+    transport: Transport, ids: Sequence[str], wall_clock: Callable[[], float] = time.time
+) -> Page | Problem:
+    """Return what the destination shows of the events with `ids`, or why it shows nothing."""
     try:
-        answer = await transport.post(query_for_ids(question.ids))
+        answer = await transport.post(query_for_ids(ids))
     except TransportFailure as failure:
         kind = ProblemKind.NO_ROUTE if failure.kind is FailureKind.TLS else ProblemKind.PASSING
         return Problem(kind, failure.detail)
     if not answer.is_whole:
         return Problem(ProblemKind.TOO_LARGE, f"the answer was {answer.describe()}")
     wait = read_hints(answer, wall_clock()).wait_seconds if answer.status >= 400 else None
-    return read_answer(answer.status, answer.unclean_body(), frozenset(question.ids), wait)
+    return read_answer(answer.status, answer.unclean_body(), frozenset(ids), wait)

@@ -9,7 +9,7 @@ import orjson
 from etl.event import StoredEvent
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
-from etl.values.canonical import digest_stored
+from etl.values.canonical import has_digest
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.compare import compare_event
 from etl.witness.inquiry import Finding, Presence
@@ -95,7 +95,7 @@ class SentEvents:
         if finding.presence is not Presence.THERE:
             return place, EventDifference(*at, _DIFFERENT[finding.presence])
         stored = finding.events[0]
-        if digest is not None and _has_digest(stored, digest):
+        if digest is not None and has_digest(stored, digest):
             return place, None
         if (body := self._body(place)) is not None:
             return place, self._compare(place, body, stored)
@@ -121,10 +121,6 @@ class SentEvents:
             self._bodies = (place.part, bodies)
         bodies = self._bodies[1]
         return None if bodies is None else bodies[place.index]
-
-
-def _has_digest(stored: StoredEvent, digest: bytes) -> bool:
-    return digest in (digest_stored(stored, filled_in=True), digest_stored(stored, filled_in=False))
 
 
 def _json(value: Any) -> str:

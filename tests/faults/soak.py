@@ -29,6 +29,7 @@ from tests.faults.soak_signals import try_second_signals, try_signals_while_stag
 from tests.faults.soak_sql import try_expressions
 from tests.faults.soak_state import try_damage
 from tests.faults.soak_streams import try_broken_streams, try_encodings, try_state_of_another
+from tests.faults.soak_uncertain import try_uncertain
 from tests.faults.trial import MOST_RESENT, Trial
 from tests.workbench import finish
 
@@ -233,6 +234,12 @@ class Soak:
                 line.add(one, 1)
         return line
 
+    def uncertain(self) -> Line:
+        """Kill runs into a destination that keeps doubles and loses answers, and whose key reads."""
+        came = try_uncertain(self.root, self.kills)
+        fault = "kill -9, answers lost, doubles kept: asked"
+        return Line(fault, came.trials, came.kills, came.lost, came.doubled, problem=came.problem)
+
     def parquet_types(self) -> Line:
         """Read every Parquet type at its extremes, used and unused, with `validate` and `run`."""
         matrix = try_every_type(self.root / "parquet")
@@ -353,6 +360,7 @@ def main() -> int:
             ("closing", soak.killed_while_closing),
             ("phases", soak.full_at_each_phase),
             ("answers", soak.lost_answers),
+            ("uncertain", soak.uncertain),
             ("memory", lambda: told("little address space: works, or is told", *try_address_space())),
             ("threads", lambda: told("few threads: works, or is told", *try_threads())),
             ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),

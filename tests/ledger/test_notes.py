@@ -10,6 +10,7 @@ import pytest
 
 from etl.ledger.notes import Note, NotedFilter, NotePerLoad, Notes, ReceiptMark
 from etl.ledger.store import Ledger
+from etl.values.delivery import BEFORE_ALL, EventPlace
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
 from tests.ledger.staged import open_ledger
@@ -48,6 +49,7 @@ OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {
         )
     ],
     "looked_for": [("0", 0), ("-1", -1), ("3", 3)],
+    "offered": [("3:1023", EventPlace(3, 1023)), ("-1:-1", BEFORE_ALL)],
     "takes_over": [("7", 7)],
 }
 

@@ -41,6 +41,7 @@ text = "text"
 id = "from_userid"
 [upload]
 rate = "max"
+patience = "2s"
 """
 SEARCHES = """
 name = "searches"
@@ -59,6 +60,7 @@ createdAt = {{ column = "Start", format = "%m/%d/%Y %I:%M:%S %p", timezone = "Am
 urls = {{ column = "Urls", split = ";" }}
 [upload]
 rate = "max"
+patience = "2s"
 """
 
 

@@ -50,7 +50,7 @@ def test_a_place_that_stops_proving_leaves_the_rest_pending(tmp_path: Path) -> N
 
 
 def test_a_lie_in_a_hundred_keeps_nothing_from_being_delivered(tmp_path: Path) -> None:
-    job = write_job(tmp_path, 2000)
+    job = write_job(tmp_path, 2000, upload='patience = "1s"')
     with SandboxProcess("--lie", "html:1%") as sandbox:
         said = call("run", "--json", "--quiet", "--endpoint", sandbox.url, job)
         # The sandbox takes keys of its own.
