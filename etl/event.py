@@ -26,6 +26,7 @@ __all__ = [
     "SearchEvent",
     "StoredEvent",
     "content_id",
+    "parse_body",
     "parse_event",
     "render_timestamp",
 ]
@@ -166,6 +167,11 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="e
 def parse_event(fields: dict[str, Any]) -> Event:
     """Return the typed event of `fields`; raises pydantic's `ValidationError` where there is none."""
     return _EVENT.validate_python(fields)
+
+
+def parse_body(body: bytes | str) -> Event:
+    """Return the typed event that `body` is; raises pydantic's `ValidationError` where it is none."""
+    return _EVENT.validate_json(body)
 
 
 def content_id(name: str) -> str:

@@ -3,17 +3,16 @@
 A server may write an event otherwise and still have kept it: with its keys in another order, 1.0 as 1, a time with
 other digits or another offset, and the values inside `properties` and `userProperties` as text (the API's published
 client types them so). What differs only in this is the same. What the server filled in beside what was sent is told,
-and no difference.
+and no difference. Of a field that the answer doesn't have, be it null, nothing can be told.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
-from etl.event import ENTITY_FIELDS, StoredEvent
+from etl.event import ENTITY_FIELDS, Event, StoredEvent, render_timestamp
 
 __all__ = ["Comparison", "Difference", "compare_event"]
 
@@ -33,35 +32,46 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a comparison came to: the first difference, None where there is none; and the keys that the server added."""
+    """What a comparison came to: the first difference, None where there is none; the keys that the server added; and
+    the fields that were sent and of which the answer shows nothing.
+    """
 
     difference: Difference | None
     added: tuple[str, ...] = ()
+    unshown: tuple[str, ...] = ()
 
 
-def compare_event(sent: Mapping[str, Any], stored: StoredEvent) -> Comparison:
-    """Return how `stored` differs from the event whose body, parsed, is `sent`."""
+def compare_event(sent: Event, stored: StoredEvent) -> Comparison:
+    """Return how `stored` differs from the event that was sent."""
     added: list[str] = []
-    first = next(_differences(sent, stored, added), None)
-    return Comparison(first, tuple(added))
+    unshown = tuple(
+        field
+        for field in ("createdAt", *_TEXTS, *_OBJECTS)
+        if getattr(sent, field, None) and field not in stored.model_fields_set
+    )
+    first = next(_differences(sent, stored, unshown, added), None)
+    return Comparison(first, tuple(added), unshown)
 
 
-def _differences(sent: Mapping[str, Any], stored: StoredEvent, added: list[str]) -> Iterator[Difference]:
-    if stored.createdAt is None or stored.createdAt != datetime.fromisoformat(sent["createdAt"]):
+def _differences(
+    sent: Event, stored: StoredEvent, unshown: Container[str], added: list[str]
+) -> Iterator[Difference]:
+    if "createdAt" not in unshown and stored.createdAt != sent.createdAt:
         found = stored.createdAt and stored.createdAt.isoformat()
-        yield Difference("createdAt", sent["createdAt"], found)
+        yield Difference("createdAt", render_timestamp(sent.createdAt), found)
     for field in _TEXTS:
-        expected, text = sent.get(field), getattr(stored, field)
+        expected, text = getattr(sent, field, None), getattr(stored, field)
         if expected is None and text is not None:
             added.append(field)
-        elif expected != text:
+        elif expected != text and field not in unshown:
             yield Difference(field, expected, text)
     # That a query's `eventType` is the entity type is an inference: another word of the server's own is no difference.
-    if stored.eventType in ENTITY_FIELDS and stored.eventType != sent["entityType"]:
-        yield Difference("entityType", sent["entityType"], stored.eventType)
+    if stored.eventType in ENTITY_FIELDS and stored.eventType != sent.entityType:
+        yield Difference("entityType", sent.entityType, stored.eventType)
     for field in _OBJECTS:
-        expected, shown = sent.get(field) or {}, getattr(stored, field) or {}
-        yield from _members(field, expected, shown, added, may_be_text=True)
+        if field not in unshown:
+            expected, shown = getattr(sent, field) or {}, getattr(stored, field) or {}
+            yield from _members(field, expected, shown, added, may_be_text=True)
 
 
 def _members(

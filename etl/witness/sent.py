@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from etl.event import StoredEvent
+from etl.event import StoredEvent, parse_body
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
 from etl.values.canonical import has_digest
@@ -21,6 +21,7 @@ MOST_SUSPECTS: Final = 20_000
 _UNKNOWN_CONTENT: Final = (
     "it isn't written as it was sent, and what was sent isn't kept any more: whether it differs can't be told"
 )
+_UNSHOWN: Final = "the answer doesn't show {}: whether it is as it was sent can't be told"
 _DIFFERENT: Final = {Presence.MISSING: DifferenceKind.MISSING, Presence.DOUBLED: DifferenceKind.DOUBLED}
 
 
@@ -105,13 +106,15 @@ class SentEvents:
         return None
 
     def _compare(self, place: Place, body: str, stored: StoredEvent) -> EventDifference | None:
-        difference = compare_event(orjson.loads(body), stored).difference
-        if difference is None:
-            return None
-        expected, found = _json(difference.expected), self._clean(_json(difference.found))
-        return EventDifference(
-            place.part, place.index, DifferenceKind.ALTERED, difference.field, expected, found
-        )
+        at = (place.part, place.index)
+        comparison = compare_event(parse_body(body), stored)
+        if (difference := comparison.difference) is not None:
+            expected, found = _json(difference.expected), self._clean(_json(difference.found))
+            return EventDifference(*at, DifferenceKind.ALTERED, difference.field, expected, found)
+        if comparison.unshown:
+            fields = ", ".join(comparison.unshown)
+            return EventDifference(*at, DifferenceKind.UNKNOWN, reason=_UNSHOWN.format(fields))
+        return None
 
     def _body(self, place: Place) -> str | None:
         """Return the body that was sent, None where the part has given way to its ids."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.event import StoredEvent
+from etl.event import Event, StoredEvent, parse_body
 from etl.sandbox.keeping import shown_as_strings
 from etl.witness.compare import Comparison, Difference, compare_event
 
@@ -28,6 +28,10 @@ JSON_VALUE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def sent_event(changes: dict[str, Any]) -> Event:
+    return parse_body(orjson.dumps(SENT | changes))
 
 
 def stored(**changes: Any) -> StoredEvent:
@@ -59,7 +63,7 @@ def stored(**changes: Any) -> StoredEvent:
     ],
 )
 def test_what_is_only_written_otherwise_is_the_same(changes: dict[str, Any]) -> None:
-    assert compare_event(SENT, stored(**changes)).difference is None
+    assert compare_event(sent_event({}), stored(**changes)).difference is None
 
 
 @pytest.mark.parametrize(
@@ -85,20 +89,22 @@ def test_what_is_only_written_otherwise_is_the_same(changes: dict[str, Any]) -> 
     ],
 )
 def test_the_first_difference_is_named(changes: dict[str, Any], difference: tuple[Any, ...]) -> None:
-    assert compare_event(SENT, stored(**changes)).difference == Difference(*difference)
+    assert compare_event(sent_event({}), stored(**changes)).difference == Difference(*difference)
 
 
 def test_what_the_server_added_is_told_and_is_no_difference() -> None:
     more = stored(
         projectId="p", properties=SENT["properties"] | {"seen": 1, "none": None, "nested": {"a": 1, "c": 2}}
     )
-    assert compare_event(SENT, more) == Comparison(
+    assert compare_event(sent_event({}), more) == Comparison(
         None, ("projectId", "properties.nested.c", "properties.seen")
     )
 
 
 def test_a_project_that_was_sent_must_be_there() -> None:
-    assert compare_event(SENT | {"projectId": "p"}, stored()).difference == Difference("projectId", "p", None)
+    assert compare_event(sent_event({"projectId": "p"}), stored(projectId=None)).difference == Difference(
+        "projectId", "p", None
+    )
 
 
 @given(st.dictionaries(st.text(max_size=5), JSON_VALUE, max_size=5), st.booleans())
@@ -106,14 +112,14 @@ def test_any_properties_are_the_same_through_json_and_as_strings(
     properties: dict[str, Any], as_strings: bool
 ) -> None:
     shown = shown_as_strings(properties) if as_strings else orjson.loads(orjson.dumps(properties))
-    assert compare_event(SENT | {"properties": properties}, stored(properties=shown)).difference is None
+    assert compare_event(sent_event({"properties": properties}), stored(properties=shown)).difference is None
 
 
 @given(st.dictionaries(st.text(max_size=5), JSON_VALUE, min_size=1, max_size=4), st.data())
 def test_any_changed_text_is_noticed(properties: dict[str, Any], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(properties)))
     other = properties | {name: "something else entirely"}
-    comparison = compare_event(SENT | {"properties": properties}, stored(properties=other))
+    comparison = compare_event(sent_event({"properties": properties}), stored(properties=other))
     assert comparison.difference is not None or properties[name] in (None, "something else entirely")
 
 
@@ -131,4 +137,17 @@ def test_a_double_is_the_same_however_many_digits_are_written(
     sent: float, found: object, is_same: bool
 ) -> None:
     shown = stored(properties={"n": found})
-    assert (compare_event(SENT | {"properties": {"n": sent}}, shown).difference is None) is is_same
+    assert (compare_event(sent_event({"properties": {"n": sent}}), shown).difference is None) is is_same
+
+
+def test_of_a_field_that_the_answer_does_not_have_nothing_is_told_and_null_is_a_difference() -> None:
+    shown = {name: value for name, value in SENT.items() if name not in ("messageId", "properties")}
+    assert compare_event(sent_event({}), StoredEvent.model_validate(shown)) == Comparison(
+        None, (), ("messageId", "properties")
+    )
+    other = StoredEvent.model_validate(shown | {"type": "another"})
+    assert compare_event(sent_event({}), other).difference == Difference(
+        "type", "assistant_message_copied", "another"
+    )
+    without = sent_event({"properties": None})
+    assert compare_event(without, StoredEvent.model_validate(shown | {"messageId": "m1"})) == Comparison(None)
