@@ -20,6 +20,7 @@ FLOORS = (
     {"state", "witness"},
     {"transform", "read", "watch", "ledger", "rejects", "stage", "send", "report"},
     {"guess", "job", "sandbox"},
+    {"times"},
     {"values"},
     {"core"},
 )

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple, Self, TypeVar
 
 import polars as pl
 
-from etl.transform.time.patterns import ISO
-from etl.transform.time.texts import parse_texts
-from etl.transform.time.zones import TimeFormat
+from etl.times.patterns import ISO
+from etl.times.texts import parse_texts
+from etl.times.zones import TimeFormat
 
 __all__ = ["NOWHERE", "Reached", "order_keys"]
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from etl.job.model import EVENT_FIELDS, FieldSpec, Job, TimestampSpec
 from etl.panics import without_panic_text
+from etl.values.rows import YEAR
 
 __all__ = ["columns_in_sql", "sql_columns", "typed_columns", "used_columns"]
 
@@ -57,7 +58,8 @@ def _names(spec: FieldSpec | TimestampSpec) -> frozenset[str]:
     if spec.sql is not None:
         return columns_in_sql(spec.sql)
     several = spec.columns if isinstance(spec, TimestampSpec) else None
-    return frozenset(several or ((spec.column,) if spec.column is not None else ()))
+    year = (YEAR,) if isinstance(spec, TimestampSpec) and spec.year is not None else ()
+    return frozenset((*(several or ((spec.column,) if spec.column is not None else ())), *year))
 
 
 def _find(name: str, known: frozenset[str]) -> str | None:

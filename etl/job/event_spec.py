@@ -75,6 +75,11 @@ class TimestampSpec(Table):
     """How the time is written: iso8601, epoch_s, epoch_ms, epoch_us, epoch_ns, excel, or a strptime pattern."""
     timezone: str | None = Field(None, examples=["America/Los_Angeles"])
     """The clock that wrote times that name no zone, by its IANA name. Times that say their own zone keep it."""
+    year: Annotated[int, Field(ge=1970, le=2100)] | Literal["from-file-time", "from-file-name"] | None = (
+        Field(None, examples=[2024, "from-file-name"])
+    )
+    """For a format without a year: that of the first row, or where the file's name or its own time say it. It turns
+    over at New Year, in the order of the file."""
     ambiguous: Literal["reject", "earliest", "latest"] = Field("reject", examples=["earliest"])
     """A local time that comes twice because the clock was set back: a reject, or the first or second of the two."""
     nonexistent: Literal["reject", "shift_forward"] = Field("reject", examples=["shift_forward"])
@@ -85,6 +90,8 @@ class TimestampSpec(Table):
         given = [name for name in ("column", "columns", "sql") if getattr(self, name) is not None]
         if len(given) != 1:
             raise Unfit("exactly one of `column`, `columns`, `sql`", _list_names(given))
+        if self.year is not None and self.sql is not None:
+            raise Unfit("`column` or `columns` beside `year`, because it follows them row by row", "`sql`")
         return self
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from etl.errors import InputError
 from etl.job.columns import typed_columns, used_columns
-from etl.job.model import Job
+from etl.job.model import Job, TimestampSpec
 from etl.read.csv.reader import CsvReader
 from etl.read.files import SourcePath, resolve_files
 from etl.read.growing import NoWholeLine, find_whole_lines
@@ -20,7 +20,8 @@ from etl.read.kinds import FLAGGED
 from etl.read.ndjson import NdjsonReader
 from etl.read.parquet.reader import ParquetReader, Uses
 from etl.read.widening import fit_values, widen
-from etl.values.rows import LINE, ROW, Batch, json_flag
+from etl.read.years import YearTeller
+from etl.values.rows import LINE, ROW, YEAR, Batch, json_flag
 
 __all__ = ["Source", "open_source"]
 
@@ -54,14 +55,19 @@ class Source:
         waiting: tuple[SourcePath, ...] = (),
         uses: Uses = frozenset,
         keeps_type: Callable[[str], bool] = lambda _: True,
+        dated: TimestampSpec | None = None,
     ) -> None:
         """Unite the files' columns; raises `InputError` where one of `uses` has types that don't go together.
 
-        A column that a file lacks is of the type that `schema` has where `keeps_type` of it, else of none.
+        A column that a file lacks is of the type that `schema` has where `keeps_type` of it, else of none. `dated` is a
+        time that says no year: each row gets one.
         """
+        self._dated = dated
         self.files, self.waiting = files, waiting
         self._readers = readers
         own = [_own_schema(file, reader) for file, reader in zip(files, readers, strict=True)]
+        if dated is not None:
+            own = [{**schema, YEAR: pl.String()} for schema in own]
         self.schema = _unite(files, own, uses)
         self.schemas = [
             {
@@ -82,13 +88,19 @@ class Source:
 
     def batches(self, index: int) -> Iterator[Batch]:
         """Yield the batches of the file at `index`, with the columns of `schemas` (and their JSON flags)."""
-        own = self._readers[index].batches()
+        own = self._own_batches(index)
         ahead = _in_turn(own) if _is_small(self.files[index]) else _read_ahead(own)
         with closing(ahead) as batches:
             for batch in batches:
                 whole = Batch(self._conform(batch.frame, index), batch.malformed)
                 height = max(1, whole.frame.height)
                 yield from whole.split(range(MOST_ROWS, height + MOST_ROWS, MOST_ROWS))
+
+    def _own_batches(self, index: int) -> Iterator[Batch]:
+        reader = self._readers[index]
+        if self._dated is None:
+            return reader.batches()
+        return YearTeller(self._dated, self.files[index], reader.batches).tell(reader.batches())
 
     def widen(self, frame: pl.DataFrame, index: int) -> pl.DataFrame:
         """Return a frame of the file at `index` with the columns and types of `schema`, as those of any other file."""
@@ -142,6 +154,7 @@ def open_source(job: Job, fetched: Path | None = None, *, now: float | None = No
         waiting,
         uses=lambda names: frozenset(names) if has_hook else used_columns(job, names),
         keeps_type=lambda name: has_hook or name in typed,
+        dated=job.event.createdAt if job.event.createdAt.year is not None else None,
     )
 
 

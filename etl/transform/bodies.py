@@ -18,6 +18,8 @@ from etl.values.rows import ROW
 __all__ = ["EventFields", "add_bodies"]
 
 CONTENT: Final = "\x1fcontent"
+# Not `id`: the source may have a column of that name, which is kept with the event.
+ID: Final = "\x1fid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,15 @@ def add_bodies(
         event_id = pl.col(fields.verbatim.column)
     else:
         event_id = digest_of(name) if is_dry else id_of(name)
-    frame = frame.with_columns(event_id.alias("id"))
+    frame = frame.with_columns(event_id.alias(ID))
     if is_dry:
-        body, size = content, content.str.len_bytes() + id_bytes(pl.col("id"), is_uuid=is_uuid)
+        body, size = content, content.str.len_bytes() + id_bytes(pl.col(ID), is_uuid=is_uuid)
     else:
-        body = body_of(pl.col("id"), content, is_uuid=is_uuid)
+        body = body_of(pl.col(ID), content, is_uuid=is_uuid)
         size = body.str.len_bytes()
     return frame.select(
         pl.col(ROW).alias("row"),
-        "id",
+        pl.col(ID).alias("id"),
         body.alias(BODY),
         size.alias(SIZE),
         pl.col(TIME).alias("created_at"),

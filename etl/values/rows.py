@@ -20,6 +20,7 @@ __all__ = [
     "MOST_RAW_CHARS",
     "REJECT_SCHEMA",
     "ROW",
+    "YEAR",
     "Batch",
     "MalformedRecord",
     "Transformed",
@@ -33,6 +34,8 @@ ROW = "\x1frow"
 # Where a reader knows it: the line of the file that the record begins in, or the row of the sheet.
 LINE = "\x1fline"
 JSON_FLAG = "\x1fjson:"
+# The year of rows whose times don't say it; it stays with the row wherever it is kept, and people see it.
+YEAR = "(year)"
 MOST_RAW_CHARS = 65_536
 
 

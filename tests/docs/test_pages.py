@@ -10,9 +10,9 @@ import pytest
 
 from etl.guess.writing import render_value
 from etl.job.load import parse_job
-from etl.transform.time.patterns import EPOCH_UNITS, EXCEL, ISO, check_pattern
-from etl.transform.time.texts import parse_texts
-from etl.transform.time.zones import TimeFormat
+from etl.times.patterns import EPOCH_UNITS, EXCEL, ISO, check_pattern
+from etl.times.texts import parse_texts
+from etl.times.zones import TimeFormat
 from tests.docs.console import ROOT
 from tests.job.test_schema import BASE
 

@@ -91,3 +91,9 @@ def test_the_original_row_is_kept_as_json_whatever_its_names_and_types() -> None
     columns = {'a"b': ['é"'], "n": [None], "l": [[b"\xff"]], "d": [5], "": ["empty"]}
     source = json.loads(map_rows(columns).events["source"][0])
     assert source == {'a"b': 'é"', "n": None, "l": ["/w=="], "d": 5, "": "empty", "at": AT}
+
+
+def test_what_is_kept_of_a_row_has_the_source_s_own_id() -> None:
+    done = map_rows({"id": ["7"], "body": ["b"], "at": [AT]})
+    assert json.loads(done.events["source"][0]) == {"id": "7", "body": "b", "at": AT}
+    assert done.events["id"][0] != "7"

@@ -9,23 +9,19 @@ import polars as pl
 from etl.errors import JobError
 from etl.job.lines import nearest_name
 from etl.job.model import TimestampSpec
-from etl.transform.columns import Columns, Flaw
-from etl.transform.fields import Check
-from etl.transform.phrases import found, phrase
-from etl.transform.time.epochs import name_other_unit
-from etl.transform.time.patterns import (
+from etl.times.patterns import (
     EPOCH_UNITS,
     EXCEL,
     ISO,
     check_pattern,
     is_pattern,
+    lacks_year,
     literal_offset,
     mend_fraction,
     says_zone,
 )
-from etl.transform.time.render import has_usual_year
-from etl.transform.time.texts import parse_texts
-from etl.transform.time.zones import (
+from etl.times.texts import parse_texts
+from etl.times.zones import (
     AMBIGUOUS,
     LEAP_SECOND,
     NO_ZONE,
@@ -38,8 +34,14 @@ from etl.transform.time.zones import (
     is_known_zone,
     localize,
 )
+from etl.transform.columns import Columns, Flaw
+from etl.transform.fields import Check
+from etl.transform.phrases import found, phrase
+from etl.transform.time.render import has_usual_year
+from etl.transform.time.units import name_other_unit
 from etl.transform.values import Value, to_text
 from etl.values.reject import RejectCode
+from etl.values.rows import YEAR
 
 __all__ = ["CREATED_AT", "PROBLEM", "TIME", "TIME_TEXT", "TimePlan", "compile_time", "time_checks"]
 
@@ -61,6 +63,7 @@ class TimePlan:
     value: Value
     form: TimeFormat
     flaws: tuple[Flaw, ...]
+    year: pl.Expr | None = None
 
     def read(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return `TIME_TEXT` (as the source has it), `TIME` (Datetime µs UTC) and `PROBLEM` of each row.
@@ -84,7 +87,7 @@ class TimePlan:
                 read = read.with_columns(far.alias("problem"))
         else:
             shown = value.cast(pl.String)
-            read = parse_texts(shown, form)
+            read = parse_texts(shown if self.year is None else self._dated(frame, shown), self._whole_form())
         columns = [
             shown.alias(TIME_TEXT),
             read["time"].cast(UTC_TIME).alias(TIME),
@@ -94,11 +97,18 @@ class TimePlan:
             [*columns, *(read[name].alias(CREATED_AT) for name in read.columns if name == "written")]
         )
 
+    def _dated(self, frame: pl.DataFrame, texts: pl.Series) -> pl.Series:
+        assert self.year is not None
+        return frame.select(pl.concat_str(self.year, pl.lit(texts), separator=" ")).to_series()
+
+    def _whole_form(self) -> TimeFormat:
+        return self.form if self.year is None else replace(self.form, pattern=f"%Y {self.form.pattern}")
+
 
 def compile_time(spec: TimestampSpec, columns: Columns) -> TimePlan:
     """Return the plan of the row's own time; raises `JobError` for a format or zone that can't be."""
     form = TimeFormat(spec.format, spec.timezone, spec.ambiguous, spec.nonexistent)
-    _check_format(form, columns)
+    _check_format(form, columns, has_year=spec.year is None)
     if spec.column is not None:
         operands = [columns.find(spec.column, _KEY)]
     elif spec.sql is not None:
@@ -115,9 +125,9 @@ def compile_time(spec: TimestampSpec, columns: Columns) -> TimePlan:
     origin = ", ".join(operand.column for operand in operands)
     form = _check_type(value.dtype, form, origin, columns)
     sources = tuple(operand.source for operand in operands if operand.source is not None)
-    return TimePlan(
-        origin, sources, value, form, tuple(flaw for operand in operands for flaw in operand.flaws)
-    )
+    flaws = tuple(flaw for operand in operands for flaw in operand.flaws)
+    year = columns.find(YEAR, _KEY).value.expr if spec.year is not None else None
+    return TimePlan(origin, sources, value, form, flaws, year)
 
 
 def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Check]:
@@ -202,9 +212,21 @@ def _check(
     return Check(code, "createdAt", plan.column, failed, reason, found)
 
 
-def _check_format(form: TimeFormat, columns: Columns) -> None:
+def _check_format(form: TimeFormat, columns: Columns, *, has_year: bool) -> None:
     names = [ISO, *EPOCH_UNITS, EXCEL]
-    if problem := check_pattern(form.pattern):
+    whole = f"%Y {form.pattern}"
+    if has_year and lacks_year(form.pattern):
+        raise JobError(
+            f"Expected a time with its year, found `{form.pattern}`, which has none - {columns.place(_KEY)}",
+            'Say the year of the first row: year = 2024 in createdAt, or "from-file-name", or "from-file-time"',
+        )
+    if not has_year and not lacks_year(form.pattern):
+        raise JobError(
+            f"Expected a strptime pattern without a year beside `year`, like %b %d %H:%M:%S, found `{form.pattern}` - "
+            f"{columns.place(_KEY)}",
+            "Remove `year` from createdAt, or the year from its format",
+        )
+    if problem := check_pattern(form.pattern if has_year else whole):
         guess = mend_fraction(form.pattern) or nearest_name(form.pattern, names)
         raise JobError(
             f"Expected {', '.join(names)} or a strptime pattern like %Y-%m-%d %H:%M:%S, "

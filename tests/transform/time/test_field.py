@@ -91,7 +91,9 @@ def test_date_and_time_apart_are_joined() -> None:
     [
         (pl.Series(["x"]), ', format = "%Y"', "doesn't hold a whole date|doesn't read back"),
         (pl.Series(["x"]), ', format = "epoch"', "there is no %"),
-        (pl.Series(["x"]), ', format = "%Y-%m-%d %H:%M %Z"', "zone names"),
+        (pl.Series(["x"]), ', format = "%c %Z"', "what can't be read there"),
+        (pl.Series(["x"]), ', format = "%b %d %H:%M:%S", timezone = "UTC"', "which has none"),
+        (pl.Series(["x"]), ', format = "%Y-%m-%d", timezone = "UTC", year = 2024', "beside `year`"),
         (pl.Series(["x"]), ', format = "%Y-%m-%d %H"', "hour and minute"),
         (pl.Series(["x"]), ', format = "%Y-%m-%d"', "time zone of `at`"),
         (pl.Series(["x"]), ', format = "excel"', "time zone of `at`"),

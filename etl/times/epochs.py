@@ -9,11 +9,10 @@ from typing import Final
 
 import polars as pl
 
-from etl.transform.phrases import phrase
-from etl.transform.time.patterns import EPOCH_UNITS
-from etl.transform.time.zones import OUT_OF_RANGE, UNPARSABLE, TimeFormat, localize, times_and_problems
+from etl.times.patterns import EPOCH_UNITS
+from etl.times.zones import OUT_OF_RANGE, UNPARSABLE, TimeFormat, localize, times_and_problems
 
-__all__ = ["name_other_unit", "parse_epochs", "parse_excel"]
+__all__ = ["MOST_MICROS", "parse_epochs", "parse_excel"]
 
 _DECIMAL: Final = r"^([+-]?)([0-9]+)\.([0-9]*)$"
 _MICROS_PER_DAY: Final = 86_400_000_000
@@ -21,14 +20,14 @@ _EXCEL_ZERO: Final = datetime(1899, 12, 30)
 # Excel's calendar has a day that never was: before it, the serial numbers are off by one.
 _FIRST_SURE_DAY, _LAST_DAY = 61, 2_958_466
 # Instants beyond the year 9999 are no times of a row, and Polars can't write them.
-_MOST_MICROS: Final = 253_402_300_800_000_000
+MOST_MICROS: Final = 253_402_300_800_000_000
 
 
 def parse_epochs(texts: pl.Series, pattern: str) -> pl.DataFrame:
     """Return `time` and `problem` of the texts of an epoch format."""
     stripped = texts.str.strip_chars()
     micros, is_number = _read_micros(stripped, pattern)
-    usable = pl.select(pl.when(micros.abs() < _MOST_MICROS).then(micros)).to_series()
+    usable = pl.select(pl.when(micros.abs() < MOST_MICROS).then(micros)).to_series()
     times = usable.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     problem = pl.select(
         pl.when(texts.is_null() | times.is_not_null())
@@ -57,27 +56,6 @@ def parse_excel(texts: pl.Series, form: TimeFormat) -> pl.DataFrame:
     )
 
 
-def name_other_unit(text: pl.Expr, pattern: str, earliest: datetime, latest: datetime) -> pl.Expr:
-    """Return, as text to append to a reason, the unit in which a number would be a time within the limits; else "".
-
-    `earliest` and `latest` are naive UTC.
-    """
-    number = text.str.strip_chars().cast(pl.Float64, strict=False)
-    hints = []
-    for unit, micros_per_unit in EPOCH_UNITS.items():
-        if unit != pattern:
-            micros = number * micros_per_unit
-            time = (
-                pl.when(micros.abs() < _MOST_MICROS)
-                .then(micros)
-                .cast(pl.Int64, strict=False)
-                .cast(pl.Datetime("us"))
-            )
-            hint = phrase("; it would be {} if read as {}", time.dt.strftime("%Y-%m-%d"), pl.lit(unit))
-            hints.append(pl.when(time.is_between(earliest, latest)).then(hint))
-    return pl.coalesce(*hints, pl.lit(""))
-
-
 def _read_micros(texts: pl.Series, pattern: str) -> tuple[pl.Series, pl.Series]:
     """Return the microseconds of each text, null where there are none, and whether it is a number at all."""
     micros_per_unit = EPOCH_UNITS[pattern]
@@ -89,7 +67,7 @@ def _read_micros(texts: pl.Series, pattern: str) -> tuple[pl.Series, pl.Series]:
     floats = texts.cast(pl.Float64, strict=False)
     has_exponent = texts.str.contains(r"[eE]").fill_null(value=False)
     near = floats * micros_per_unit
-    usable = has_exponent & near.is_finite() & (near.abs() < _MOST_MICROS)
+    usable = has_exponent & near.is_finite() & (near.abs() < MOST_MICROS)
     rounded = pl.select(pl.when(usable).then(near.round()).cast(pl.Int64, strict=False)).to_series()
     return pl.select(pl.coalesce(exact, rounded)).to_series(), floats.is_finite().fill_null(value=False)
 
@@ -99,7 +77,7 @@ def _scale(whole: pl.Series, micros_per_unit: float) -> pl.Series:
         return whole // round(1 / micros_per_unit)
     factor = int(micros_per_unit)
     return pl.select(
-        pl.when(whole.is_between(-(_MOST_MICROS // factor), _MOST_MICROS // factor)).then(whole * factor)
+        pl.when(whole.is_between(-(MOST_MICROS // factor), MOST_MICROS // factor)).then(whole * factor)
     ).to_series()
 
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import polars as pl
 
-from etl.transform.time.epochs import parse_epochs, parse_excel
-from etl.transform.time.patterns import EPOCH_UNITS, EXCEL, ISO, parse_pattern
-from etl.transform.time.zones import LEAP_SECOND, UNPARSABLE, TimeFormat, localize, times_and_problems
+from etl.times.epochs import parse_epochs, parse_excel
+from etl.times.patterns import EPOCH_UNITS, EXCEL, ISO, parse_pattern
+from etl.times.zones import LEAP_SECOND, UNPARSABLE, TimeFormat, localize, times_and_problems
 
 __all__ = ["parse_texts"]
 

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.transform.time.render import FEW_TIMES, render_instant
-from etl.transform.time.texts import parse_texts
-from etl.transform.time.zones import (
+from etl.times.texts import parse_texts
+from etl.times.zones import (
     AMBIGUOUS,
     LEAP_SECOND,
     NO_ZONE,
@@ -17,6 +16,7 @@ from etl.transform.time.zones import (
     UNPARSABLE,
     TimeFormat,
 )
+from etl.transform.time.render import FEW_TIMES, render_instant
 
 
 def read(text: str | None, pattern: str = "iso8601", **form: str) -> str | int | None:

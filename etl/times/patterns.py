@@ -7,7 +7,8 @@ from typing import Final
 import polars as pl
 
 from etl.panics import without_panic_text
-from etl.transform.time.zones import (
+from etl.times.wording import compile_wording, read_wording
+from etl.times.zones import (
     LEAP_SECOND,
     UNPARSABLE,
     UTC_TIME,
@@ -22,6 +23,7 @@ __all__ = [
     "ISO",
     "check_pattern",
     "is_pattern",
+    "lacks_year",
     "literal_offset",
     "mend_fraction",
     "parse_pattern",
@@ -32,7 +34,7 @@ ISO: Final = "iso8601"
 EXCEL: Final = "excel"
 # Microseconds in one unit.
 EPOCH_UNITS: Final = {"epoch_s": 1_000_000.0, "epoch_ms": 1_000.0, "epoch_us": 1.0, "epoch_ns": 0.001}
-_OFFSET_CODES: Final = ("%z", "%:z", "%#z", "%::z", "%s", "%+")
+_OFFSET_CODES: Final = ("%z", "%:z", "%#z", "%::z", "%s", "%+", "%Z")
 # A zone that the pattern spells out, at its end and after a code: "%H:%M:%SZ", "%H:%M:%S.%f +0000", "%T UTC".
 _LITERAL_ZONE: Final = re.compile(r"(?:%[A-Za-z]|\d\}?|f)\s*(?:(Z|UTC|GMT)|([+-])(\d\d):?(\d\d))$")
 _SECOND_CODES: Final = {"S": "60", "T": ".+?:60", "X": ".+?:60", "r": ".+?:60 .+?", "c": ".+?:60 .+?"}
@@ -77,8 +79,8 @@ def check_pattern(pattern: str) -> str | None:
         return "it names no part of a time: there is no % in it"
     if mend_fraction(pattern) is not None:
         return "%f counts nanoseconds, so half a second, .5, would be read as 0.000000005"
-    if "%Z" in pattern.replace("%%", ""):
-        return "%Z reads zone names like EST and then ignores them, so times would be off by hours"
+    if "%Z" in pattern.replace("%%", "") and compile_wording(pattern) is None:
+        return "beside %Z, the name of a zone, it has what can't be read there"
     sample = pl.Series([datetime(2021, 11, 23, 14, 35, 56, tzinfo=UTC)], dtype=UTC_TIME)
     try:
         with without_panic_text():
@@ -90,22 +92,31 @@ def check_pattern(pattern: str) -> str | None:
     return None if (read.year, read.month, read.day) == (2021, 11, 23) else "it doesn't hold a whole date"
 
 
+def lacks_year(pattern: str) -> bool:
+    """Whether a strptime pattern is whole but for its year."""
+    return bool(is_pattern(pattern) and check_pattern(pattern) and not check_pattern(f"%Y {pattern}"))
+
+
 def parse_pattern(texts: pl.Series, form: TimeFormat) -> pl.DataFrame:
-    """Return `time` and `problem` of texts written as a strptime pattern says."""
+    """Return `time` and `problem` of texts written as a strptime pattern says.
+
+    What strptime leaves unread is read by its words: it knows English, and ignores the names of zones.
+    """
     stripped = texts.str.strip_chars()
-    parsed = stripped.str.to_datetime(form.pattern, strict=False, time_unit="us")
+    has_zone = says_zone(form.pattern)
+    parsed = _parse_strptime(stripped, form.pattern)
     leap = _find_leap_seconds(stripped, parsed, form.pattern)
     if leap.any():
         parsed = pl.select(pl.when(~leap).then(parsed)).to_series()
-    offset = literal_offset(form.pattern)
-    if says_zone(form.pattern):
-        if offset is not None:
-            parsed = parsed - offset
-        utc = (
-            parsed.dt.convert_time_zone("UTC")
-            if parsed.dtype != pl.Datetime("us")
-            else parsed.dt.replace_time_zone("UTC")
-        )
+    unread = stripped.is_not_null() & parsed.is_null() & ~leap
+    if unread.any() and (wording := compile_wording(form.pattern)) is not None:
+        places = unread.arg_true()
+        said = read_wording(stripped.gather(places), wording, form.timezone)
+        ahead = (said["offset"] * 60_000_000).cast(pl.Duration("us"))
+        worded = said["naive"] - ahead if has_zone and literal_offset(form.pattern) is None else said["naive"]
+        parsed = parsed.scatter(places, worded)
+    if has_zone:
+        utc = (parsed - (literal_offset(form.pattern) or timedelta(0))).dt.replace_time_zone("UTC")
         read = times_and_problems(utc, (texts.is_not_null() & utc.is_null()).cast(pl.UInt8) * UNPARSABLE)
     else:
         read = localize(parsed, texts.is_not_null(), form)
@@ -114,6 +125,18 @@ def parse_pattern(texts: pl.Series, form: TimeFormat) -> pl.DataFrame:
     return read.with_columns(
         pl.when(leap).then(pl.lit(LEAP_SECOND, pl.UInt8)).otherwise(pl.col("problem")).alias("problem")
     )
+
+
+def _parse_strptime(texts: pl.Series, pattern: str) -> pl.Series:
+    """Return what strptime reads, without a zone: in UTC where the pattern has an offset; nothing where it names a
+    zone, which strptime would ignore.
+    """
+    if "%Z" in pattern.replace("%%", ""):
+        return pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, len(texts))
+    parsed = texts.str.to_datetime(pattern, strict=False, time_unit="us")
+    if parsed.dtype != pl.Datetime("us"):
+        parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return parsed
 
 
 def _find_leap_seconds(texts: pl.Series, parsed: pl.Series, pattern: str) -> pl.Series:

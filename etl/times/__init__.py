@@ -1,0 +1,1 @@
+"""Reads texts as instants, in whatever way a file writes them."""
