@@ -5,13 +5,11 @@ files those that the filter of now lets in are new, save what was delivered from
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
-
-import polars as pl
 
 from etl.errors import BackfillError
 from etl.intake.batches import open_rows, transform_rows
@@ -21,6 +19,7 @@ from etl.job.model import FilterSpec, Job
 from etl.ledger.notes import NotedFilter
 from etl.ledger.store import Ledger
 from etl.read.growing import NoWholeLine
+from etl.stage.duplicates import DeliveredIds
 
 __all__ = ["FilterChange", "change_lines", "find_change", "note_filter", "of_skipped"]
 
@@ -51,7 +50,7 @@ def find_change(
     folder: Path,
     ledger: Ledger,
     started: datetime,
-    delivered_ids: Sequence[Callable[[], pl.DataFrame]],
+    delivered_ids: Sequence[DeliveredIds],
     *,
     most_bytes: int | None = MOST_COUNTED_BYTES,
 ) -> FilterChange | None:
@@ -117,7 +116,7 @@ def _count(
     folder: Path,
     ledger: Ledger,
     started: datetime,
-    delivered_ids: Sequence[Callable[[], pl.DataFrame]],
+    delivered_ids: Sequence[DeliveredIds],
 ) -> int:
     source, plans = open_rows(skipped, started, with_source=False, fetched=folder / "fetched")
     known = ledger.known_files()

@@ -10,7 +10,14 @@ from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.transform.hook import hook_digest
 
-__all__ = ["accept_mapping", "is_accepted", "is_mapped_alike", "mapping_fingerprint", "reads_alike"]
+__all__ = [
+    "accept_mapping",
+    "is_accepted",
+    "is_mapped_alike",
+    "mapping_fingerprint",
+    "mapping_of",
+    "reads_alike",
+]
 
 # Which rows are read, and when, changes none of them.
 WHICH_ROWS: Final = {"paths", "mode", "on_change", "on_correction", "since", "until", "watermark"}
@@ -47,13 +54,14 @@ def _digest(value: object) -> str:
 
 def accept_mapping(job: Job, ledger: Ledger) -> None:
     """Note that the user accepted new ids: the job's mapping and this version's ids are the right ones from now on."""
-    ledger.notes.accepted_mapping = _accepted(job)
+    ledger.notes.accepted_mapping = mapping_of(job)
 
 
 def is_accepted(job: Job, ledger: Ledger) -> bool:
     """Whether the job's mapping as it is now was accepted, beside what was delivered under another one."""
-    return ledger.notes.accepted_mapping == _accepted(job)
+    return ledger.notes.accepted_mapping == mapping_of(job)
 
 
-def _accepted(job: Job) -> str:
+def mapping_of(job: Job) -> str:
+    """Return what tells the ids that the job gives now from those that it gave under another mapping or scheme."""
     return f"{ID_SCHEME_VERSION}:{mapping_fingerprint(job)}"

@@ -3,7 +3,7 @@
 Exact, in bounded memory: ids go to a scratch folder, as when a load is staged.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from etl.stage.duplicates import DuplicateFinder
+from etl.stage.duplicates import DeliveredIds, DuplicateFinder
 from etl.stage.parts import explain_disk
 
 __all__ = ["IdAudit", "Repeat", "facts_of"]
@@ -90,7 +90,7 @@ class IdAudit:
             self._read(part).filter(pl.Series(repeats)) for part, repeats in enumerate(flags) if repeats.any()
         )
 
-    def count_new(self, delivered_ids: Sequence[Callable[[], pl.DataFrame]]) -> int:
+    def count_new(self, delivered_ids: Sequence[DeliveredIds]) -> int:
         """Return how many of the events, each id once, were not delivered."""
         finder = DuplicateFinder(
             self._folder / "delivered", lambda part: self._read(part).select("id"), delivered_ids
@@ -101,7 +101,7 @@ class IdAudit:
             flags, _ = finder.find()
         return sum(int((~repeats).sum()) for repeats in flags)
 
-    def differing_from(self, delivered_ids: Sequence[Callable[[], pl.DataFrame]]) -> pl.DataFrame:
+    def differing_from(self, delivered_ids: Sequence[DeliveredIds]) -> pl.DataFrame:
         """Return `file` and `row` of the events whose content isn't that of what was delivered under their id."""
         finder = DuplicateFinder(
             self._folder / "delivered",

@@ -18,11 +18,12 @@ import polars as pl
 
 from etl.errors import JobError
 from etl.event import ID_SCHEME_VERSION
+from etl.intake.delivered import find_delivered
 from etl.intake.fingerprint import mapping_fingerprint
 from etl.intake.load_rows import RowCursor, event_rows, is_settled, reject_rows
 from etl.intake.remapping import compare_load
 from etl.intake.rereading import Again, transform_again
-from etl.intake.staging import describe_load, find_delivered
+from etl.intake.staging import describe_load
 from etl.job.model import Job
 from etl.ledger.bitmap import count_bits
 from etl.ledger.facts import LoadEntry
@@ -73,7 +74,7 @@ def restage_load(
         folder,
         number,
         numbers_repeats=numbers_repeats,
-        delivered_ids=[] if numbers_repeats and load.kind == "retry" else find_delivered(folder, ledger),
+        delivered_ids=[] if numbers_repeats and load.kind == "retry" else find_delivered(job, folder, ledger),
         on_correction=on_correction,
     ) as writer:
         for again, rows in _join_rows(job, folder, ledger, load, started):

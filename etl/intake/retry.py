@@ -15,9 +15,10 @@ import polars as pl
 
 from etl.errors import InputError
 from etl.intake.clock import NEVER, doubt_clock, writing_times
+from etl.intake.delivered import find_delivered
 from etl.intake.plans import compile_plans
 from etl.intake.records import format_of, has_json, text_frame, typed_frame
-from etl.intake.staging import describe_load, find_delivered
+from etl.intake.staging import describe_load
 from etl.intake.taking import RetryRequest, TakenRow, take_rejects
 from etl.job.model import Job
 from etl.ledger.store import Ledger
@@ -82,7 +83,7 @@ def stage_retry(
     files = sorted({row.key.file for row in taken.rows})
     numbers_repeats = job.event.id.duplicates == "number"
     # The repeats among the rejects are numbered afresh, so that an id of theirs may be that of another row.
-    delivered_ids = [] if numbers_repeats else find_delivered(place.folder, ledger)
+    delivered_ids = [] if numbers_repeats else find_delivered(job, place.folder, ledger)
     with LoadWriter(
         place.folder,
         number,

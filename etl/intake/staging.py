@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import polars as pl
 from etl.errors import InputError
 from etl.intake.batches import TransformedBatch, open_rows, transform_rows
 from etl.intake.clock import doubt_clock, writing_times
+from etl.intake.delivered import find_delivered, note_came_again
 from etl.intake.filters import note_filter, of_skipped
 from etl.intake.fingerprint import mapping_fingerprint
 from etl.intake.hopeless import check_hope
@@ -24,15 +24,13 @@ from etl.ledger.store import Ledger
 from etl.read.files import Fingerprint, SourcePath, explain_os_error, fingerprint
 from etl.read.growing import NoWholeLine
 from etl.read.source import Source
-from etl.stage.kept import read_ids_at
 from etl.stage.load import LoadWriter, Staged
 from etl.state.corrections import note_corrections
-from etl.state.kept import kept_folder
 from etl.values.extent import Span, Watermark
 from etl.values.rows import Transformed
 from etl.values.staged import LoadKind, SourceFile, StagedLoad
 
-__all__ = ["StagedNow", "describe_load", "find_delivered", "stage_new_rows"]
+__all__ = ["StagedNow", "describe_load", "stage_new_rows"]
 
 
 class StagedNow(NamedTuple):
@@ -88,7 +86,9 @@ def stage_new_rows(
     # Before the load is there: what it left out must never be taken for read.
     ledger.notes.span.put(number, span if widens else span.narrowed_by(seen))
     note_filter(ledger, number, job)
-    note_corrections(ledger, number, written.staged.corrections, [file.path for file in written.files])
+    names = [file.path for file in written.files]
+    note_corrections(ledger, number, written.staged.corrections, names)
+    note_came_again(job, folder, ledger, number, written.staged.came_again, names)
     ledger.record_load(describe_load(number, "files", job, written.staged, written.files, wall_clock()))
     # Killed before this, the next run reads more than it needs, and finds duplicates.
     if job.source.watermark is not None:
@@ -128,7 +128,7 @@ def _write_load(
         folder,
         number,
         numbers_repeats=job.event.id.duplicates == "number",
-        delivered_ids=find_delivered(folder, ledger),
+        delivered_ids=find_delivered(job, folder, ledger),
         on_correction=job.source.on_correction,
     ) as writer:
         for batch in batches:
@@ -210,26 +210,6 @@ def describe_load(
         ids_digest=staged.ids_digest,
         kept=staged.kept,
     )
-
-
-def find_delivered(folder: Path, ledger: Ledger) -> list[Callable[[], pl.DataFrame]]:
-    """Return, for each part of each complete load, what reads the ids that were delivered from it.
-
-    A row whose id is among them is a duplicate, whichever load had it first; so is one that has by now the id of a row
-    which was delivered under another mapping. What retention removed is not among them.
-    """
-    cleared = ledger.cleared_through
-    found: list[Callable[[], pl.DataFrame]] = []
-    for load in ledger.loads():
-        if load.state == "complete" and load.number > cleared:
-            kept = kept_folder(folder, ledger, load.number)
-            takes_over = ledger.takes_over(load.number) is not None
-            parts = [part for part in ledger.parts(load.number) if part.n_delivered or takes_over]
-            found += [
-                partial(read_ids_at, kept, part.number, part.delivered, takes_over=takes_over)
-                for part in parts
-            ]
-    return found
 
 
 def _conclude_file(source: Source, take: Take, before: Fingerprint, rows: int) -> SourceFile:

@@ -14,6 +14,7 @@ from etl.ledger.notes import Notes
 from etl.ledger.session import Session
 from etl.ledger.tables import FILES, KEPT, LOADS
 from etl.values.delivery import BEFORE_ALL
+from etl.values.renamed import Renamed
 from etl.values.staged import KeptFile, SourceFile, StagedLoad
 
 __all__ = ["Loads"]
@@ -136,6 +137,17 @@ class Loads:
                 raise AssertionError(f"load {number} is {entry.state}")
             KEPT.insert(connection, kept, number)
             LOADS.update(connection, replace(entry, ids_kept=True))
+
+    def keep_renamed(self, number: int, kept: Iterable[KeptFile], renamed: Renamed) -> None:
+        """Note what the delivered events of a load would be under another mapping than its own, and the files that keep
+        their ids under it, in place of those for the mapping before.
+        """
+        with self._session.writing() as connection:
+            before = list(KEPT.select(connection, "WHERE load = ? AND name GLOB 'renamed-*'", (number,)))
+            for file in before:
+                KEPT.delete(connection, number, file.name)
+            KEPT.insert(connection, kept, number)
+            self.notes.renamed.write(connection, number, renamed)
 
     def kept_files(self, number: int) -> tuple[KeptFile, ...]:
         """Return the files of a load's folder besides its parts of events, by name."""

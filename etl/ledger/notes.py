@@ -15,6 +15,8 @@ from etl.ledger.tables import META, NotedText
 from etl.values.delivery import EventPlace
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
+from etl.values.remapped import RowChange
+from etl.values.renamed import CameAgain, Renamed
 
 __all__ = ["UNFINISHED", "Note", "NotePerLoad", "NotedFilter", "Notes", "ReceiptMark"]
 
@@ -123,6 +125,16 @@ def _corrections_text(counts: CorrectionCounts) -> str:
     return json.dumps(asdict(counts))
 
 
+def _renamed_of(text: str) -> Renamed:
+    said: dict[str, Any] = json.loads(text)
+    return Renamed(**said | {"example": RowChange(*said["example"]) if said["example"] else None})
+
+
+def _came_again_of(text: str) -> CameAgain:
+    said: dict[str, Any] = json.loads(text)
+    return CameAgain(**said | {"example": RowChange(*said["example"]) if said["example"] else None})
+
+
 def _from_json(make: Callable[..., T]) -> Callable[[str], T]:
     def read(text: str) -> T:
         said: dict[str, Any] = json.loads(text)
@@ -172,6 +184,10 @@ class Notes:
     filter = NotePerLoad("filter", _filter_of, lambda noted: json.dumps(noted.sql))
     # Rows of a load that came again with another content.
     corrections = NotePerLoad("corrections", _from_json(CorrectionCounts), _corrections_text)
+    # What the delivered events of a load would be under the mapping of now; and which that an older one delivered came
+    # again in a load.
+    renamed = NotePerLoad("renamed", _renamed_of, lambda renamed: json.dumps(asdict(renamed)))
+    came_again = NotePerLoad("came_again", _came_again_of, lambda found: json.dumps(asdict(found)))
     # How many events of a load, of which each was looked for at the destination, are there otherwise than they would be
     # sent: where none is, it may be sent. UNFINISHED where they are still being looked for.
     looked_for = NotePerLoad("looked_for", int)

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from etl.stage.renamed import RENAMED
+
 __all__ = ["compare_contents"]
 
 
@@ -12,8 +14,11 @@ def compare_contents(candidates: pl.DataFrame, n_delivered: int, *, sends_correc
     The first `n_delivered` parts are those of earlier loads, the earliest first. `goes`: it is no duplicate;
     `delivered`: an earlier load delivered its id; `differs`: its content isn't that of the newest delivery, or where
     there is none of the row that goes; `newest`: the last row with its id agrees with it; `unknown`: the delivery kept
-    no digest to compare with.
+    no digest to compare with. An id that was only delivered as another one (`renamed`, where it is there) neither goes
+    nor differs: what is under it would be a second event.
     """
+    if RENAMED not in candidates.columns:
+        candidates = candidates.with_columns(pl.lit(value=False).alias(RENAMED))
     is_own = pl.col("part") >= n_delivered
     place = pl.int_range(pl.len())
     marked = candidates.with_columns(
@@ -29,8 +34,8 @@ def compare_contents(candidates: pl.DataFrame, n_delivered: int, *, sends_correc
     of_chosen = pl.col("content").filter(pl.col("is_chosen")).first().over("id")
     reference = pl.when("delivered").then("before").otherwise(of_chosen)
     rows = rows.with_columns(
-        differs=(pl.col("content") != reference).fill_null(value=False),
-        unknown=pl.col("delivered") & pl.col("before").is_null(),
+        differs=(pl.col("content") != reference).fill_null(value=False) & ~pl.col(RENAMED),
+        unknown=pl.col("delivered") & pl.col("before").is_null() & ~pl.col(RENAMED),
     )
     corrects = pl.col("differs") if sends_corrections else pl.lit(value=False)
     rows = rows.with_columns(goes=pl.col("is_chosen") & (~pl.col("delivered") | corrects))

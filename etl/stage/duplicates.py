@@ -14,7 +14,7 @@ of one part that agree in both are found at once, all but the first and the last
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,8 +23,9 @@ import polars_hash  # noqa: F401 - registers the `nchash` namespace
 from etl.private import open_private
 from etl.stage.contents import compare_contents
 from etl.stage.parts import explain_disk
+from etl.stage.renamed import RenamedAgain, count_renamed, mark_renamed
 
-__all__ = ["DuplicateFinder"]
+__all__ = ["DeliveredIds", "DuplicateFinder"]
 
 BUCKET_ROWS: Final = 1_000_000
 CHUNK_ROWS: Final = 500_000
@@ -42,20 +43,30 @@ DIFFERING_SCHEMA: Final = pl.Schema(
 _NONE: Final = np.empty(0, np.uint64)
 
 
+class DeliveredIds(NamedTuple):
+    """What `read`s `id`, and `content` where it was kept, of some events that were delivered before, each time the
+    same.
+
+    `are_renamed`: they went out under other ids, and would have these now, and this content.
+    """
+
+    read: Callable[[], pl.DataFrame]
+    are_renamed: bool = False
+
+
 class DuplicateFinder:
     """Takes the ids of a load part by part; gives back, for each part, which of its rows are duplicates.
 
-    `read_ids(part)` returns `id`, and `content` where there is one, of a part again, in order; each of `delivered_ids`
-    returns those of some events that were delivered before, each time the same, the earliest delivery first. Of rows
-    with one id the first is no duplicate; where `sends_corrections`, it is the last that differs from what was
-    delivered.
+    `read_ids(part)` returns `id`, and `content` where there is one, of a part again, in order; `delivered_ids` are of
+    what was delivered before, the earliest delivery first. Of rows with one id the first is no duplicate; where
+    `sends_corrections`, it is the last that differs from what was delivered.
     """
 
     def __init__(
         self,
         scratch: Path,
         read_ids: Callable[[int], pl.DataFrame],
-        delivered_ids: Sequence[Callable[[], pl.DataFrame]] = (),
+        delivered_ids: Sequence[DeliveredIds] = (),
         *,
         sends_corrections: bool = False,
     ) -> None:
@@ -65,14 +76,16 @@ class DuplicateFinder:
         self._sends_corrections = sends_corrections
         self._flags: list[np.ndarray] = []
         self._differing: list[pl.DataFrame] = [pl.DataFrame(schema=DIFFERING_SCHEMA)]
+        self._renamed = [part for part, one in enumerate(delivered_ids) if one.are_renamed]
         self.unknown = 0
+        self.came_again = RenamedAgain()
         try:
             self._file = open_private(scratch)
         except OSError as error:
             raise explain_disk(error, scratch) from None
         try:
-            for read in delivered_ids:
-                self.add(read())
+            for delivered in delivered_ids:
+                self.add(delivered.read())
         except BaseException:
             self.close()
             raise
@@ -180,6 +193,9 @@ class DuplicateFinder:
             where = {"part": np.full(len(indices), part, np.uint32), "index": indices.astype(np.uint32)}
             frames.append(pl.DataFrame(where).hstack(self._read(int(part))[indices]))
         candidates = pl.concat(frames, how="diagonal")
+        if self._renamed:
+            candidates = mark_renamed(candidates, self._renamed, len(self._delivered_ids))
+            self.came_again = self.came_again.plus(count_renamed(candidates, len(self._delivered_ids)))
         if "content" in candidates.columns:
             duplicates = self._compare(candidates)
         else:
@@ -202,7 +218,7 @@ class DuplicateFinder:
 
     def _read(self, part: int) -> pl.DataFrame:
         before = len(self._delivered_ids)
-        return self._delivered_ids[part]() if part < before else self._read_ids(part - before)
+        return self._delivered_ids[part].read() if part < before else self._read_ids(part - before)
 
 
 def _hash(ids: pl.Series) -> np.ndarray:

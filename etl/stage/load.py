@@ -5,7 +5,7 @@ in the ledger after `stage_load` returns; killed between the two, the renamed fo
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ import polars as pl
 
 from etl.private import make_private_folder, sync_folder
 from etl.stage.corrections import settle_corrections
-from etl.stage.duplicates import DuplicateFinder
+from etl.stage.duplicates import DeliveredIds, DuplicateFinder
 from etl.stage.numbering import number_repeats
 from etl.stage.parts import (
     SETTLED,
@@ -29,8 +29,9 @@ from etl.stage.parts import (
     taken_path,
     write_part,
 )
+from etl.stage.renamed import RenamedAgain
 from etl.values.rows import REJECT_SCHEMA, MalformedRecord, Transformed, malformed_frame
-from etl.values.staged import MAX_PART_BYTES, MAX_PART_EVENTS, Corrections, KeptFile, StagedPart
+from etl.values.staged import MAX_PART_BYTES, MAX_PART_EVENTS, Corrections, KeptFile, RenamedRows, StagedPart
 
 __all__ = ["LoadWriter", "OnCorrection", "Staged"]
 
@@ -54,6 +55,7 @@ class Staged:
     ids_digest: str
     rows_of_file: dict[int, int]
     corrections: Corrections
+    came_again: RenamedRows
 
 
 @dataclass(slots=True)
@@ -99,10 +101,10 @@ class LoadWriter:
         number: int,
         *,
         numbers_repeats: bool,
-        delivered_ids: Sequence[Callable[[], pl.DataFrame]] = (),
+        delivered_ids: Sequence[DeliveredIds] = (),
         on_correction: OnCorrection = "report",
     ) -> None:
-        """Write load `number`; each of `delivered_ids` reads some ids that earlier loads delivered, again and again."""
+        """Write load `number`; `delivered_ids` are those that earlier loads delivered."""
         self._on_correction = on_correction
         self._delivered_ids = delivered_ids
         self._target = load_folder(job_folder, number)
@@ -218,6 +220,7 @@ class LoadWriter:
             )
             for number, (part, repeats) in enumerate(zip(settled.written, settled.flags, strict=True))
         )
+        came_again = self._place_of_renamed(self._finder.came_again)
         self._put_in_place()
         return Staged(
             parts=parts,
@@ -228,7 +231,15 @@ class LoadWriter:
             ids_digest=digest,
             rows_of_file=self._rows_of_file,
             corrections=settled.counts,
+            came_again=came_again,
         )
+
+    def _place_of_renamed(self, found: RenamedAgain) -> RenamedRows:
+        if found.first is None:
+            return RenamedRows()
+        part, index = found.first
+        first = read_part(events_path(self._folder, part), ["file", "row", "id"]).row(index)
+        return RenamedRows(found.events, found.changed, first)
 
     def _write_events(self, frame: pl.DataFrame) -> None:
         number = len(self._sizes)

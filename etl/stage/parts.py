@@ -37,6 +37,7 @@ __all__ = [
     "refused_path",
     "rejects_path",
     "remove_parts",
+    "renamed_path",
     "taken_path",
     "to_frame",
     "write_part",
@@ -79,6 +80,13 @@ def corrections_path(folder: Path, number: int) -> Path:
     `newest`.
     """
     return folder / f"corrections-{number:05d}.parquet"
+
+
+def renamed_path(folder: Path, mapping: str, number: int) -> Path:
+    """Where delivered events are kept that have another id or content under `mapping`: `file`, `row`, `id`, `id_now`,
+    `content_now`.
+    """
+    return folder / f"renamed-{hashlib.sha256(mapping.encode()).hexdigest()[:8]}-{number:05d}.parquet"
 
 
 def taken_path(folder: Path) -> Path:

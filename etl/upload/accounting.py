@@ -14,6 +14,7 @@ from etl.state.reports import refresh_reports
 from etl.upload.conclusion import Conclusion, heed_open_rejects
 from etl.values.outcome import Outcome, SendSample
 from etl.values.remapped import Remapped
+from etl.values.renamed import CameAgain
 
 __all__ = ["RunTimes", "sum_up"]
 
@@ -54,6 +55,7 @@ def sum_up(
         rejects=rejects,
         open_rejects=open_rejects,
         corrections=corrections,
+        came_again=_count_came_again(ledger, loads),
         sent_now=sum(report.sent for report in reports),
         attempts=sum(report.attempts for report in reports),
         retries=sum(report.retries for report in reports),
@@ -69,6 +71,14 @@ def sum_up(
         loads=tuple(loads),
         timeline=tuple(_join_timelines(reports)),
     )
+
+
+def _count_came_again(ledger: Ledger, loads: Sequence[int]) -> CameAgain:
+    total = CameAgain()
+    for load in loads:
+        if (found := ledger.notes.came_again.of(load)) is not None:
+            total = total.plus(found)
+    return total
 
 
 def _join_timelines(reports: Sequence[SendReport]) -> Iterator[SendSample]:

@@ -14,6 +14,7 @@ from typing import Final
 from etl.errors import DestinationDiffers, JobError
 from etl.intake.fingerprint import is_accepted, is_mapped_alike
 from etl.intake.id_guard import check_mapping
+from etl.intake.new_ids import keep_new_ids
 from etl.intake.staging import stage_new_rows
 from etl.interrupt import Interrupted, interruptible, run_cancellable
 from etl.job.model import Job
@@ -145,6 +146,7 @@ def _find_load(
     started = datetime.fromtimestamp(wall_clock(), UTC)
     if not is_accepted(job, ledger):
         check_mapping(job, place.folder, ledger, started)
+        keep_new_ids(job, place.folder, ledger, started)
     staged = stage_new_rows(
         job, place.folder, ledger, lambda *_: None, started=started, wall_clock=wall_clock
     )

@@ -14,12 +14,14 @@ from typing import Literal
 
 from etl.errors import BackfillError, StateError
 from etl.intake.clock import CLOCK_FIX
+from etl.intake.delivered import find_delivered
 from etl.intake.filters import change_lines, find_change
 from etl.intake.fingerprint import accept_mapping, is_accepted, is_mapped_alike
 from etl.intake.id_guard import check_mapping
+from etl.intake.new_ids import keep_new_ids
 from etl.intake.restaging import settle_open_load
 from etl.intake.retry import RetryRequest, StagedRetry, stage_retry
-from etl.intake.staging import find_delivered, stage_new_rows
+from etl.intake.staging import stage_new_rows
 from etl.interrupt import Interrupted, interruptible
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.facts import Ending, LoadEntry, RunEntry
@@ -248,9 +250,11 @@ class _Run:
 
     def _settle_mapping(self) -> None:
         load, accepts = self.ledger.open_load(), self.options.accept_new_mapping
+        was_accepted = is_accepted(self.job, self.ledger)
         if load is not None and not is_mapped_alike(self.job, load) and not can_discard(self.ledger, load):
             self.status.publish_phase("staging")
             view = ReadingView(self.progress, self.status, self.options.stop)
+            keep_new_ids(self.job, self.place.folder, self.ledger, self.started)
             self.remapped = settle_open_load(
                 self.job,
                 self.place.folder,
@@ -267,8 +271,11 @@ class _Run:
                 self._tell(f"The mapping changed: {first}", *more)
         elif self.options.retry is None and not accepts:
             check_mapping(self.job, self.place.folder, self.ledger, self.started)
-            accepts = not is_accepted(self.job, self.ledger)
+            accepts = not was_accepted
         if accepts:
+            renamed = keep_new_ids(self.job, self.place.folder, self.ledger, self.started)
+            if not was_accepted:
+                self._tell(*renamed.accepted())
             accept_mapping(self.job, self.ledger)
 
     def _tell(self, *notes: str) -> None:
@@ -312,11 +319,13 @@ class _Run:
             self.watch.watcher.nothing_new(files=staged.files)
         else:
             self.staged_at = self.wall_clock()
+            if (came_again := self.ledger.notes.came_again.of(staged.load)) is not None:
+                self._tell(*came_again.describe())
         return staged.load
 
     def _tell_filter(self) -> None:
         folder, ledger = self.place.folder, self.ledger
-        change = find_change(self.job, folder, ledger, self.started, find_delivered(folder, ledger))
+        change = find_change(self.job, folder, ledger, self.started, find_delivered(self.job, folder, ledger))
         if change is not None:
             self.notes += change_lines(change)
 

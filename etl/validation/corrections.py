@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from etl.errors import BackfillError, StateError
+from etl.intake.delivered import find_delivered
 from etl.intake.filters import change_lines, find_change
 from etl.intake.id_audit import IdAudit
-from etl.intake.staging import find_delivered
 from etl.job.lines import place_of
 from etl.job.model import Job
 from etl.ledger.opening import find_ledger_file
@@ -44,7 +44,7 @@ def find_skipped(job: Job, state_dir: Path | None, started: datetime) -> Finding
             return None
         with Ledger.open(folder, job=job.name, endpoint=job.upload.endpoint) as ledger:
             change = find_change(
-                job, folder, ledger, started, find_delivered(folder, ledger), most_bytes=None
+                job, folder, ledger, started, find_delivered(job, folder, ledger), most_bytes=None
             )
     except BackfillError:
         return None
@@ -65,7 +65,7 @@ def find_corrections(
     folder = JobPlace.of(job, state_dir, "").folder
     try:
         with Ledger.open(folder, job=job.name, endpoint=job.upload.endpoint) as ledger:
-            rows = ids.differing_from(find_delivered(folder, ledger))
+            rows = ids.differing_from(find_delivered(job, folder, ledger))
     except BackfillError as error:
         if error.exit_code != StateError.exit_code:
             return None

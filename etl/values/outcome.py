@@ -9,6 +9,7 @@ from etl.values.books import Books
 from etl.values.delivery import UncertainCounts
 from etl.values.notebook import render_table
 from etl.values.remapped import Remapped
+from etl.values.renamed import CameAgain
 
 __all__ = ["CorrectionCounts", "Outcome", "RunState", "SendSample"]
 
@@ -72,9 +73,9 @@ class Outcome:
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
     delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
     both are empty where nothing went wrong. `notes` are what a person should know besides; `remapped` says what a
-    changed mapping came to, `left_out` which rejects a retry couldn't take up, `undone` which cells it kept as they
-    were. `rejects` are those of these loads by code, `open_rejects` those of the whole job that are neither retried nor
-    dismissed.
+    changed mapping came to, `came_again` which events an older one had delivered, `left_out` which rejects a retry
+    couldn't take up, `undone` which cells it kept as they were. `rejects` are those of these loads by code,
+    `open_rejects` those of the whole job that are neither retried nor dismissed.
     """
 
     job: str
@@ -83,6 +84,7 @@ class Outcome:
     books: Books = Books()
     rejects: dict[str, int] = field(default_factory=dict)
     corrections: CorrectionCounts = CorrectionCounts()
+    came_again: CameAgain = field(default_factory=CameAgain)
     open_rejects: dict[str, int] = field(default_factory=dict)
     sent_now: int = 0
     attempts: int = 0
@@ -132,6 +134,7 @@ class Outcome:
             "rows": self.books.to_json(),
             "rejects": self.rejects,
             "corrections": self.corrections.to_json(),
+            "came_again": self.came_again.to_json(),
             "open_rejects": self.open_rejects,
             "sent_now": self.sent_now,
             "attempts": self.attempts,

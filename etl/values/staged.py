@@ -15,6 +15,7 @@ __all__ = [
     "Corrections",
     "KeptFile",
     "LoadKind",
+    "RenamedRows",
     "SourceFile",
     "StagedLoad",
     "StagedPart",
@@ -52,6 +53,18 @@ class Corrections:
     rejected: int = 0
     unknown: int = 0
     first: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenamedRows:
+    """How many events of a load an older mapping delivered under another id, and of how many the content differs.
+
+    `first` is the position of the file, the number and the id of the first such row.
+    """
+
+    events: int = 0
+    changed: int = 0
+    first: tuple[int, int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

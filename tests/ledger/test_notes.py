@@ -13,6 +13,8 @@ from etl.ledger.store import Ledger
 from etl.values.delivery import BEFORE_ALL, EventPlace
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
+from etl.values.remapped import RowChange
+from etl.values.renamed import CameAgain, Renamed
 from tests.ledger.staged import open_ledger
 
 MAY = datetime(2024, 5, 1, tzinfo=UTC)
@@ -47,6 +49,25 @@ OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {
             '{"found": 3, "sent": 1, "rejected": 1, "unknown": 0, "first": "a.csv row 2"}',
             CorrectionCounts(3, 1, 1, 0, "a.csv row 2"),
         )
+    ],
+    "renamed": [
+        (
+            '{"mapping": "2:abc.def", "delivered": 3, "new_id": 2, "new_content": 1, "gone": 0, "unknown": 0, '
+            '"example": ["a.csv", 1, "old", "new"], "parts": 1, "problem": ""}',
+            Renamed("2:abc.def", 3, 2, 1, 0, 0, RowChange("a.csv", 1, "old", "new"), 1),
+        ),
+        (
+            '{"mapping": "2:abc.def", "delivered": 3, "new_id": 0, "new_content": 0, "gone": 0, "unknown": 0, '
+            '"example": null, "parts": 0, "problem": "it is gone"}',
+            Renamed("2:abc.def", 3, problem="it is gone"),
+        ),
+    ],
+    "came_again": [
+        (
+            '{"events": 3, "changed": 1, "example": ["a.csv", 1, "old", "new"]}',
+            CameAgain(3, 1, RowChange("a.csv", 1, "old", "new")),
+        ),
+        ('{"events": 3, "changed": 0, "example": null}', CameAgain(3)),
     ],
     "looked_for": [("0", 0), ("-1", -1), ("3", 3)],
     "offered": [("3:1023", EventPlace(3, 1023)), ("-1:-1", BEFORE_ALL)],

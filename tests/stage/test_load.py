@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.errors import StateError
-from etl.stage.duplicates import DuplicateFinder
+from etl.stage.duplicates import DeliveredIds, DuplicateFinder
 from etl.stage.kept import KeptFolder, retire_part
 from etl.stage.load import LoadWriter
 from etl.stage.parts import (
@@ -202,7 +202,7 @@ def test_rows_with_one_id_and_another_content_are_told_and_at_most_one_goes(
     finder = DuplicateFinder(
         tmp_path_factory.mktemp("ids") / "hashes",
         lambda part: frame(parts[part]),
-        [partial(frame, part) for part in before],
+        [DeliveredIds(partial(frame, part)) for part in before],
         sends_corrections=sends,
     )
     for part in parts:
@@ -240,13 +240,37 @@ def test_what_an_older_version_delivered_without_digests_is_unknown_and_no_corre
         finder = DuplicateFinder(
             tmp_path / "hashes",
             lambda _: own,
-            [lambda: pl.DataFrame({"id": ["a", "z"]})],
+            [DeliveredIds(lambda: pl.DataFrame({"id": ["a", "z"]}))],
             sends_corrections=sends,
         )
         finder.add(own)
         flags, _ = finder.find()
         assert [list(map(bool, flag)) for flag in flags] == [[True, False]]
         assert (finder.unknown, finder.differing.height) == (1, 0)
+
+
+def test_ids_that_are_only_those_of_now_are_duplicates_and_counted_once_each(tmp_path: Path) -> None:
+    parts = [
+        pl.DataFrame({"id": ids, "content": contents}, schema_overrides={"content": pl.UInt64})
+        for ids, contents in ((["a", "b"], [1, 2]), (["b", "c", "d"], [9, 3, 4]))
+    ]
+    delivered = pl.DataFrame({"id": ["c"], "content": [3]}, schema_overrides={"content": pl.UInt64})
+    renamed = pl.DataFrame(
+        {"id": ["b", "c", "d"], "content": [2, 3, 5]}, schema_overrides={"content": pl.UInt64}
+    )
+    for sends in (False, True):
+        finder = DuplicateFinder(
+            tmp_path / "hashes",
+            parts.__getitem__,
+            [DeliveredIds(lambda: delivered), DeliveredIds(lambda: renamed, are_renamed=True)],
+            sends_corrections=sends,
+        )
+        for part in parts:
+            finder.add(part)
+        flags, _ = finder.find()
+        assert [list(map(bool, flag)) for flag in flags] == [[False, True], [True] * 3]
+        assert finder.came_again == (2, 2, (0, 1)), "b and d; c was delivered as itself as well"
+        assert (finder.unknown, finder.differing.height) == (0, 0)
 
 
 def test_a_retired_part_keeps_its_ids_and_what_was_refused(tmp_path: Path) -> None:
