@@ -107,7 +107,8 @@ def run(
     check: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Stage what is new of `job`, send what is pending, and return what came of it; again is resume.
+    """Stage what is new of `job`, send what is pending, and return what came of it. Calling it again goes on where it
+    stopped.
 
     `key`: the API key; without it the environment's (INKEEPANALYTICS_API_INTEGRATION_KEY, else
     INKEEPANALYTICS_WEB_INTEGRATION_KEY; of a job with `key_env`, that variable's). `sandbox`: a local stand-in for the

@@ -78,7 +78,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _exact(digits: str) -> float | str:
-    """Return the double that, written with as many digits, is the same number; else the digits."""
+    """Return a number as a double where that double is exactly the number, else as its digits."""
     number, wanted = float(digits), Decimal(digits)
     if wanted == Decimal(repr(number)):
         return number

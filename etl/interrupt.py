@@ -132,7 +132,7 @@ def _listening() -> Iterator[None]:
 
 
 def run_cancellable(work: Coroutine[Any, Any, T]) -> tuple[T | None, int | None]:
-    """Return what `work` returns, and None; or None and the number of the first signal, which cancelled it.
+    """Return what `work` returns and None, or None and the number of the signal that cancelled it.
 
     The second signal ends the process at once. In another thread than the main one no signal is heeded.
     """

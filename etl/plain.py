@@ -1,4 +1,4 @@
-r"""Text of others made plain: cells, names of columns and files, a server's words, messages of libraries. Pure.
+r"""Makes text of others plain: cells, names of columns and files, a server's words, messages of libraries. Pure.
 
 Whoever wrote it may have put into it what a terminal, a log or a page would obey: escape sequences, line breaks where a
 line is meant, marks that turn the direction of writing. Each such character is shown as what it is, `␛` or `\u202e`,

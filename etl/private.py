@@ -68,7 +68,7 @@ def has_private_file(path: Path) -> bool:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Return a new, empty file at `path`, in the place of one that is there, open to write and read; raises OSError."""
+    """Return a new, empty file at `path`, open to write and read; one that is there is replaced. Raises OSError."""
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     os.fchmod(handle, 0o600)
@@ -76,13 +76,13 @@ def open_private(path: Path) -> BinaryIO:
 
 
 def create_private_file(path: Path) -> None:
-    """Create `path`, empty, in the place of one that is there; raises OSError."""
+    """Create an empty file at `path`; one that is there is replaced. Raises OSError."""
     open_private(path).close()
 
 
 @contextmanager
 def replace_private(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
-    """Lend a file that takes the place of `path`, whole, once the block ends well; raises OSError.
+    """Lend a file that replaces the one at `path` as a whole, once the block ends well. Raises OSError.
 
     `durable`: what was written survives a power loss from then on. An error leaves `path` as it was, and nothing beside
     it.

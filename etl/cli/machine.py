@@ -55,7 +55,7 @@ def check_machine() -> None:
 
 
 def name_scarcity(error: BaseException) -> tuple[str, str] | None:
-    """Return what there is too little of, and how to give more, where that is what `error` means; else None.
+    """Return what the machine has too little of and how to give it more, or None where `error` is about something else.
 
     The libraries in Rust say so in their text alone.
     """

@@ -104,7 +104,7 @@ class Target:
         return JobPlace.of(job, self.state_dir, self.find_mark(job))
 
     def read_key(self, key_env: str | None) -> str | None:
-        """Return the API key, from the environment or the file; None where there is none; raises `KeyProblem`.
+        """Return the API key from the environment or the file, or None where there is none; raises `KeyProblem`.
 
         `key_env` is the variable that the job names for it.
         """

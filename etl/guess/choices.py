@@ -17,7 +17,7 @@ class Sureness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of the job file, and why: a column's name, or a table like `{"column": "ts", "format": "epoch_s"}`."""
+    """One value that `init` writes into the job file, and why: a column's name, or a table like `{"column": "ts"}`."""
 
     value: Any
     why: str

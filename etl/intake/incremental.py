@@ -57,7 +57,7 @@ def find_new(
 
 
 def _compare(job: Job, index: int, file: SourcePath, before: SourceFile) -> Take | None:
-    """Return the rows to take of a known file: those after the staged ones, or none; None leaves the file for later."""
+    """Return which rows of a known file are to be taken, or None where the file is left for later."""
     now = fingerprint(file, file.end)
     if now.sha256 == before.sha256:
         return Take(index, before.rows, now)

@@ -1,4 +1,4 @@
-"""The rows that a load staged, as its parts and the ledger have them, in the order in which they were read."""
+"""Yields the rows that a load staged, with what became of each, in the order in which they were read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +64,7 @@ def is_settled() -> pl.Expr:
 
 
 def event_rows(folder: Path, ledger: Ledger, load: LoadEntry, columns: list[str]) -> Iterator[pl.DataFrame]:
-    """Yield each event part of an open load: `file`, `row`, its `fate`, and `columns`.
+    """Yield the events of an open load, a part at a time: `file`, `row`, `fate` and the `columns` asked for.
 
     What an earlier load settled is told from what it settled itself by neither: the fate is the same.
     """
@@ -79,7 +79,7 @@ def event_rows(folder: Path, ledger: Ledger, load: LoadEntry, columns: list[str]
 
 
 def reject_rows(folder: Path, ledger: Ledger, load: LoadEntry, columns: list[str]) -> Iterator[pl.DataFrame]:
-    """Yield each part of the rows that staging rejected: `file`, `row`, and `columns`."""
+    """Yield the rows that staging rejected, a part at a time: `file`, `row` and the `columns` asked for."""
     kept, number = kept_folder(folder, ledger, load.number), 0
     while load.rejected and kept.has(path := rejects_path(kept.folder, number)):
         # An older backfill kept what was found in the reason alone.

@@ -1,4 +1,4 @@
-"""Compares the events of a load with what its rows become under another mapping: what was delivered, what is to go."""
+"""Compares a half sent load with what its rows become under a changed mapping: what was delivered, what would go."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def _find_example(rows: pl.DataFrame, flags: pl.DataFrame, names: list[str]) -> 
 
 
 def _pair(folder: Path, ledger: Ledger, load: LoadEntry, now: StagedLoad) -> Iterator[pl.DataFrame]:
-    """Yield the events of `load`, and beside each what its row becomes: `id_now`, `body_now`, and whether it `goes`."""
+    """Yield the events of `load`, each beside what its row becomes: `id_now`, `body_now`, and whether it `goes`."""
     place = load_folder(folder, now.number)
     before = RowCursor(event_rows(folder, ledger, load, ["id", "body"]))
     for part in now.parts:

@@ -1,4 +1,4 @@
-"""Transforms the rows of a load again under the job as it is now, from its files or from what was kept of them."""
+"""Transforms the rows of a staged load again, under the job as it is now."""
 
 import json
 from collections.abc import Generator, Iterator
@@ -33,7 +33,7 @@ _START_OVER: Final = "Or start the job over: backfill reset JOB; it then sends e
 
 
 class Again(NamedTuple):
-    """The rows of one file of a load (number `file`) up to row `last`, as they are transformed now."""
+    """Rows of one file of a load, up to row `last`, as the job transforms them now."""
 
     file: int
     last: int
@@ -44,7 +44,7 @@ class Again(NamedTuple):
 def transform_again(
     job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, started: datetime
 ) -> Iterator[Again]:
-    """Yield what becomes of the rows of `load` now, in their order.
+    """Yield the rows of `load`, in their order, as the job transforms them now.
 
     Raises `InputError` where the rows can't be told any more as they were read, `JobError` for a mapping that doesn't
     fit.
@@ -62,8 +62,8 @@ def transform_again(
 def transform_unchanged(
     job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, started: datetime
 ) -> Iterator[Again]:
-    """Yield what becomes of the rows of `load` now, by its files alone; raises `InputError` where one is gone or
-    changed.
+    """Yield the rows of `load` as the job transforms them now, read from its files; one that is gone or changed raises
+    `InputError`.
     """
     source, plans = open_rows(job, started, with_source=False, fetched=folder / "fetched")
     for position, file in enumerate(ledger.files(load.number)):
@@ -116,9 +116,7 @@ _NO_EVENTS: Final = pl.DataFrame(schema={"row": pl.UInt32, "source": pl.String})
 
 
 class _KeptRows:
-    """Transforms rows as they were kept with the parts of the load: a text format's are all there, in the words of the
-    file.
-    """
+    """Transforms rows again as they were kept with the parts of the load, where their file is gone or changed."""
 
     def __init__(self, job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime) -> None:
         self._job, self._folder, self._ledger = job, folder, ledger

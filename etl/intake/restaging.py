@@ -1,5 +1,4 @@
-"""Stages again what is unsettled of an open load whose mapping changed since: what was delivered stays, and is told
-first.
+"""Stages the unsettled rows of an open load again, because the mapping changed since.
 
 A new load takes the unsettled rows over, in one step of the ledger: killed before it, the old load stands as it was;
 killed after it, the new one does. The rows that the old load settled are staged beside them, never to be sent: so the
@@ -41,7 +40,7 @@ __all__ = ["Restaged", "restage_load", "settle_open_load"]
 
 @dataclass(frozen=True, slots=True)
 class Restaged:
-    """What an open load becomes under the job's mapping, in parts of its own; nothing rests on them yet."""
+    """An open load staged again under the job's mapping. The ledger doesn't know of it yet."""
 
     load: StagedLoad
     settled: int
@@ -106,8 +105,7 @@ def settle_open_load(
     started: datetime,
     now: float,
 ) -> Remapped | None:
-    """Bring the open `load` under the job's mapping as it is now; return what that comes to, None where it changes
-    nothing.
+    """Bring the open `load` under the job's mapping as it is now, and return what that changes, or None for nothing.
 
     Raises `JobError` where it changes something and the caller doesn't accept that, and what `restage_load` raises.
     """
@@ -149,7 +147,7 @@ def _remove(place: Path) -> None:
 def _join_rows(
     job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime
 ) -> Iterator[tuple[Again, Transformed]]:
-    """Yield what becomes of the rows that were not skipped: of what is settled the events, of the others all."""
+    """Yield the rows that are staged again: settled ones as events, unsettled ones as whatever they become now."""
     events = RowCursor(event_rows(folder, ledger, load, []))
     rejects = RowCursor(
         frame.with_columns(pl.lit(PENDING, pl.UInt8).alias("fate"))
@@ -179,7 +177,7 @@ def _cut(again: Again, rows: pl.DataFrame) -> tuple[Again, Transformed]:
 def _mark_settled(
     place: Path, staged: Staged, *, sends_corrections: bool
 ) -> tuple[tuple[StagedPart, ...], int]:
-    """Return the parts with all that must not be sent again marked so, and how many events are settled."""
+    """Return the parts, with every event marked that must not be sent again, and how many events are settled."""
 
     def told(part: StagedPart) -> pl.DataFrame:
         return _with_flags(place, part, sends_corrections=sends_corrections)
@@ -205,8 +203,8 @@ def _mark_settled(
 
 
 def _with_flags(place: Path, part: StagedPart, *, sends_corrections: bool) -> pl.DataFrame:
-    """Return of each row of a part what an earlier load made of it, whether it `repeats` another, and what is the
-    `same` in a duplicate.
+    """Return, for each row of a part, its earlier fate, whether it `repeats` another, and what makes two rows the
+    `same`.
     """
     frame = read_part(events_path(place, part.number))
     is_by_content = sends_corrections and "content" in frame.columns

@@ -55,7 +55,7 @@ class StagedRetry:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a retry would do: how many rejects it would take up, send, skip, and reject again by code."""
+    """What a retry would do: how many rejects it would try again, send, skip, and reject once more by code."""
 
     taken: int
     events: int

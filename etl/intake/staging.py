@@ -34,7 +34,7 @@ __all__ = ["StagedNow", "describe_load", "stage_new_rows"]
 
 
 class StagedNow(NamedTuple):
-    """The load that was staged, None where there was nothing new; and of how many files, or of how many there are."""
+    """The number of the load that was staged, or None where nothing was new, and how many files were read."""
 
     load: int | None
     files: int
@@ -51,8 +51,8 @@ def stage_new_rows(
     wall_clock: Callable[[], float],
     take_skipped: bool = False,
 ) -> StagedNow:
-    """Stage the rows that no load has yet; or where `take_skipped`, of files that are staged, rows that an earlier
-    filter skipped.
+    """Stage the rows that no load has yet. With `take_skipped`, also rows of known files that an earlier filter
+    skipped.
 
     `show` is told how many rows are read so far, and how many of them are rejects.
 

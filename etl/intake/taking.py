@@ -1,4 +1,4 @@
-"""Picks the rejects to try again, from the ledger or from an edited file, and says which are left as they are, and why.
+"""Picks the rejects to try again, from the ledger or from an edited file, and says why others are left.
 
 Memory depends on how many rejects are tried again, never on the size of the source.
 """
@@ -52,9 +52,7 @@ class TakenRow:
 
 @dataclass(slots=True)
 class Taken:
-    """The rejects to try again, and what a person should know: which were `left` out, which cells were `undone`, and
-    the rest.
-    """
+    """The rejects to try again, and what to tell of the others: rows `left` out or `settled` before, cells `undone`."""
 
     rows: list[TakenRow] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -139,9 +137,7 @@ class _Causes:
 
 
 class _Known(NamedTuple):
-    """What is known of a reject that a person mended: the columns it was for, what was asked; and where what is undone
-    is told.
-    """
+    """What is known of a mended reject: which columns caused it, what was asked for, and where to note undone cells."""
 
     causes: frozenset[str]
     request: RetryRequest

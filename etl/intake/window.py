@@ -27,7 +27,7 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Events in `span`; of the column `watermark`, values not below `reached`, which earlier loads came to."""
+    """Which rows are wanted: events in `span`, and values of the column `watermark` not below `reached`."""
 
     span: Span
     watermark: str | None = None

@@ -31,8 +31,7 @@ class Events:
         return unset_indices(entry.events, entry.duplicate, entry.delivered, entry.refused)
 
     def settle(self, load: int, settlements: Sequence[tuple[int, int, Refusal | None]]) -> tuple[int, int]:
-        """Record the fate of some events (`Settlement`s, or plain tuples of the same); return by how many the delivered
-        and the refused grew.
+        """Record the fates of some events, and return by how many the delivered and the refused ones grew.
 
         Settling an event twice changes nothing; delivered wins over refused, so the refused may shrink.
         """

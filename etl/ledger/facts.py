@@ -70,7 +70,7 @@ class PartEntry:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a run ended so, what to do, and where its log is, as it told them; empty where it didn't."""
+    """Why a run ended as it did, what to do, and where its log is; empty texts where the run said nothing."""
 
     message: str = ""
     fix: str = ""
@@ -103,7 +103,7 @@ class Dismissal:
 
 
 class DismissedRow(NamedTuple):
-    """A dismissed reject: its load, the position of its file in it, its row, and the decision's number."""
+    """A dismissed reject: its load, the position of its file there, its row, and the number of the decision."""
 
     load: int
     file: int

@@ -1,4 +1,4 @@
-"""The loads in the ledger, with their files and their parts: how they come, are closed, given up and taken over.
+"""The loads in the ledger, with their files and parts: recorded, closed, given up, or taken over by another.
 
 Threads and failures are the session's, as for everything else in the ledger.
 """
@@ -103,8 +103,7 @@ class Loads:
             sql.discard_load(connection, entry)
 
     def take_over(self, number: int, load: StagedLoad, *, settled: int, now: float) -> None:
-        """Record `load`, which stages again what is not settled of the open load `number`; that one keeps what is, and
-        ends.
+        """Record `load`, which stages the unsettled events of the open load `number` again, and end that one.
 
         `settled` events in the parts of `load` are of the other: they are marked as not to be sent, and count there
         alone.

@@ -24,7 +24,7 @@ class PartChange(NamedTuple):
 
 
 def settle_part(part: PartEntry, settlements: Iterable[tuple[int, int, Refusal | None]]) -> PartChange:
-    """Return what `settlements`, all of this part, change; an index that was never to be sent is a bug."""
+    """Return what `settlements` change in this part; one for an event that was never to be sent is a bug."""
     delivered, refused, events = bytearray(part.delivered), bytearray(part.refused), part.events
     added: dict[int, Refusal] = {}
     voided: list[int] = []

@@ -26,7 +26,7 @@ MOST_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What came of the missing events of a load: sent again, there now; and those whose content can't be had any more.
+    """What came of a load's missing events: how many were sent again, are there now, or have no content any more.
 
     `stop_reason` says why the sending ended early, where it did.
     """

@@ -43,7 +43,7 @@ class SourcePath:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a file is known by: size in bytes, modification time in ns, SHA-256 in hex, and ETag where it is remote."""
+    """What a file is recognised by: its size, modification time, SHA-256, and ETag where it is remote."""
 
     size: int
     mtime_ns: int

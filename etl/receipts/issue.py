@@ -1,4 +1,4 @@
-"""Issues receipts: one by itself for each load that is complete, another when a verification found something new."""
+"""Issues receipts: one for each complete load, and another when a verification found something new."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +12,8 @@ __all__ = ["Issued", "issue_due", "issue_receipt", "issue_verified"]
 
 
 class Issued(NamedTuple):
-    """A receipt and where it is; `break_reason` says which receipt of the chain is not as it was issued, if one was
-    come across.
+    """A receipt and where it is. `break_reason` names a receipt of the chain that is not as it was issued, if one was
+    met.
     """
 
     path: Path

@@ -70,7 +70,7 @@ def _lost_fraction(before: str, after: str) -> bool:
 
 
 def _is_rewritten(before: str, after: str) -> bool:
-    """Whether both are one number: without its separators, its sign of money, its plus, or with another point."""
+    """Whether both are the same number, written in two ways: with separators, a currency, a plus, another point."""
     if not any(char.isdigit() for char in after):
         return False
     found = _readings(after)

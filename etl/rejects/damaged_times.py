@@ -38,7 +38,7 @@ def is_redated(before: str, after: str) -> bool:
 
 
 def is_retimed(before: str, after: str) -> bool:
-    """Whether both are the same time of a day, in two ways: `09:12` and `9:12:00 AM`, or the fraction of the day."""
+    """Whether both are the same time of day, written in two ways: `09:12`, `9:12:00 AM` or the fraction of the day."""
     old = _TIME.fullmatch(before)
     if old is None:
         return False

@@ -1,5 +1,4 @@
-"""Which fault, if any, meets an attempt to log an event, or a query: pure decisions from settings, state, randomness
-and time.
+"""Decides which fault, if any, meets an attempt to log an event or a query. Pure.
 
 Never sleeps, reads a clock or touches a connection. `decide` is asked once an attempt, after its key was
 found good. An attempt that it lets through counts as accepted; the thresholds ("after N") count those.

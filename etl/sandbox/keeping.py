@@ -19,7 +19,7 @@ _HOUR_US: Final = 3_600_000_000
 
 
 def fate_of(faults: Faults, event_id: str) -> Fault | None:
-    """Return what becomes of the event after it was answered: forgotten, altered, doubled, or None: kept as it came."""
+    """Return what becomes of an event after it was answered: forgotten, altered, doubled, or None: kept as it is."""
     point = zlib.crc32(f"keep:{faults.seed}:{event_id}".encode()) / 2**32
     for fault, share in (
         (Fault.FORGOTTEN, faults.forget_share),

@@ -57,8 +57,7 @@ class _Column(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a query is shown: at most `page_rows` results, only what came by `came_by` (seconds since the epoch, None:
-    all of it).
+    """How much a query is shown: `page_rows` results a page, and only events that came by `came_by`.
 
     `as_strings`: the values inside `properties` and `userProperties` as strings.
     """

@@ -1,5 +1,4 @@
-"""What came back for one request, and all that may be known of it: whether it proves the event, and texts without the
-key.
+"""What came back for one request: whether it proves the event, and its texts without the key.
 
 Rule: the one door for the words of servers and HTTP clients. An `Answer` and a `TransportFailure` can't be made without
 a `Redactor`, their raw bytes and headers are their own, and each text that leaves them has been through it.

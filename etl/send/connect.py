@@ -1,5 +1,4 @@
-"""Opens the connection to a destination: the endpoint and the key are looked at first, and one of the two clients is
-chosen.
+"""Opens the connection to a destination, once its endpoint and the key have been checked.
 
 Rule: the key goes into one request header and nowhere else.
 """

@@ -172,7 +172,7 @@ class Courier:
         return slot_at <= now + _LEAST_WAIT_SECONDS or await self._gate.nap(slot_at - now)
 
     async def _conclude(self, part: int, index: int, verdict: Verdict, trial: "_Trial") -> None:
-        """Settle a refused event; end the send where that, or the verdict, says so."""
+        """Settle a refused event, and end the send where that or the verdict asks for it."""
         if verdict.outcome is Outcome.STOP:
             return self._end(verdict.stops or "endpoint", f"{verdict.reason} - POST {self._url}")
         refusal = self._refuse(verdict, trial)

@@ -1,4 +1,4 @@
-"""Decides which of the rows that have one id goes out, and which of them differ from what was delivered. Pure."""
+"""Decides which of several rows with one id is sent, and which of them differ from what was delivered. Pure."""
 
 import polars as pl
 
@@ -8,8 +8,7 @@ __all__ = ["compare_contents"]
 
 
 def compare_contents(candidates: pl.DataFrame, n_delivered: int, *, sends_corrections: bool) -> pl.DataFrame:
-    """Return the load's own rows among `candidates` (`part`, `index`, `id`, `content`, in order) with what becomes of
-    each.
+    """Return what becomes of the load's own rows among `candidates` (`part`, `index`, `id`, `content`, in order).
 
     The first `n_delivered` parts are those of earlier loads, the earliest first. `goes`: it is no duplicate;
     `delivered`: an earlier load delivered its id; `differs`: its content isn't that of the newest delivery, or where

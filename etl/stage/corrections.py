@@ -1,4 +1,4 @@
-"""Keeps what came again with another content: as corrections beside the parts, or as rejects. Writes parts."""
+"""Sets rows aside that came again with another content: as corrections beside the parts, or as rejects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ OF_LOAD: Final = "its content differs from the row of this load that goes out un
 
 @dataclass(slots=True)
 class Settled:
-    """Parts and their duplicates once what differs is settled; the files beside them, the rejects, and the counts."""
+    """The parts of a load and their duplicates, once rows that differ are set aside; with files, rejects and counts."""
 
     written: list[KeptFile]
     flags: list[np.ndarray]
@@ -39,7 +39,7 @@ def settle_corrections(
     unknown: int,
     rejects_them: bool,
 ) -> Settled:
-    """Put the rows of `differing`, as `DuplicateFinder` tells them, into files of their own; raises `StateError`.
+    """Move the rows of `differing`, found by `DuplicateFinder`, into files of their own; raises `StateError`.
 
     Those that go stay where they are. `rejects_them`: the others leave their part and become rejects.
     """

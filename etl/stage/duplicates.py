@@ -1,4 +1,4 @@
-"""Finds rows whose event id an earlier row of the load already has: exactly, in bounded memory.
+"""Finds the rows of a load whose event id another row has already, exactly and in bounded memory.
 
 A 64-bit hash of each id goes to a scratch file, 8 bytes a row. At the end the hashes are taken in buckets small enough
 to sort; those that occur twice are candidates, and only a candidate's full id, read back from its part, decides. Equal
@@ -55,7 +55,7 @@ class DeliveredIds(NamedTuple):
 
 
 class DuplicateFinder:
-    """Takes the ids of a load part by part; gives back, for each part, which of its rows are duplicates.
+    """Takes the ids of a load, part by part, and tells for each part which of its rows are duplicates.
 
     `read_ids(part)` returns `id`, and `content` where there is one, of a part again, in order; `delivered_ids` are of
     what was delivered before, the earliest delivery first. Of rows with one id the first is no duplicate; where
@@ -108,8 +108,7 @@ class DuplicateFinder:
 
     @property
     def differing(self) -> pl.DataFrame:
-        """Return, once found, the rows whose id stands for another content elsewhere: `part`, `index`, `delivered`,
-        `newest`, `goes`.
+        """Return the rows whose id stands for another content elsewhere, once `find` was called.
 
         `delivered`: that was delivered before. `newest`: the last row of the load with that id agrees with it. `goes`:
         the row is no duplicate, and corrects what was delivered. Of rows of one part that agree, only the first and the

@@ -107,8 +107,7 @@ def read_ids_at(
 def retire_part(
     kept: KeptFolder, part: int, refused: list[int], *, takes_over: bool = False
 ) -> list[KeptFile]:
-    """Put the ids of a part, and what the report needs of its refused events, beside it; return both: the part may then
-    go.
+    """Write a part's ids, and what the report needs of its refused events, beside it: the part may then be removed.
 
     Raises `StateError` where the disk won't have them, or where the part is not as it was staged; doing it again
     changes nothing.

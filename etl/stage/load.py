@@ -43,9 +43,7 @@ EVENT_COLUMNS: Final = ("file", "row", "id", "body", "created_at", "type", "enti
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What `LoadWriter` made: the parts with their duplicates marked, the files beside them, the counts, a digest of
-    all ids.
-    """
+    """What `LoadWriter` made: parts with their duplicates marked, files beside them, counts, a digest of all ids."""
 
     parts: tuple[StagedPart, ...]
     kept: tuple[KeptFile, ...]

@@ -76,9 +76,7 @@ def rejects_path(folder: Path, number: int) -> Path:
 
 
 def corrections_path(folder: Path, number: int) -> Path:
-    """Where rows that came again with another content, and don't go, are kept: `file`, `row`, `id`, `source`, `reason`,
-    `newest`.
-    """
+    """Where rows are kept that came again with another content and aren't sent."""
     return folder / f"corrections-{number:05d}.parquet"
 
 

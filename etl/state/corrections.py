@@ -1,4 +1,4 @@
-"""The rows of a job that came again with another content than was delivered under their id: counted, and found again.
+"""Counts and finds the rows that came again with another content than was delivered under their id.
 
 An open correction is one that nothing has gone out for since: no retry took it, and no later load delivered its id or
 holds a newer one, nor a later row of its own load.

@@ -28,7 +28,7 @@ class DismissRequest:
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """What came of it, by code: the rejects that changed, those that were so before, those still open."""
+    """What a dismissal changed, by code: rejects that changed, that were so before, that are still open."""
 
     changed: dict[str, int]
     before: int

@@ -1,5 +1,4 @@
-"""The last word of a run whose ledger couldn't be told how it ended: a full disk, a damaged ledger, a key that is
-missing.
+"""Tells how a run ended where its ledger can't: the disk is full, the ledger is damaged, a key is missing.
 
 It is left in the lock file, where it needs no room, and told by whatever looks; the next run takes it into the ledger,
 so that the run doesn't count as killed.

@@ -1,5 +1,4 @@
-"""Marks beside the state of a job that an older copy of it contradicts: how many runs there were, how much was
-delivered.
+"""Marks what a job's runs have done, outside its ledger, so that an older copy of the ledger is recognised.
 
 One mark is in the job's own folder: a ledger alone that was put back is told by it. Another is in the user's state
 folder (`$XDG_STATE_HOME/backfill`), by the job file's path: it tells of a whole folder that was put back, and of a
@@ -31,7 +30,7 @@ MARK_NAME: Final = "mark.json"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a run left: the id of its ledger, its number, what all runs had delivered, when and where."""
+    """What a run noted of its ledger: its id, the number of runs, what all of them delivered, when and where."""
 
     state: str
     runs: int

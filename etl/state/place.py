@@ -62,7 +62,9 @@ class JobPlace:
         return str(Path(path).relative_to(self.folder)) if inside else path
 
     def locate(self, name: str) -> str:
-        """Return the path, from here, of what `name_inside` named; an older backfill kept whole paths, which stay."""
+        """Return the path, from here, of the file that `name_inside` named. An older backfill kept whole paths, which
+        stay.
+        """
         return str(self.folder / name) if name else ""
 
     @property

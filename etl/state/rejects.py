@@ -1,4 +1,4 @@
-"""Gathers the rejects of a job from where they are: those of staging in parts, the server's in the ledger."""
+"""Gathers the rejects of a job: those of staging are in parts, the server's refusals in the ledger."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -121,7 +121,7 @@ def count_rejects(frames: Iterable[pl.DataFrame]) -> dict[str, int]:
 
 
 class Rejects:
-    """The rejects of a job, as often as they are asked for: only those with `code`, only those of `load`, unless None.
+    """The rejects of a job, or only those with `code` or of `load`; each look reads them anew.
 
     Those that were retried or dismissed are left out, unless `with_closed`: then they are among them, `dismissed`
     saying why. `corrections`: instead of the rejects, the rows that came again with another content than was delivered.
@@ -161,7 +161,7 @@ class Rejects:
                 yield some
 
     def told(self) -> Iterator[pl.DataFrame]:
-        """Yield them as `frames`, each with what to mend: that of its cause, which all of them together tell."""
+        """Yield them as `frames` does, each with the fix of its cause; a cause is counted over all of them first."""
         if self._corrections:
             yield from self.frames()
             return
@@ -182,7 +182,7 @@ class Rejects:
         return write_csv(self.told(), columns, out, self.schema, null_marker=null_marker(self.job))
 
     def write_file(self, form: str, path: Path) -> int:
-        """Write them to the file at `path`, whole or not at all, for the owner alone; return how many.
+        """Write them to the file at `path`, as a whole and readable by the owner alone; return how many.
 
         Raises `StateError` where the disk won't have it.
         """
@@ -211,9 +211,7 @@ class Rejects:
 
 
 def null_marker(job: Job) -> str:
-    """Return the text that stands for a null in a report for a spreadsheet: the job's own, so that it reads as one
-    again.
-    """
+    """Return the job's own text for a null, which a spreadsheet report writes so that it reads as a null again."""
     return "" if "" in job.source.csv.null_values else next(iter(job.source.csv.null_values), "")
 
 

@@ -1,5 +1,4 @@
-"""Keeps the error reports in a job's folder as they follow from its ledger: derived state, which whoever runs next
-makes good.
+"""Keeps the error reports in a job's folder true to its ledger; whoever runs next mends what a kill left.
 
 Rule: what a report was written from is noted once it is there. So one that a kill kept from being written, or that is
 gone, is written by the next run, and one that is still true is left alone.
@@ -16,8 +15,7 @@ __all__ = ["refresh_reports"]
 
 
 def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ...]:
-    """Return the paths of the reports as CSV and JSONL, written where they weren't true; none for a job that rejected
-    nothing.
+    """Return the paths of the CSV and JSONL reports, after writing those that weren't true; none without rejects.
 
     Raises `StateError` where the disk won't have them.
     """

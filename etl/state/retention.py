@@ -18,9 +18,7 @@ __all__ = ["clear_old_loads", "last_clearable"]
 
 
 def last_clearable(loads: Iterable[LoadEntry], keep: int | None) -> int:
-    """Return the number of the newest load that may be cleared, with all before it; 0 where none may, or `keep` is
-    None.
-    """
+    """Return the number of the newest load whose files may be removed, with all before it; 0 for none."""
     if keep is None:
         return 0
     in_order = sorted(loads, key=lambda load: load.number)

@@ -1,4 +1,4 @@
-"""Publishes where a running job stands, each second, for `backfill status`: written aside, then renamed."""
+"""Publishes each second where a running job stands, for `backfill status`."""
 
 import json
 import math

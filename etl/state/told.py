@@ -1,5 +1,4 @@
-"""Which loads a run has told of: report written, end recorded. Killed before that, the next run tells of them in its
-place.
+"""Notes which loads a run has told of. Killed before that, the next run tells of them in its place.
 
 Rule: a load is told by the last thing that a run writes into the ledger. So a kill at any step of the closing leaves
 either all to be told again, with the load's own exit code, or nothing to be told.

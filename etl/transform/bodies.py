@@ -24,7 +24,7 @@ ID: Final = "\x1fid"
 
 @dataclass(frozen=True, slots=True)
 class EventFields:
-    """The fields of the event, and what its id is made of: `keys` (by the job's names), `verbatim`, or its content.
+    """The fields of an event, and what its id is made of: key columns, a column as it stands, or the content.
 
     `own` are the fields of the entities, by name; `extra` the ids of project and integration.
     """

@@ -20,7 +20,7 @@ _LONG: Final = r"[0-9]{16}"
 
 
 def read_cells(texts: pl.Series, path: tuple[str, ...]) -> pl.Series:
-    """Return, as a `CELL` series, the value at `path` of the JSON in each text; a path of nothing is the whole.
+    """Return, as a `CELL` series, the value at `path` in the JSON of each text; an empty path is the whole value.
 
     A key that isn't there, and JSON null, are a null text. A cell that isn't JSON is broken; with a path, so is one
     that holds neither an object nor an array.

@@ -46,6 +46,6 @@ def body_of(event_id: pl.Expr, name: pl.Expr, *, is_uuid: bool) -> pl.Expr:
 
 
 def id_bytes(event_id: pl.Expr, *, is_uuid: bool) -> pl.Expr:
-    """Return by how many bytes the body is longer than its name: what `body_of` adds, `{"id":"…",` for `{`."""
+    """Return how many bytes a body grows by when `body_of` puts its id in front."""
     quoted = pl.lit(_UUID_CHARS + 2) if is_uuid else encode_string(event_id).str.len_bytes()
     return quoted.cast(pl.UInt32) + len('"id":,')

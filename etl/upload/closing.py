@@ -1,4 +1,4 @@
-"""Ends a load: its books are closed, its parts give way to their ids; or it is dropped before any of it was sent."""
+"""Ends a load: closes its books and keeps only the ids of its parts, or drops it before any of it was sent."""
 
 import shutil
 from pathlib import Path

@@ -81,9 +81,7 @@ def check_rejects(job_path: Path, books: Books, most: MaxRejects) -> None:
 
 
 def heed_open_rejects(ending: Conclusion, job: Job, open_rejects: Mapping[str, int]) -> Conclusion:
-    """Return how the run ended where the job wants open rejects to fail it, those of earlier runs too: `open_rejects`
-    by code.
-    """
+    """Return how the run ended, where the job wants open rejects of any run to fail it."""
     total = sum(open_rejects.values())
     if ending.state != "complete" or ending.exit_code or not total or job.limits.open_rejects == "warn":
         return ending

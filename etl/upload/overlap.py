@@ -40,7 +40,7 @@ _THERE: Final = (Presence.THERE, Presence.DOUBLED)
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """How many ids are known, and of them there; how many events are there beside them; why that can't be told."""
+    """What a look found: how many ids are known, how many of them are there, how many others; or why it can't tell."""
 
     asked: int = 0
     there: int = 0

@@ -79,7 +79,7 @@ class EventTally:
             self.buckets[2 ** (32 - leading)] += sign * events
 
     def _count_midnights(self, facts: pl.DataFrame, sign: int) -> None:
-        """Midnights, in the job's zone; whatever the zone, they fall on a quarter of an hour of UTC."""
+        """Count the midnights of the job's zone: in whatever zone, they fall on a quarter of an hour of UTC."""
         quarters = facts["created_at"].filter(facts["created_at"] % QUARTER_US == 0)
         if not len(quarters):
             return

@@ -1,6 +1,4 @@
-"""Keeps the rejects of a dry run aside, and writes them as an error report: JSONL, CSV or Parquet, by the file's
-suffix.
-"""
+"""Writes the rejects of a dry run as an error report: JSONL, CSV or Parquet, by the file's suffix."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -17,7 +17,7 @@ RunState = Literal["complete", "incomplete", "interrupted", "aborted", "failed"]
 
 
 class SendSample(NamedTuple):
-    """One stretch of the sending: `at_seconds` after its start, a second long or, in a long send, `seconds` long.
+    """One stretch of the sending: it began `at_seconds` after the start and is `seconds` long.
 
     Of a longer stretch, the latencies are those of its slowest second; `in_flight` and `limit` are those of its end.
     """

@@ -42,7 +42,7 @@ class Remapped:
         return not (self.new_ids or self.new_bodies or self.dropped or self.revived or self.delivered_differ)
 
     def describe(self, goes: str) -> tuple[str, ...]:
-        """Return the lines that a person reads before anything goes; `goes` is the verb: "go", or "would go"."""
+        """Return the lines that a person reads before anything is sent; `goes` is the verb: "go", or "would go"."""
         first = (
             f"{_events(self.delivered)} delivered under the old mapping and can't be recalled; {self.going:,} {goes} "
             f"under the new one, {self._count(self.new_ids)} with another id"

@@ -70,8 +70,7 @@ class Batch:
         return self.frame.height + len(self.malformed)
 
     def split(self, ends: Iterable[int]) -> Iterator["Batch"]:
-        """Yield the batch in parts: the rows of the frame up to each of `ends`, with the malformed records up to the
-        last of them.
+        """Yield the batch in parts: the rows of the frame up to each of `ends`, with the malformed records among them.
 
         Those after all rows are of the part that ends where the frame does.
         """

@@ -10,9 +10,7 @@ __all__ = ["Symptom"]
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """What was looked at, how it is, what was found, how to mend it; a problem has the exit code that a run would end
-    with.
-    """
+    """What `doctor` looked at, how it is, what was found and how to mend it; a problem has a run's exit code."""
 
     name: str
     status: Literal["ok", "warning", "problem"]

@@ -66,7 +66,7 @@ class VerificationCounts:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One verification of a load; one that was killed, or has not come to its end, has no `ended_at`.
+    """One verification of a load; without `ended_at` it is under way or was killed.
 
     `sample` is how many events were asked for where not all were, None for all. `lag_seconds` is how long after the
     first question an event was seen that hadn't shown then, at most.

@@ -1,6 +1,4 @@
-"""Chooses which events stand for a load: a canary's few, and a sample spread over its parts. Pure: columns in, places
-out.
-"""
+"""Chooses which events stand for a load: a canary's few, or a sample spread over its parts. Pure."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -57,7 +55,7 @@ def choose_canary(parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> tupl
 
 
 def choose_sample(sizes: Sequence[int], count: int, seed: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield for each part the indices of its random share of `count` events; `sizes` has the events of each part."""
+    """Yield, for each part, which of its events are among `count` drawn at random from all; `sizes` counts each."""
     rng, left, events = Random(seed), min(count, sum(sizes)), sum(sizes)
     for part, size in enumerate(sizes):
         # How many of the sample fall into this part is drawn, too: each event has the same chance.
@@ -69,8 +67,7 @@ def choose_sample(sizes: Sequence[int], count: int, seed: int) -> Iterator[tuple
 
 
 def largest_missing_share(asked: int, missing: int = 0) -> float:
-    """Return the share of all events that may at most be missing, with 95 % confidence, where `missing` of `asked`
-    drawn ones are.
+    """Return the largest share of a load that may be missing, with 95 % confidence, if `missing` of `asked` drawn are.
 
     For none missing it is exact; else Hoeffding's bound, which holds for any number.
     """

@@ -32,9 +32,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a comparison came to: the first difference, None where there is none; the keys that the server added; and
-    the fields that were sent and of which the answer shows nothing.
-    """
+    """What a comparison found: the first difference, the keys that the server added, the fields that it leaves out."""
 
     difference: Difference | None
     added: tuple[str, ...] = ()

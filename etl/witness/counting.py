@@ -46,9 +46,7 @@ class Extent:
 
 
 async def count_events(transport: Transport, extent: Extent, ids: Sequence[str] | None = None) -> int | None:
-    """Return how many events the destination behind `transport` holds of `extent`, or of those only the ones with
-    `ids`; one query.
-    """
+    """Return how many events of `extent` the destination holds, or how many of those with `ids`, by one query."""
     try:
         answer = await transport.post(query_for_count(extent, ids))
     except TransportFailure:

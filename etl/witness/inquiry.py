@@ -1,5 +1,4 @@
-"""Asks a destination for events by id until of each is known whether it is there. Pure: answers and times in, questions
-out.
+"""Asks a destination for events by id, until it is known of each whether it is there. Pure: no network.
 
 Theory of operation
 -------------------
@@ -50,7 +49,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is known of one id: its stored events; why it is unknown; how long after the first question it was seen."""
+    """What is known of one id: its stored events, why it is unknown, and how long it took to be seen."""
 
     id: str
     presence: Presence

@@ -1,4 +1,4 @@
-"""The events of a load that are asked for, and what was sent under each: judges what the destination shows of them."""
+"""The events of a load to ask for, and what was sent under each: judges what the destination shows of them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class SentEvents:
 
     @property
     def suspects(self) -> dict[str, bytes]:
-        """The digests, by id, of events that may differ, and whose bodies aren't kept: see `settle_suspects`."""
+        """Return the digests, by id, of events that may differ and whose bodies aren't kept: see `settle_suspects`."""
         return {event_id: suspect.digest for event_id, suspect in self._suspects.items()}
 
     def settle_suspects(

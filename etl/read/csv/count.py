@@ -17,9 +17,7 @@ __all__ = ["Records", "count_records", "join_runs"]
 
 
 class Records(NamedTuple):
-    """Records in order: where each starts, where it ends before and after its line end, its 0-based line, its
-    fields.
-    """
+    """The records of a stretch, in order: where each starts and ends, on which line it is, how many fields it has."""
 
     starts: Positions
     ends: Positions

@@ -162,7 +162,7 @@ def time_checks(plan: TimePlan, earliest: datetime, latest: datetime) -> list[Ch
 
 
 def _within_calendar(times: pl.Series, dtype: pl.Date | pl.Datetime) -> tuple[pl.Series, pl.Series | None]:
-    """Return the times, null where their year is none that an event can have, and where that is; None for nowhere."""
+    """Return the times, null where an event can't have their year, and where that is; None for nowhere."""
     is_far = pl.select(~has_usual_year(pl.lit(times), dtype).fill_null(value=True)).to_series()
     return (
         (times, None) if not is_far.any() else (pl.select(pl.when(~is_far).then(times)).to_series(), is_far)
