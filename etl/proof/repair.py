@@ -10,7 +10,7 @@ from etl.ledger.store import Ledger
 from etl.proof.bodies import bodies_again
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
-from etl.send.settings import SendSettings
+from etl.send.settings import Ends, SendSettings
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
 from etl.state.place import Destination
@@ -117,7 +117,7 @@ async def _send(
     settings = SendSettings(rate_per_second=job.upload.rate.per_second, concurrency=concurrency)
     transport = open_transport(destination.endpoint, destination.key, job.upload.timeout)
     try:
-        report = await send_events(iter(events), transport, settle, settings, stop=asyncio.Event())
+        report = await send_events(iter(events), Ends(transport, settle), settings, stop=asyncio.Event())
     finally:
         await transport.close()
     return stored, report.stop_reason if report.stopped else ""

@@ -6,7 +6,6 @@ A retry carries the same id and the same bytes.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import Final
 
 from etl.send import backoff, breaker
@@ -17,8 +16,7 @@ from etl.send.gate import Gate
 from etl.send.hints import NO_HINTS, Hints, read_hints
 from etl.send.meter import Meter
 from etl.send.room import LARGE_BODY_BYTES, Room
-from etl.send.settings import Apart, SendSettings, Settle
-from etl.send.transport import Transport
+from etl.send.settings import Ends, SendSettings, Timing
 from etl.send.verdict import DELIVERED, Outcome, Verdict, classify_answer, classify_failure
 from etl.values.delivery import Outgoing, Refusal
 
@@ -61,24 +59,21 @@ class Courier:
 
     def __init__(
         self,
-        transport: Transport,
-        settle: Settle,
+        ends: Ends,
         settings: SendSettings,
         gate: Gate,
         meter: Meter,
         progress: SendProgress,
-        clock: Callable[[], float],
-        wall_clock: Callable[[], float],
-        rng: Random,
+        timing: Timing,
         end: Callable[[StopCause, str], None],
-        apart: Apart | None = None,
     ) -> None:
-        self._apart = apart
-        self._url, self._post, self._settle, self._settings = transport.url, transport.post, settle, settings
+        self._url, self._post, self._settle = ends.transport.url, ends.transport.post, ends.settle
+        self._apart, self._settings = ends.apart, settings
         self._gate, self._meter, self._progress = gate, meter, progress
-        self._clock, self._wall_clock, self._rng, self._end = clock, wall_clock, rng, end
+        self._clock, self._wall_clock, self._rng = timing.clock, timing.wall_clock, timing.rng
+        self._end = end
         self._room = Room()
-        self._budget = backoff.RetryBudget(backoff.MAX_RETRIES_SAVED, clock(), 0)
+        self._budget = backoff.RetryBudget(backoff.MAX_RETRIES_SAVED, self._clock(), 0)
         self._hints_seen = False
         self._doubt, self._unproven_successes = NO_DOUBT, 0
         self.is_proven = False

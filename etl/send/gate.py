@@ -5,17 +5,14 @@ queue behind it, so a thousand workers cost one timer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from random import Random
 
 from etl.send import breaker, pacing
 from etl.send.account import SendProgress
 from etl.send.backoff import backoff_seconds
 from etl.send.hints import Hints
+from etl.send.settings import Timing
 
-__all__ = ["Gate", "Sleep"]
-
-Sleep = Callable[[float], Awaitable[object]]
+__all__ = ["Gate"]
 
 # Timers of event loops have a grain of 1 ms: a shorter sleep would spin.
 _SHORTEST_NAP_SECONDS = 0.001
@@ -35,15 +32,13 @@ class Gate:
         self,
         rate_per_second: float | None,
         progress: SendProgress,
-        clock: Callable[[], float],
-        sleep: Sleep,
-        rng: Random,
+        timing: Timing,
         longest_wait_seconds: float,
         carried: pacing.Carried = pacing.NOTHING_CARRIED,
     ) -> None:
-        self._clock, self._sleep, self._rng, self._progress = clock, sleep, rng, progress
+        self._clock, self._rng, self._progress = timing.clock, timing.rng, progress
         self.longest_wait_seconds = longest_wait_seconds
-        self._started_at = clock()
+        self._started_at = timing.clock()
         self._set_rate = rate_per_second
         self._told_rate: float | None = None
         self._told_rate_text = self._wait_text = ""
@@ -111,7 +106,7 @@ class Gate:
             return False
         self._napping.add(task)
         try:
-            await self._sleep(max(seconds, _SHORTEST_NAP_SECONDS))
+            await asyncio.sleep(max(seconds, _SHORTEST_NAP_SECONDS))
         except asyncio.CancelledError:
             if task not in self._woken:
                 raise

@@ -10,9 +10,7 @@ Rule: starts, stops and reports; how one event fares is `courier`'s.
 """
 
 import asyncio
-import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -20,10 +18,9 @@ from etl.send.account import SendProgress, SendReport, StopCause
 from etl.send.backoff import MAX_BACKOFF_SECONDS
 from etl.send.concurrency import Concurrency, next_concurrency, spread_seconds, window_seconds
 from etl.send.courier import Courier
-from etl.send.gate import Gate, Sleep
+from etl.send.gate import Gate
 from etl.send.meter import Meter
-from etl.send.settings import Apart, SendSettings, Settle, StopSignal
-from etl.send.transport import Transport
+from etl.send.settings import Apart, Ends, SendSettings, StopSignal, Timing
 from etl.values.delivery import Outgoing
 
 __all__ = ["send_events"]
@@ -33,36 +30,20 @@ TICK_SECONDS: Final = 0.05
 
 async def send_events(
     events: Iterator[Outgoing],
-    transport: Transport,
-    settle: Settle,
+    ends: Ends,
     settings: SendSettings,
     *,
     stop: StopSignal,
     progress: SendProgress | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Sleep = asyncio.sleep,
-    wall_clock: Callable[[], float] = time.time,
-    rng: random.Random | None = None,
-    apart: Apart | None = None,
+    timing: Timing | None = None,
 ) -> SendReport:
     """Send `events` and return what came of it; what isn't settled stays pending.
 
-    `settle` is called after each verdict, by the worker that holds the event: while that waits, the worker sends
+    `ends.settle` is called after each verdict, by the worker that holds the event: while that waits, the worker sends
     nothing. Whatever it or the iterator raises ends the send and is raised here. `progress` is kept up to date.
-    `apart` takes uncertain events, which are then retried only once it gives them back; they go before the others.
+    `ends.apart` takes uncertain events, which are then retried only once it gives them back; they go before the others.
     """
-    sender = _Sender(
-        events,
-        transport,
-        settle,
-        settings,
-        progress or SendProgress(),
-        clock,
-        sleep,
-        wall_clock,
-        rng or random.Random(),
-        apart,
-    )
+    sender = _Sender(events, ends, settings, progress or SendProgress(), timing or Timing())
     return await sender.run(stop)
 
 
@@ -81,41 +62,22 @@ class _Sender:
     def __init__(
         self,
         events: Iterator[Outgoing],
-        transport: Transport,
-        settle: Settle,
+        ends: Ends,
         settings: SendSettings,
         progress: SendProgress,
-        clock: Callable[[], float],
-        sleep: Sleep,
-        wall_clock: Callable[[], float],
-        rng: random.Random,
-        apart: Apart | None,
+        timing: Timing,
     ) -> None:
         self._source, self._settings, self._progress = events, settings, progress
         limited = events if settings.limit is None else islice(events, settings.limit)
-        self._apart = apart
-        self._events = limited if apart is None else _Joined(apart, limited)
-        self._clock, self._sleep = clock, sleep
-        self._started_at = clock()
+        self._apart = ends.apart
+        self._events = limited if ends.apart is None else _Joined(ends.apart, limited)
+        self._clock = timing.clock
+        self._started_at = timing.clock()
         # No wait of our own is so long that giving up comes much later than it is due.
         longest_wait_seconds = min(MAX_BACKOFF_SECONDS, settings.give_up_seconds / 4)
-        self._gate = Gate(
-            settings.rate_per_second, progress, clock, sleep, rng, longest_wait_seconds, settings.carried
-        )
+        self._gate = Gate(settings.rate_per_second, progress, timing, longest_wait_seconds, settings.carried)
         self._meter = Meter(self._started_at)
-        self._courier = Courier(
-            transport,
-            settle,
-            settings,
-            self._gate,
-            self._meter,
-            progress,
-            clock,
-            wall_clock,
-            rng,
-            self._end,
-            apart,
-        )
+        self._courier = Courier(ends, settings, self._gate, self._meter, progress, timing, self._end)
         self._concurrency = Concurrency()
         self._limit = 1
         self._workers: set[asyncio.Task[bool]] = set()
@@ -152,7 +114,7 @@ class _Sender:
     async def _tick(self) -> None:
         """Keep the limit and the measurements up to date."""
         while True:
-            await self._sleep(TICK_SECONDS)
+            await asyncio.sleep(TICK_SECONDS)
             now = self._clock()
             self._gate.tick(now)
             self._close_window(now)

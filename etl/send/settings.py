@@ -3,15 +3,18 @@
 Rule: values and seams only.
 """
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import Protocol
 
 from etl.send.pacing import NOTHING_CARRIED, Carried
+from etl.send.transport import Transport
 from etl.send.verdict import ConflictPolicy
 from etl.values.delivery import Outgoing, Refusal
 
-__all__ = ["Apart", "SendSettings", "Settle", "StopSignal"]
+__all__ = ["Apart", "Ends", "SendSettings", "Settle", "StopSignal", "Timing"]
 
 # Takes the fate of an event (part, index, refusal or None for delivered) at once and returns None, or returns what
 # ends once it has been taken.
@@ -43,6 +46,24 @@ class Apart(Protocol):
     @property
     def unresolved(self) -> str:
         """Why some events that were taken stay pending, empty where none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where an event goes: out by `transport`, its fate to `settle`, and to `apart` while nobody knows it."""
+
+    transport: Transport
+    settle: Settle
+    apart: Apart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The clocks and the chance that a send goes by."""
+
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+    rng: Random = field(default_factory=Random)
 
 
 @dataclass(frozen=True, slots=True)

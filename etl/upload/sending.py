@@ -19,7 +19,7 @@ from etl.sandbox.faults import CANNOT_STORE
 from etl.send.account import SendProgress, SendReport
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
-from etl.send.settings import SendSettings
+from etl.send.settings import Ends, SendSettings
 from etl.stage.parts import load_folder
 from etl.state.offered import note_nothing_uncertain, note_offered
 from etl.state.place import SANDBOX_MARK, Destination
@@ -159,12 +159,10 @@ async def _send(
                 async with asking(asker, parts, policy) as (after, apart):
                     report = await send_events(
                         _pending_events(parts, after),
-                        transport,
-                        settler.take,
+                        Ends(transport, settler.take, apart),
                         settings,
                         stop=interrupt.event,
                         progress=now,
-                        apart=apart,
                     )
             finally:
                 await settler.close()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from etl.send.account import SendProgress, SendReport
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
-from etl.send.settings import SendSettings
+from etl.send.settings import Ends, SendSettings
 from etl.values.delivery import Outgoing, Refusal, Settlement
 
 KEY = "CANARY-c0ffee"
@@ -45,7 +45,6 @@ async def send(
     progress: SendProgress | None = None,
     settle: Callable[[Settlement], Awaitable[None]] | None = None,
     timeout_seconds: float = 5.0,
-    options: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Sent:
     """Send to `url`; every event is settled at most once."""
@@ -63,12 +62,10 @@ async def send(
     try:
         report = await send_events(
             iter(make_events(events) if isinstance(events, int) else events),
-            transport,
-            keep,
+            Ends(transport, keep),
             SendSettings(**settings),
             stop=stop or asyncio.Event(),
             progress=progress,
-            **(options or {}),
         )
     finally:
         await transport.close()

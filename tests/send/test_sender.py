@@ -12,7 +12,7 @@ from etl.send.account import SendProgress
 from etl.send.answer import Answer
 from etl.send.redact import Redactor
 from etl.send.sender import send_events
-from etl.send.settings import SendSettings
+from etl.send.settings import Ends, SendSettings
 from etl.values.delivery import Outgoing, Settlement
 from etl.values.reject import RejectCode
 from tests.send.sending import Sent, make_events, send
@@ -77,8 +77,7 @@ def test_large_bodies_in_flight_are_bounded_in_bytes() -> None:
     report = asyncio.run(
         send_events(
             iter(events),
-            Slow(),
-            lambda _part, index, _refusal: settled.add(index),
+            Ends(Slow(), lambda _part, index, _refusal: settled.add(index)),
             SendSettings(concurrency=512),
             stop=asyncio.Event(),
         )
@@ -419,7 +418,7 @@ def test_an_answer_that_comes_in_spite_of_the_cancelling_is_the_last() -> None:
         transport = Stubborn()
         settings = SendSettings(concurrency=4)
         send = send_events(
-            iter(make_events(1000)), transport, lambda *_: None, settings, stop=asyncio.Event()
+            iter(make_events(1000)), Ends(transport, lambda *_: None), settings, stop=asyncio.Event()
         )
         task = asyncio.create_task(send)
         while transport.posts < 20:

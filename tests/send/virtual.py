@@ -9,7 +9,7 @@ from etl.send.account import SendProgress
 from etl.send.answer import Answer, FailureKind, TransportFailure
 from etl.send.redact import Redactor
 from etl.send.sender import send_events
-from etl.send.settings import SendSettings
+from etl.send.settings import Ends, SendSettings, Timing
 from etl.values.delivery import Outgoing, Refusal, Settlement
 from tests.send.sending import Sent, make_events
 
@@ -98,14 +98,11 @@ def send_virtually(
             loop.call_later(seconds, stop.set)
         report = await send_events(
             iter(make_events(events) if isinstance(events, int) else events),
-            server,
-            settle,
+            Ends(server, settle),
             SendSettings(**settings),
             stop=stop,
             progress=progress,
-            clock=loop.time,
-            wall_clock=lambda: EPOCH + loop.time(),
-            rng=random.Random(7),
+            timing=Timing(loop.time, lambda: EPOCH + loop.time(), random.Random(7)),
         )
         assert len(asyncio.all_tasks()) == 1
         return Sent(report, settled)
