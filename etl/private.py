@@ -1,7 +1,8 @@
-"""Private places on disk: folders of mode 0700, files of mode 0600, whatever the umask.
+"""Private places on disk: folders made with mode 0700, files of mode 0600, whatever the umask.
 
 A symlink where one of them goes is refused or replaced, never followed: it could lead a write anywhere. What is checked
-here stays true afterwards, because only the owner can change what a folder of mode 0700 holds.
+here stays true afterwards, because only the owner can change what a folder of mode 0700 holds. A folder that was there
+before keeps its mode: somebody may have others look into it, and the files of ours in it are the owner's alone.
 """
 
 import errno
@@ -34,13 +35,13 @@ _RUN_AGAIN = (
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make `folder`, and the folders above it that are missing, for the owner alone; raises StateError."""
+    """Make `folder` and the folders above it, those that are missing for the owner alone; raises StateError."""
     folder = absolute_folder(folder)
     try:
         missing = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
         for place in reversed(missing):
             _make_folder(place)
-        _keep_private(folder, stat.S_IFDIR, 0o700)
+        _check_kind(folder, folder.lstat(), stat.S_IFDIR)
     except OSError as error:
         raise explain_os_error(error, folder) from error
 
@@ -59,7 +60,11 @@ def absolute_folder(folder: Path) -> Path:
 def has_private_file(path: Path) -> bool:
     """Whether `path` is there, made private if it wasn't; raises StateError if it is not a regular file."""
     try:
-        _keep_private(path, stat.S_IFREG, 0o600)
+        # Never opened here: closing any handle of a file drops the locks that SQLite holds on it.
+        found = path.lstat()
+        _check_kind(path, found, stat.S_IFREG)
+        if stat.S_IMODE(found.st_mode) != 0o600:
+            path.chmod(0o600)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -140,9 +145,7 @@ def _make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _keep_private(path: Path, kind: int, mode: int) -> None:
-    # Never opened here: closing any handle of a file drops the locks that SQLite holds on it.
-    found = path.lstat()
+def _check_kind(path: Path, found: os.stat_result, kind: int) -> None:
     noun = "folder" if kind == stat.S_IFDIR else "file"
     if stat.S_ISLNK(found.st_mode):
         raise StateError(
@@ -154,6 +157,3 @@ def _keep_private(path: Path, kind: int, mode: int) -> None:
             f"Expected a {noun}, found something else - {path}",
             "Move it away, or choose another folder with --state-dir",
         )
-    # The root of a file system is everybody's, whoever names it: what is below it is kept private.
-    if stat.S_IMODE(found.st_mode) != mode and not os.path.ismount(path):
-        path.chmod(mode)

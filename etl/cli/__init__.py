@@ -5,15 +5,14 @@ import os
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Final
 
 import click
 
-from etl.cli.machine import check_machine, loads_polars, name_scarcity
+from etl.cli.machine import check_machine, loads_polars
 from etl.cli.streams import OutputLost, Streams, prints_only
 from etl.errors import BackfillError, StateError
-from etl.private import explain_os_error
+from etl.faults import explain_fault
 
 __all__ = ["backfill", "main"]
 
@@ -109,17 +108,13 @@ def _run() -> int:
     except click.Abort:
         print("stopped", file=sys.stderr)
         code = 130
-    except BackfillError as error:
-        print(error, file=sys.stderr)
-        code = error.exit_code
     except OutputLost:
         code = 0  # what that means, `Streams` says
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130
     except BaseException as error:  # noqa: BLE001 - the last resort; a panic of Polars is no Exception
-        scarcity = name_scarcity(error)
-        code = _report_scarcity(scarcity) if scarcity else _report_fault(error) or _report_bug()
+        code = _report_fault(explained) if (explained := explain_fault(error)) else _report_bug()
     return code if isinstance(code, int) else 0
 
 
@@ -134,25 +129,9 @@ def _check_clock() -> None:
         ) from None
 
 
-_SAFE: Final = (
-    "Expected what the machine usually gives a process (what was delivered is in the ledger and safe)"
-)
-
-
-def _report_scarcity(scarcity: tuple[str, str]) -> int:
-    """Say what there is too little of, and return the exit code."""
-    found, fix = scarcity
-    print(f"{_SAFE}, {found}\n{fix}", file=sys.stderr)
-    return StateError.exit_code
-
-
-def _report_fault(error: BaseException) -> int:
-    """Print an error about a file that no command has words for; return its exit code, 0 for another kind of error."""
-    if not isinstance(error, OSError) or error.filename is None:
-        return 0
-    explained = explain_os_error(error, Path(os.fsdecode(error.filename)))
-    print(explained, file=sys.stderr)
-    return explained.exit_code
+def _report_fault(error: BackfillError) -> int:
+    print(error, file=sys.stderr)
+    return error.exit_code
 
 
 def _report_bug() -> int:

@@ -4,7 +4,6 @@ Where either is too little, Polars, NumPy and the sender don't fail: they wait f
 word. Rule: imports nothing that needs what is looked for.
 """
 
-import errno
 import os
 import sys
 import threading
@@ -13,7 +12,7 @@ from typing import Final
 
 from etl.errors import StateError
 
-__all__ = ["check_machine", "loads_polars", "name_scarcity"]
+__all__ = ["check_machine", "loads_polars"]
 
 # Measured: a run has 22 threads on two cores, and three more for each core beyond.
 BASE_THREADS: Final = 20
@@ -52,21 +51,6 @@ def check_machine() -> None:
         )
     if allowed < BASE_THREADS + THREADS_PER_CORE * cores:
         os.environ.setdefault("POLARS_MAX_THREADS", str((allowed - BASE_THREADS) // THREADS_PER_CORE))
-
-
-def name_scarcity(error: BaseException) -> tuple[str, str] | None:
-    """Return what the machine has too little of and how to give it more, or None where `error` is about something else.
-
-    The libraries in Rust say so in their text alone.
-    """
-    number, text = getattr(error, "errno", None), str(error)
-    if number in (errno.EMFILE, errno.ENFILE) or "os error 24" in text:
-        return "found too many open files", "Allow more (ulimit -n 1024), then run it again"
-    if isinstance(error, MemoryError) or number == errno.ENOMEM or "os error 12" in text:
-        return "found no memory left", "Free some, or lift the limit (ulimit -v), then run it again"
-    if "can't start new thread" in text or ("os error 11" in text and "thread" in text):
-        return "found no thread left", "Allow more (ulimit -u), then run it again"
-    return None
 
 
 def _check_address_space(cores: int) -> None:

@@ -108,7 +108,11 @@ class Target:
 
         `key_env` is the variable that the job names for it.
         """
-        return find_key(os.environ, key_env) or _read_key(self.key_file)
+        return find_key(os.environ, key_env) or self.read_key_file()
+
+    def read_key_file(self) -> str | None:
+        """Return the API key that --key-file holds, or None without one; raises `KeyProblem`."""
+        return _read_key(self.key_file)
 
 
 def target_options(command: F) -> F:

@@ -1,18 +1,22 @@
 """What `run` and `retry` share: where events go, the command's one sandbox, the run, its log and its summary."""
 
+import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from etl.cli.machine import name_scarcity
 from etl.cli.options import Target, say
 from etl.errors import BackfillError, JobError, JobLocked
+from etl.faults import as_bug
+from etl.send.key import find_key
 
 if TYPE_CHECKING:
     from etl.job.model import Job, Rate
@@ -45,26 +49,38 @@ log_option = click.option(
 class Destinations:
     """Finds where a job's events go; starts the one sandbox that all jobs of the command share."""
 
-    def __init__(
-        self,
-        stack: ExitStack,
-        target: Target,
-    ) -> None:
+    def __init__(self, stack: ExitStack, target: Target) -> None:
         self._stack, self._target = stack, target
         self._sandboxes: dict[Path, tuple[str, str]] = {}
 
+    @cached_property
+    def _file_key(self) -> str | None:
+        # Read once for all jobs: `--key-file <(pass show key)` gives it no second time.
+        return self._target.read_key_file()
+
+    def find_for_run(self, job: "Job", command: str) -> "Destination":
+        """Return the destination of `job`; where there is none, `status` says so from then on, as of any run."""
+        from etl.state.last_word import leave_word_of_unbegun
+
+        began_at = time.time()
+        try:
+            return self.find(job)
+        except BackfillError as error:
+            leave_word_of_unbegun(self._target.find_place(job), error, command, began_at)
+            raise
+
     def find(self, job: "Job") -> "Destination":
-        """Return the destination of `job`; raises `StateError` where the sandbox doesn't start."""
+        """Return the destination of `job`; raises `StateError` where the sandbox doesn't start, `KeyProblem` where the
+        key's file can't be read.
+        """
         from etl.state.place import Destination, state_root
 
         mark = self._target.find_mark(job)
         if self._target.sandbox:
-            url, key = self._start_sandbox(state_root(job, self._target.state_dir))
-            return Destination(url, key, mark)
+            return Destination(*self._start_sandbox(state_root(job, self._target.state_dir)), mark)
         key_env = job.upload.key_env
-        return Destination(
-            self._target.endpoint or job.upload.endpoint, self._target.read_key(key_env), mark, key_env
-        )
+        key = find_key(os.environ, key_env) or self._file_key
+        return Destination(self._target.endpoint or job.upload.endpoint, key, mark, key_env)
 
     def _start_sandbox(self, root: Path) -> tuple[str, str]:
         from etl.private import make_private_folder
@@ -103,20 +119,15 @@ def run_one(
     # Nobody looks at a bar that is no terminal's; for a file there is --log-format.
     is_quiet = quiet or log_form is not None or not sys.stderr.isatty()
     try:
-        return run_job(job, destinations.find(job), options, choose_progress(job.name, quiet=is_quiet))
+        destination = destinations.find_for_run(job, options.command)
+        return run_job(job, destination, options, choose_progress(job.name, quiet=is_quiet))
     except BackfillError as error:
         return Outcome.failed(job.name, error)
     except Exception as error:
-        if not goes_on or name_scarcity(error):
+        if not goes_on:
             raise
         traceback.print_exc()
-        return Outcome(
-            job.name,
-            "failed",
-            1,
-            message=f"Expected the run to end, found a bug: {type(error).__name__} - {job.path}",
-            fix="Nothing that was delivered is forgotten: running again goes on. Please report it with the lines above",
-        )
+        return Outcome.failed(job.name, as_bug(error, job.path))
 
 
 def print_outcome(

@@ -4,14 +4,17 @@ It is left in the lock file, where it needs no room, and told by whatever looks;
 so that the run doesn't count as killed.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from etl.errors import BackfillError
 from etl.ledger.facts import Ending
+from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
+from etl.state.place import JobPlace
 
-__all__ = ["compose_word", "take_up_word"]
+__all__ = ["compose_word", "leave_word_of_unbegun", "take_up_word"]
 
 # The lock file holds a few kilobytes.
 MOST_CHARS: Final = 600
@@ -33,6 +36,12 @@ def compose_word(
         "fix": error.fix[:MOST_CHARS],
         "log": log[:MOST_CHARS],
     }
+
+
+def leave_word_of_unbegun(place: JobPlace, error: BackfillError, command: str, at: float) -> None:
+    """Leave the word of a run that `error` ended before it took the job's lock; nothing where another run holds it."""
+    with suppress(BackfillError, OSError), JobLock(place.folder, command=command) as lock:
+        lock.leave_word(compose_word(error, None, "", started_at=at, ended_at=at))
 
 
 def take_up_word(ledger: Ledger, word: dict[str, Any] | None) -> None:

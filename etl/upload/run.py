@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+
+import polars as pl
 
 from etl.errors import BackfillError, StateError
+from etl.faults import as_bug, explain_fault
 from etl.intake.clock import CLOCK_FIX
 from etl.intake.delivered import find_delivered
 from etl.intake.filters import change_lines, find_change
@@ -60,6 +63,8 @@ __all__ = ["RunOptions", "run_job"]
 LOCK_PATIENCE_SECONDS = 0.5
 # The embedded sandbox shows an event at once.
 SANDBOX_PATIENCE_SECONDS = 1.0
+# A panic of Polars is no Exception.
+_ANY_FAULT: Final = (Exception, pl.exceptions.PanicException)
 NO_LIMIT = MaxRejects(None, 1.0)
 
 
@@ -110,7 +115,7 @@ def run_job(
     """
     place = JobPlace.of(job, options.state_dir, destination.mark)
     marks = Marks.of(job, place, options.environ)
-    failure: BackfillError | None = None
+    failure: BaseException | None = None
     staged_at: float | None = None
     began_at = wall_clock()
     with JobWatch(job, place.folder, options.environ, options.sinks, wall_clock=wall_clock) as watch:
@@ -142,13 +147,15 @@ def run_job(
                         )
                         outcome = run.run()
                     status.publish_outcome(outcome)
-                except BackfillError as error:
+                except _ANY_FAULT as error:
+                    fault = explain_fault(error) or as_bug(error, job.path)
                     told = {"started_at": began_at, "ended_at": wall_clock()}
-                    lock.leave_word(compose_word(error, watch.run, place.name_inside(watch.log_path), **told))
+                    lock.leave_word(compose_word(fault, watch.run, place.name_inside(watch.log_path), **told))
                     raise
             staged_at = run.staged_at
-        except BackfillError as error:
-            failure, outcome = error, Outcome.failed(job.name, error)
+        except _ANY_FAULT as error:
+            failure = explain_fault(error) or error
+            outcome = Outcome.failed(job.name, explain_fault(error) or as_bug(error, job.path))
             if options.note_metrics is not None:
                 options.note_metrics(JobMetrics(outcome, began_at, wall_clock()))
         watch.end(outcome, staged_at=staged_at)

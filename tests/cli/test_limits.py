@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.cli.machine import loads_polars, name_scarcity
+from etl.cli.machine import loads_polars
 from etl.sandbox.process import SandboxProcess
 from tests.workbench import finish, row_of, start, write_job, write_rows
 
@@ -103,25 +103,3 @@ def test_as_many_threads_as_are_asked_for_are_enough(threads: int) -> None:
 def test_help_needs_nothing_of_the_machine() -> None:
     assert not any(map(loads_polars, ([], ["--help"], ["run", "--help"], ["schema"], ["--version"])))
     assert loads_polars(["run", "a.toml"])
-
-
-@pytest.mark.parametrize(
-    ("error", "found"),
-    [
-        (MemoryError(), "found no memory left"),
-        (RuntimeError("can't start new thread"), "found no thread left"),
-        (OSError(24, "Too many open files"), "found too many open files"),
-        (
-            ValueError("OS can't spawn worker thread: Resource temporarily unavailable (os error 11)"),
-            "found no thread left",
-        ),
-    ],
-)
-def test_what_runs_out_half_way_has_a_name(error: Exception, found: str) -> None:
-    scarcity = name_scarcity(error)
-    assert scarcity is not None
-    assert scarcity[0] == found
-
-
-def test_another_fault_is_no_scarcity() -> None:
-    assert name_scarcity(ValueError("x")) is None

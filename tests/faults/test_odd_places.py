@@ -2,6 +2,7 @@
 traceback.
 """
 
+import json
 import os
 import shutil
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from etl.limited import read_limited
+from etl.sandbox.process import SandboxProcess
 from tests.workbench import Said, call, finish, row_of, start, write_job
 
 # Root without its capabilities is any user: the state of another one is shut to it.
@@ -149,3 +151,14 @@ def test_the_shell_can_hand_over_a_key_by_a_pipe(job: Path) -> None:
     said = finish(start("doctor", wrapper=("bash", "-c", line, "bash")))
     assert (said.code, said.err) == (5, "")
     assert "key         there is one" in said.out
+
+
+def test_several_jobs_share_a_key_that_a_pipe_gives_once(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    jobs = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        jobs.append(write_job(tmp_path / name, 1))
+        jobs[-1].write_text(jobs[-1].read_text().replace('"docs"', f'"{name}"'))
+    line = f'exec "$@" --key-file <(echo {sandbox.api_key}) --endpoint {sandbox.url}'
+    said = finish(start("run", "--json", *jobs, wrapper=("bash", "-c", line, "bash")))
+    assert [one["exit_code"] for one in json.loads(said.out)["jobs"]] == [0, 0]

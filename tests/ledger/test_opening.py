@@ -39,13 +39,16 @@ def test_files_and_folders_are_the_owners_alone_whatever_the_umask(tmp_path: Pat
     }
 
 
-def test_what_was_left_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o711])
+def test_a_folder_that_was_there_keeps_its_mode_and_files_in_it_are_the_owners_alone(
+    tmp_path: Path, mode: int
+) -> None:
     folder = tmp_path / "docs"
     open_ledger(folder).close()
-    folder.chmod(0o755)
+    folder.chmod(mode)
     (folder / "ledger.db").chmod(0o644)
     open_ledger(folder).close()
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.stat().st_mode) == mode
     assert stat.S_IMODE((folder / "ledger.db").stat().st_mode) == 0o600
 
 

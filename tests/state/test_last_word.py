@@ -184,3 +184,48 @@ def test_a_sandbox_whose_disk_is_full_says_so_in_one_sentence(tmp_path: Path) ->
 
 def run_again(job: Path) -> int:
     return call("run", "--quiet", "--sandbox", job).code
+
+
+@pytest.mark.parametrize("command", ["run", "retry"])
+def test_a_key_file_that_cannot_be_read_is_told_by_status_as_the_run_told_it(
+    tmp_path: Path, sandbox: SandboxProcess, command: str
+) -> None:
+    job = write_job(tmp_path, 2)
+    flags = ("--endpoint", sandbox.url, job)
+    said = call(command, "--json", "--key-file", tmp_path / "key", *flags)
+    assert said.code == 6
+    told = json.loads(said.out)
+    assert (told["state"], told["exit_code"]) == ("failed", 6)
+    standing = json.loads(call("status", "--json", *flags).out)
+    assert (standing["state"], standing["last_exit_code"]) == ("failed", 6)
+    assert (standing["message"], standing["fix"]) == (told["message"], told["fix"])
+    assert told["message"].endswith(f" - {tmp_path}/key")
+
+
+def test_a_sandbox_that_does_not_start_is_told_by_status(tmp_path: Path) -> None:
+    job = write_job(tmp_path, 2)
+    (tmp_path / ".backfill" / "sandbox.db").mkdir(parents=True)
+    said = call("run", "--quiet", "--sandbox", job)
+    assert said.code == 7
+    told = status(job)
+    assert "docs: the last run failed\n" in told
+    assert said.err.splitlines()[1].strip() in told
+
+
+def test_what_runs_out_in_the_middle_of_a_run_is_told_by_status_and_not_as_killed(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    (tmp_path / "scarce.py").write_text(
+        "import os, resource\n"
+        "def take(rows):\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 4096))\n"
+        "    return rows\n"
+    )
+    job = write_job(tmp_path, 2, source='transform = "scarce.py:take"')
+    flags = ("--endpoint", sandbox.url, job)
+    said = finish(start("run", "--json", *flags, key=sandbox.api_key))
+    assert said.code == 7, said
+    standing = json.loads(call("status", "--json", *flags).out)
+    assert (standing["state"], standing["last_exit_code"]) == ("failed", 7)
+    assert "found too many open files" in standing["message"]
+    assert standing["fix"] == "Allow more (ulimit -n 1024), then run it again"

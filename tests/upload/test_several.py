@@ -128,7 +128,7 @@ def test_another_endpoint_has_a_pace_of_its_own(tmp_path: Path, sandbox: Sandbox
 class BrokenDestinations:
     """Finds no destination, as only a bug could."""
 
-    def find(self, job: object) -> object:
+    def find_for_run(self, job: object, command: str) -> object:
         raise ZeroDivisionError
 
 
