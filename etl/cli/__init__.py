@@ -68,7 +68,7 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with: backfill preview JOB, backfill validate JOB, backfill run --sandbox JOB.",
+    epilog="Start with: backfill init FILE. Then: backfill preview JOB, validate JOB, run --sandbox JOB.",
 )
 @click.version_option(package_name="inkeep-backfill", prog_name="backfill")
 def backfill() -> None:

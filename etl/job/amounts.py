@@ -5,13 +5,17 @@ Each `parse_*` raises `Unfit`, which says what was expected, for pydantic to car
 
 import re
 from datetime import UTC, date, datetime, time
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator
 
 from etl.job.unfit import Unfit
 
 __all__ = ["MaxRejects", "Moment", "Rate", "parse_max_rejects", "parse_moment", "parse_rate", "parse_seconds"]
+
+
+# More than any server takes, and than a request could be timed for.
+MOST_PER_UNIT: Final = 1_000_000
 
 
 class Rate(NamedTuple):
@@ -50,8 +54,10 @@ def parse_rate(value: object) -> Rate:
     if value == "max":
         return Rate(None)
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|m|h|hour)\s*", str(value))
-    if isinstance(value, str) and match and float(match[1]) > 0:
+    if isinstance(value, str) and match and 0 < float(match[1]) <= MOST_PER_UNIT:
         return Rate(float(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2][0]])
+    if match and float(match[1]) > MOST_PER_UNIT:
+        raise Unfit(f'a rate of at most {MOST_PER_UNIT:,}, like "20/s"; as fast as it goes is "max"')
     raise Unfit('a rate like "20/s", "600/min" or "max"')
 
 

@@ -5,6 +5,7 @@ The only module that makes a `Job`. No value that holds a secret is ever read fr
 
 import os
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from etl.job.explain import explain_errors
 from etl.job.lines import nearest_name, place_of
 from etl.job.model import OWN_FIELDS, Job
 from etl.job.references import fill_in
+from etl.job.toml_faults import explain_toml, no_job_file
 from etl.limited import read_limited
 from etl.values.parameters import NO_PARAMETERS, Parameters
 
@@ -44,10 +46,11 @@ def load_job(path: Path, parameters: Parameters | None = None) -> Job:
         raise JobError(f"Expected a job file, found nothing - {path}", _similar_files(path)) from None
     except IsADirectoryError:
         raise JobError(
-            f"Expected a job file, found a folder - {path}", "Name one file: backfill run JOB.toml"
+            f"Expected a job file, found a folder - {path}",
+            f"Name one file; to make a job of the files in it: backfill init {shlex.quote(str(path))}",
         ) from None
     except UnicodeDecodeError as error:
-        raise JobError(
+        raise no_job_file(path) or JobError(
             f"Expected a job file in UTF-8, found byte 0x{error.object[error.start]:02x} at offset {error.start} - "
             f"{path}",
             "Save the file as UTF-8; a job file is TOML text, not the data itself",
@@ -70,10 +73,7 @@ def parse_job(text: str, path: Path, parameters: Parameters = NO_PARAMETERS) -> 
     except RecursionError:
         raise _too_deep(path) from None
     except ValueError as error:  # a number of thousands of digits is a plain one
-        raise JobError(
-            f"Expected TOML, found: {str(error).splitlines()[0]} - {path}",
-            'Mend that line; text values need quotes, as in name = "docs-search"',
-        ) from None
+        raise no_job_file(path) or explain_toml(error, text, path) from None
     if _is_deep(tables):
         raise _too_deep(path)
     for own in OWN_FIELDS:

@@ -15,7 +15,7 @@ from etl.job.explain import is_secret
 from etl.job.lines import Place, find_line, nearest_name
 from etl.values.parameters import Parameters
 
-__all__ = ["fill_in", "names_in"]
+__all__ = ["escape", "fill_in", "names_in"]
 
 _REFERENCE: Final = re.compile(r"(?P<escaped>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _PLACES: Final = (
@@ -57,6 +57,11 @@ def fill_in(
 def names_in(text: str) -> set[str]:
     """Return the parameters that the text of a job file refers to."""
     return set(_names(text))
+
+
+def escape(text: str) -> str:
+    """Return `text` as a job file writes it where parameters may stand."""
+    return _REFERENCE.sub(lambda match: f"${match[0]}", text)
 
 
 @dataclass(frozen=True, slots=True)

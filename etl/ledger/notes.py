@@ -160,6 +160,9 @@ class Notes:
     created_at = Note("created_at", float, repr)
     state_id = Note("state_id", str)
 
+    # The job file whose state it is, relative to the state's folder.
+    job_file = Note("job_file", str)
+
     # The number of the first load of which the ledger knows every file.
     listed_from = Note("listed_from", int)
     # The number of the newest load of which a request may have been sent: noted before the first one.

@@ -114,6 +114,8 @@ def _digest_start(file: BinaryIO, size: int) -> str:
 def _match(pattern: str, job: Job) -> Iterator[Fetched]:
     """Yield the local files that `pattern` means: a file, a glob, or a folder with all that it holds."""
     _check_encoding(pattern, job)
+    if pattern.startswith("~"):
+        pattern = os.path.expanduser(pattern)  # noqa: PTH111 - a name that isn't somebody's home stays as it is
     where = job.folder / pattern
     is_glob = glob.has_magic(pattern) and not where.exists()  # a name may hold brackets
     names = find_names(pattern, job.folder) if is_glob else [pattern]

@@ -3,6 +3,7 @@
 Rule: the name says what a file is, and its bytes must agree. Where a name says nothing, bytes that can't be text do.
 """
 
+import codecs
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
@@ -41,7 +42,9 @@ _SIGNATURES: Final = {
     b"SQLite format 3\x00": "SQLite",
     b"\xfd7zXZ\x00": "xz",
 }
-_HEAD_BYTES: Final = 16
+_WEB_PAGE: Final = "a web page (HTML)"
+_PAGE_STARTS: Final = (b"<!doctype html", b"<html", b"<head")
+_HEAD_BYTES: Final = 64
 
 
 class UnknownFormatError(InputError):
@@ -114,6 +117,8 @@ def _find_signature(path: Path) -> str | None:
         return None
     if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
         return "bzip2"
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_PAGE_STARTS):
+        return _WEB_PAGE
     return next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), "text")
 
 
@@ -133,6 +138,7 @@ def _check_signature(name: str, kind: str, compression: str | None, found: str) 
     if found == expected:
         return
     shown = f"no {expected} signature in its first bytes" if found == "text" else f"{found} data"
+    shown = found if found == _WEB_PAGE else shown
     wanted = f"{expected} data" if expected != "text" else f"{kind} text"
     raise InputError(f"Expected {wanted}, found {shown} - {name}", _fix_for(found, name, compression))
 
@@ -145,6 +151,8 @@ def _fix_for(found: str, name: str, compression: str | None) -> str:
         return 'Set format = "parquet" under [source], and name it .parquet'
     if found == "text" and compression:
         return f"Rename it without the {PurePosixPath(name).suffix}: it is not compressed, or it is damaged"
+    if found == _WEB_PAGE:
+        return "Download it again, signed in: a login or error page was saved in its place"
     if found in ("Excel", "zip"):
         return "Save the sheet as CSV (UTF-8), or unpack the archive"
     return "Export the file again as CSV, TSV, NDJSON, JSON or Parquet"

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from etl.event import ENTITY_FIELDS
+from etl.guess.writing import render_value
 from etl.job.lines import Place, place_of
 from etl.job.model import FieldSpec, Job
 from etl.plain import shorten
@@ -118,7 +119,7 @@ def _fix_missing(job: Job, cause: Cause) -> str:
         return f"map a column to `{_plain(cause.field)}`"
     if cause.field in ENTITY_FIELDS.values() and _spec(job, cause.field) is None:
         return f'map the column that holds it under [event], as in {_plain(cause.field)} = "your_column"'
-    return f'fill `{cause.column}` in these rows, or leave them out: sql = "{cause.column} IS NOT NULL" under [filter]'
+    return f"fill `{cause.column}` in these rows, or leave them out{_filter(job, cause, 'IS NOT NULL')}"
 
 
 def _fix_time(job: Job, cause: Cause) -> str:
@@ -179,11 +180,19 @@ def _fix_value(job: Job, cause: Cause) -> str:
     return "mend these cells, or the field's sql"
 
 
-def _fix_entity(_: Job, cause: Cause) -> str:
-    return (
-        f"map them with `map` in entityType, or leave the rows out: sql = \"{cause.column} IN ('message', "
-        "'conversation', 'search')\" under [filter]"
-    )
+def _fix_entity(job: Job, cause: Cause) -> str:
+    wanted = _filter(job, cause, "IN ('message', 'conversation', 'search')")
+    return f"map them with `map` in entityType, or leave the rows out{wanted}"
+
+
+def _filter(job: Job, cause: Cause, condition: str) -> str:
+    """Return the filter that keeps rows whose column meets `condition`, as it can be copied into the job file."""
+    spec = _spec(job, cause.field)
+    # SQL reads whole columns: none of a path into one, and none that SQL made.
+    if spec is None or spec.column != cause.column or "." in cause.column:
+        return " with [filter]"
+    name = '"' + cause.column.replace('"', '""') + '"'
+    return f": sql = {render_value(f'{name} {condition}')} under [filter]"
 
 
 def _fix_body(*_: object) -> str:

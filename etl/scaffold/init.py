@@ -20,6 +20,7 @@ from etl.intake.batches import open_rows
 from etl.job.lines import nearest_name
 from etl.job.load import parse_job
 from etl.job.model import Job
+from etl.job.references import escape
 from etl.read.source import open_source
 from etl.report.init import Decision, Start, Trial
 from etl.scaffold.reading import is_typed, read_head, sketch_job
@@ -59,7 +60,7 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
         raise JobError(
             "Expected a file, found an empty name - FILE", "Name the files, or a pattern in quotes"
         )
-    paths = tuple(_relative(file, options.output.parent) for file in files)
+    paths = tuple(escape(_relative(file, options.output.parent)) for file in files)
     source, reading = read_head(paths, options.output)
     profiles = profile_columns(
         _read_sample(sketch_job(paths, options.output, reading)), typed=is_typed(reading)
@@ -68,7 +69,7 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
         raise InputError(f"Expected columns, found none - {source.name}", "Check that the file holds rows")
     chosen = _guess_job(profiles, options, has_names=reading.has_names, typed=is_typed(reading))
     text = write_job(
-        name_job(files[0]),
+        name_job(options.output.name),
         paths,
         chosen,
         reading=reading,

@@ -1,5 +1,6 @@
 """The columns a job's expressions may use: by name, by a dotted path into structs and JSON, and in SQL. Pure."""
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ from etl.values.rows import column_named
 __all__ = ["Columns", "Flaw", "Operand", "find_flaws"]
 
 MOST_LISTED: Final = 12
+_SEPARATORS: Final = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,11 @@ class Columns:
         listed = ", ".join(f"`{column}`" for column in known[:MOST_LISTED])
         more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
         choices = f" ({listed}{more})" if known else ""
+        if (separator := _unsplit(self.job, known)) is not None:
+            return JobError(
+                f"Expected {wanted}{choices}, found `{name}` - {self.place(key)}",
+                f"The whole header is one column: set separator = {json.dumps(separator)} under [source.csv]",
+            )
         return JobError(
             f"Expected {wanted}{choices}, found `{name}` - {self.place(key)}",
             f'Did you mean "{guess}"?' if guess else "Use one of these names; they are case-sensitive",
@@ -183,6 +190,14 @@ def find_flaws(value: Value) -> tuple[Flaw, ...]:
     text = encode_value(value.expr, value.dtype)
     reason = phrase("expected a map whose keys differ, found {}", found(text))
     return (Flaw(RejectCode.UNPARSABLE_VALUE, repeated, reason, text),)
+
+
+def _unsplit(job: Job, known: list[str]) -> str | None:
+    """Return the separator that the one column's name is full of: then the header was not split."""
+    if len(known) != 1 or job.source.format not in (None, "csv", "tsv"):
+        return None
+    separator = max(_SEPARATORS, key=known[0].count)
+    return separator if known[0].count(separator) and separator != job.source.csv.separator else None
 
 
 def _leads_on(dtype: pl.DataType | DataTypeClass | None, steps: list[str]) -> bool:

@@ -36,6 +36,7 @@ from etl.send.connect import check_endpoint
 from etl.send.key import no_key
 from etl.state.last_word import compose_word, take_up_word
 from etl.state.marks import Marks
+from etl.state.owner import claim_state
 from etl.state.place import SANDBOX_MARK, Destination, JobPlace
 from etl.state.rejects import count_rejects, open_reject_frames
 from etl.state.retention import clear_old_loads
@@ -128,6 +129,7 @@ def run_job(
                     _check_key(destination)
                     check_endpoint(destination.endpoint)
                     with Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger:
+                        claim_state(job, place, ledger)
                         if not options.accept_state:
                             marks.check(ledger)
                         take_up_word(ledger, lock.last_word)

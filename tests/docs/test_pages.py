@@ -13,6 +13,7 @@ from etl.job.load import parse_job
 from etl.times.patterns import EPOCH_UNITS, EXCEL, ISO, check_pattern
 from etl.times.texts import parse_texts
 from etl.times.zones import TimeFormat
+from etl.values.parameters import Parameters
 from tests.docs.console import ROOT
 from tests.job.test_schema import BASE
 
@@ -29,8 +30,10 @@ EXAMPLES = [
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_each_job_file_of_a_page_is_one_or_a_part_of_one(text: str) -> None:
     tables = tomllib.loads(text)
-    whole = tables if "name" in tables else merge(BASE, tables)
-    parse_job("\n".join(f"{name} = {render_value(value)}" for name, value in whole.items()), Path("j.toml"))
+    whole = tables if {"name", "event"} <= set(tables) else merge(BASE, tables)
+    job = "\n".join(f"{name} = {render_value(value)}" for name, value in whole.items())
+    values = {"STAGE": "STAGING", "DATE": "2024-01-31", "ANALYTICS_URL": "https://staging.example.org"}
+    parse_job(job, Path("j.toml"), Parameters(values))
 
 
 @pytest.mark.parametrize(

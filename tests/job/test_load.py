@@ -214,7 +214,7 @@ PROBLEMS = [
     ),
     (
         "name = j",
-        "Expected TOML, found: Invalid value (at line 1, column 8) - jobs/j.toml",
+        "Expected TOML, found: Invalid value - jobs/j.toml line 1",
         "text values need quotes",
     ),
     ("x = " + "9" * 5000, "Expected TOML", "Mend that line"),

@@ -24,6 +24,7 @@ OF_A_JOB: dict[str, tuple[str, Any]] = {
     "endpoint": ("https://one.example", "https://one.example"),
     "created_at": ("1700000000.0", 1_700_000_000.0),
     "state_id": ("5f0e", "5f0e"),
+    "job_file": ("../../docs.toml", "../../docs.toml"),
     "listed_from": ("3", 3),
     "sending_load": ("4", 4),
     "told_through": ("2", 2),
