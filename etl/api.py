@@ -103,6 +103,8 @@ def run(
     accept_new_mapping: bool = False,
     accept_state: bool = False,
     take_skipped: bool = False,
+    canary: int | None = None,
+    probe_dedupe: bool = False,
     state_dir: str | os.PathLike[str] | None = None,
     check: bool = False,
     on_progress: OnProgress | None = None,
@@ -115,14 +117,17 @@ def run(
     API, which needs none. `rate`: at most so fast, as "20/s" or events a second. `limit`: at most so many events.
     `accept_new_mapping`: go on though the mapping changed after events were delivered; `remapped` of the outcome says
     what that came to. `accept_state`: go on though more was delivered than this state knows, which is sent again with
-    the same ids. `take_skipped`: also take rows that an earlier filter skipped. `check`: raise unless every row is
-    settled. `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is
-    raised here.
+    the same ids. `take_skipped`: also take rows that an earlier filter skipped. `canary`: so many events that stand for
+    a new load go first, and the others only if those are there as they were sent (0: none, None: as the job says);
+    `probe_dedupe`: one of them is sent twice, to see what becomes of it. `check`: raise unless every row is settled.
+    `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is raised here.
 
     Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the
     disk, `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of
     them.
     """
+    if canary != 0:
+        check_count(canary, "canary")
     request = _Request(key, sandbox, endpoint, rate, limit, state_dir, check, on_progress)
     return _run(
         job_of(job),
@@ -130,6 +135,8 @@ def run(
         accept_new_mapping=accept_new_mapping,
         accept_state=accept_state,
         take_skipped=take_skipped,
+        canary=canary,
+        probe_dedupe=probe_dedupe,
         command="etl.run",
     )
 

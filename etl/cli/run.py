@@ -83,6 +83,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Choice(["ask", "resend"]),
     help="What may be stored though no answer proves it: ask for it, or send it again. [default: ask, where it reads]",
 )
+@click.option(
+    "--canary",
+    type=click.IntRange(0, 10_000),
+    metavar="N",
+    help="Send N events that stand for a new load first; unless they are there as they were sent, nothing else goes. "
+    "0: none, and go on where one differed. [default: the job's]",
+)
+@click.option(
+    "--probe-dedupe",
+    is_flag=True,
+    help="Send one event of the canary a second time, and say what the destination does with that. It may leave that "
+    "one event twice.",
+)
 @accept_state_option
 @window_options
 @log_option
@@ -97,6 +110,8 @@ def run(
     take_skipped: bool,
     overlap: "Literal['check', 'send'] | None",
     on_uncertain: "Literal['ask', 'resend'] | None",
+    canary: int | None,
+    probe_dedupe: bool,
     accept_state: bool,
     since: "datetime | None",
     until: "datetime | None",
@@ -126,7 +141,7 @@ def run(
       6    the key is missing or refused
       7    a fault of the local disk or the ledger
       8    another run holds the job
-      9    the destination has some of it already
+      9    the destination has some of it already, or a canary otherwise than it was sent
       10   a limit of the job was reached
       130  interrupted, resumable (143: terminated, 129: hung up)
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
@@ -139,6 +154,10 @@ def run(
     check_output(html, "the page")
     if html is not None and len(jobs) > 1:
         raise JobError("Expected one job with --html, found several", "Run one at a time, or leave it out")
+    if probe_dedupe and canary == 0:
+        raise JobError(
+            "Expected a canary with --probe-dedupe, found --canary 0", "As in: --canary 20 --probe-dedupe"
+        )
     metrics: list[JobMetrics] = []
     options = RunOptions(
         target.state_dir,
@@ -149,6 +168,8 @@ def run(
         take_skipped=take_skipped,
         overlap=overlap,
         on_uncertain=on_uncertain,
+        canary=canary,
+        probe_dedupe=probe_dedupe,
         sinks=choose_sinks(log_form),
         note_metrics=metrics.append,
         say=None if quiet else lambda note: say([note], error=True),

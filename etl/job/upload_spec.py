@@ -51,6 +51,10 @@ class UploadSpec(Table):
     overlap: Literal["check", "send"] = Field("check", examples=["send"])
     """Whether a new load is looked for at the destination before any of it is sent: what is there already stops the run
     (exit 9), before it is sent a second time."""
+    canary: Annotated[int, Field(ge=0, le=10_000)] = Field(0, examples=[20])
+    """How many events of each new load go first. They stand for it (each entity and type, the oldest and the newest,
+    the largest, each file), are asked for by id and compared field by field: unless all are there as they were sent,
+    the others stay pending (exit 9). 0: none. The key must be able to read."""
     on_uncertain: Literal["ask", "resend"] | None = Field(None, examples=["resend"])
     """An event that may be stored although no answer proves it is asked for by its id before it is sent again
     (`ask`), or sent again at once (`resend`). Left out: asked for where the key can read."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, overload
 
 from etl.ledger.session import Session
 from etl.ledger.tables import META, NotedText
+from etl.values.canary import Canary, SecondEvent, SecondEventEffect
 from etl.values.delivery import EventPlace
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
@@ -148,6 +149,16 @@ def _place_of(text: str) -> EventPlace:
     return EventPlace(int(part), int(at))
 
 
+def _canary_of(text: str) -> Canary:
+    said = json.loads(text)
+    return Canary(tuple(EventPlace(*place) for place in said["places"]), said["state"])
+
+
+def _second_event_of(text: str) -> SecondEvent:
+    effect, found_at = json.loads(text)
+    return SecondEvent(SecondEventEffect(effect), found_at)
+
+
 class Notes:
     """The facts noted in one ledger. Every access raises StateError once the disk has failed."""
 
@@ -180,6 +191,10 @@ class Notes:
     receipts_through = Note("receipts_through", int)
     # How many ids one query may hold, as the destination was seen to take.
     ids_a_query = Note("ids_a_query", int)
+    # What the destination was found to do with a second event of one id.
+    second_event = Note(
+        "second_event", _second_event_of, lambda found: json.dumps([found.effect, found.found_at])
+    )
 
     # How far the watermark had come after a load, and the span which all loads up to it have read whole.
     watermark = NotePerLoad("watermark", _from_json(Watermark), lambda mark: json.dumps(mark._asdict()))
@@ -196,5 +211,7 @@ class Notes:
     looked_for = NotePerLoad("looked_for", int)
     # Up to which place events of a load were handed to a sender: what is pending there may be on the server.
     offered = NotePerLoad("offered", _place_of, lambda place: f"{place.part}:{place.at}")
+    # Which events of a load go first, and how far that is: noted before any is sent.
+    canary = NotePerLoad("canary", _canary_of, lambda canary: json.dumps(asdict(canary)))
     # Whose rows a load took over.
     takes_over = NotePerLoad("takes_over", int)

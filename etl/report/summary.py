@@ -37,6 +37,8 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
             f"({outcome.events_per_second:,.0f}/s), {outcome.attempts:,} attempts{again}"
         )
     yield from _uncertain_lines(outcome.uncertain)
+    if outcome.second_event is not None:
+        yield f"  {outcome.second_event.means}"
     yield from outcome.notes
     if outcome.message:
         yield from outcome.message.split("\n")

@@ -22,7 +22,7 @@ from etl.send.answer import Answer
 from etl.send.concurrency import MAX_IN_FLIGHT
 from etl.send.transport import Transport
 from etl.stage.parts import events_path, open_outgoing
-from etl.state.offered import note_offered
+from etl.state.offered import note_nothing_uncertain, note_offered
 from etl.upload.policy import UncertainPolicy
 from etl.upload.uncertain import Found, Uncertain, UncertainEvent, round_wait_seconds
 from etl.values.canonical import digest_body
@@ -74,26 +74,38 @@ class LoadParts:
             if part.n_pending and part.number >= after.part
         ]
         for number, size_bytes, sha256 in numbers:
-            unsettled = self.ledger.unsettled(self.load, number)
-            indices = [at for at in unsettled if (number, at) > after]
+            indices = [at for at in self.unsettled(number) if (number, at) > after]
             yield from open_outgoing(
                 events_path(self.folder, number), number, indices, size_bytes=size_bytes, sha256=sha256
             )
+
+    def unsettled(self, part: int) -> list[int]:
+        """Return the indices in a part of the events that are to be sent."""
+        return self.ledger.unsettled(self.load, part)
+
+    def note_offered(self, place: EventPlace) -> None:
+        """Note, before they are handed out, that the events up to `place` may be on the server."""
+        note_offered(self.ledger, self.load, place)
+
+    def note_nothing_uncertain(self) -> None:
+        """Note that none of the pending events is on the server."""
+        note_nothing_uncertain(self.ledger, self.load)
 
     def maybe_there(self) -> list[UncertainEvent]:
         """Return the pending events that an earlier run may have brought there, and note up to where they are."""
         through = self.ledger.notes.offered.of(self.load)
         if through is None:
             # An older backfill noted no place. It took events from the first pending one on, and at once no more.
-            events: Iterator[Outgoing] = islice(self._pending(), MOST_AT_ONCE)
+            events: Iterator[Outgoing] = islice(self.pending(), MOST_AT_ONCE)
         else:
-            events = takewhile(lambda event: event[:2] <= through, self._pending())
+            events = takewhile(lambda event: event[:2] <= through, self.pending())
         some = [UncertainEvent(EventPlace(*event[:2]), event[2], digest_body(event[3])) for event in events]
         if some:
-            note_offered(self.ledger, self.load, some[-1].place)
+            self.note_offered(some[-1].place)
         return some
 
-    def _pending(self) -> Iterator[Outgoing]:
+    def pending(self) -> Iterator[Outgoing]:
+        """Yield the events that are not settled, in order; raises as `read` does."""
         return chain.from_iterable(self.pending_groups(BEFORE_ALL))
 
     def settle_found(self, found: Iterable[Found]) -> None:

@@ -6,7 +6,6 @@ events of its types stand in its time range.
 """
 
 import asyncio
-import shlex
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from etl.send.connect import open_transport
 from etl.send.transport import Transport
 from etl.stage.kept import KeptFolder
 from etl.state.kept import kept_folder
-from etl.state.place import SANDBOX_MARK, Destination
+from etl.state.place import Destination
+from etl.upload.again import name_again
 from etl.witness.asking import MOST_IN_FLIGHT, ask_all, query_endpoint
 from etl.witness.choose import choose_sample
 from etl.witness.counting import EXTENT_COLUMNS, Extent, count_events
@@ -71,7 +71,7 @@ def look_for_load(
 
     Raises `DestinationDiffers` where some of it is there already.
     """
-    again = _name_again(job, destination, state_dir)
+    again = name_again(job, destination, state_dir)
     otherwise = ledger.notes.looked_for.of(load)
     if otherwise is not None and otherwise != UNFINISHED:
         raise DestinationDiffers(
@@ -152,11 +152,3 @@ def _sample_ids(ledger: Ledger, kept: KeptFolder, load: int) -> list[str]:
 def _extent(ledger: Ledger, kept: KeptFolder, load: int) -> Extent | None:
     """Return the types of the events of `load`, and the time that they are of."""
     return Extent.of(kept.read_ids(part.number, EXTENT_COLUMNS) for part in ledger.parts(load))
-
-
-def _name_again(job: Job, destination: Destination, state_dir: Path | None) -> str:
-    """Return the flags and the job file that mean the same state, as a command takes them."""
-    flags = "--sandbox " if destination.mark == SANDBOX_MARK else ""
-    flags += f"--endpoint {shlex.quote(destination.endpoint)} " if destination.mark and not flags else ""
-    flags += f"--state-dir {shlex.quote(str(state_dir))} " if state_dir is not None else ""
-    return f"{flags}{shlex.quote(str(job.path))}"

@@ -34,6 +34,7 @@ from etl.report.progress import Progress
 from etl.send.account import SendReport
 from etl.send.connect import check_endpoint
 from etl.send.key import no_key
+from etl.stage.parts import load_folder
 from etl.state.last_word import compose_word, take_up_word
 from etl.state.marks import Marks
 from etl.state.owner import claim_state
@@ -43,7 +44,10 @@ from etl.state.retention import clear_old_loads
 from etl.state.status_file import StatusFile
 from etl.state.told import begin_telling, note_told
 from etl.upload.accounting import RunTimes, sum_up
+from etl.upload.again import name_again
+from etl.upload.asker import LoadParts
 from etl.upload.audience import Audience, ReadingView
+from etl.upload.canary import CanaryCheck, send_canary
 from etl.upload.closing import can_discard, complete_load, discard_stale_load, finish_closing
 from etl.upload.conclusion import Conclusion, check_rejects, conclude, interrupted
 from etl.upload.overlap import is_to_be_looked_for, look_for_load
@@ -74,9 +78,10 @@ class RunOptions:
     """How to run: where the state is, and what overrides the job file.
 
     `take_skipped`: also take rows that an earlier filter skipped. `accept_state`: go on though more was delivered than
-    the ledger knows. `retry`: stage rejects again, instead of what is new. `on_uncertain` is the job's, where it is
-    None. `command` is what a second run is told that this one does. `stop`: once another thread sets it, the run ends
-    as if it were interrupted. `pace`: what is shared with the other jobs of a command. `sinks` get the log's lines too,
+    the ledger knows. `retry`: stage rejects again, instead of what is new. `on_uncertain` and `canary` are the job's,
+    where they are None; `probe_dedupe`: send one event of the canary a second time, to see what becomes of it.
+    `command` is what a second run is told that this one does. `stop`: once another thread sets it, the run ends as if
+    it were interrupted. `pace`: what is shared with the other jobs of a command. `sinks` get the log's lines too,
     `environ` names webhooks and collectors, `note_metrics` hears how it ended, `say` what must be said before anything
     is sent, `tell_problem` what couldn't be told to a webhook or a heartbeat.
     """
@@ -89,6 +94,8 @@ class RunOptions:
     take_skipped: bool = False
     retry: RetryRequest | None = None
     overlap: Literal["check", "send"] | None = None
+    canary: int | None = None
+    probe_dedupe: bool = False
     command: str = "backfill run"
     on_uncertain: Literal["ask", "resend"] | None = None
     stop: threading.Event | None = None
@@ -248,6 +255,9 @@ class _Run:
         if self.options.take_skipped and self._may_go_on() and self.ledger.open_load() is None:
             self._stage(take_skipped=True)
             self._finish_open_loads()
+        found = ledger.notes.second_event
+        if self.options.probe_dedupe and (found is None or found.found_at < self.started.timestamp()):
+            self._tell("No event was sent a second time: that takes a canary (--canary N) of a new load")
 
     def _take_up_untold(self) -> None:
         self.untold = begin_telling(self.ledger)
@@ -354,7 +364,9 @@ class _Run:
             check_rejects(self.job.path, self.ledger.books(load.number), max_rejects)
             if self.ledger.books(load.number).pending and self._events_left() != 0:
                 self._look_for(load)
-                self._send(load.number, max_rejects)
+            self._send_canary(load, max_rejects)
+            if self._may_go_on() and self.ledger.books(load.number).pending and self._events_left() != 0:
+                self._send(self._parts(load.number), max_rejects)
             if self.ledger.books(load.number).pending:
                 return
             complete_load(
@@ -376,14 +388,45 @@ class _Run:
             )
             self._tell(*filter(None, [line]))
 
-    def _send(self, load: int, max_rejects: MaxRejects) -> None:
+    def _send_canary(self, load: LoadEntry, max_rejects: MaxRejects) -> None:
+        """Send a few events of the load first; raises `DestinationDiffers` where they aren't there as sent."""
+        options, again = self.options, name_again(self.job, self.destination, self.options.state_dir)
+        check = CanaryCheck(
+            self.job,
+            self.destination,
+            self.ledger,
+            self.place.folder,
+            load,
+            self.policy.patience_seconds,
+            again,
+            options.stop,
+        )
+        send_canary(
+            check,
+            options.canary,
+            lambda parts: self._send_first(parts, max_rejects),
+            self._tell,
+            probes=options.probe_dedupe,
+            wall_clock=self.wall_clock,
+        )
+
+    def _send_first(self, parts: LoadParts, max_rejects: MaxRejects) -> bool:
+        """Send some events before the others; return whether all of them were."""
+        if self._events_left() == 0:
+            return False
+        self._send(parts, max_rejects)
+        return self._may_go_on()
+
+    def _parts(self, load: int) -> LoadParts:
+        return LoadParts(self.ledger, load, load_folder(self.place.folder, load))
+
+    def _send(self, parts: LoadParts, max_rejects: MaxRejects) -> None:
+        load = parts.load
         self.ledger.begin_sending(load)
         sending = send_load(
             self.job,
             self.destination,
-            self.ledger,
-            load,
-            self.place.folder,
+            parts,
             Audience(self.progress, self.status, self.watch.watcher),
             rate=self.rate,
             pace=self.options.pace,
@@ -405,9 +448,8 @@ class _Run:
     def _events_left(self) -> int | None:
         if self.options.limit is None or self.options.retry is not None:
             return None
-        return self.options.limit - sum(
-            sending.report.sent + sending.report.refused for sending in self.sendings
-        )
+        done = sum(sending.report.sent + sending.report.refused for sending in self.sendings)
+        return max(0, self.options.limit - done)
 
     def _conclude(self) -> Conclusion:
         last = self.sendings[-1] if self.sendings else None
@@ -435,6 +477,7 @@ class _Run:
         return replace(
             outcome,
             uncertain=self._count_uncertain(reports),
+            second_event=self.ledger.notes.second_event,
             left_out=self.retried.left_out,
             undone=self.retried.undone,
         )

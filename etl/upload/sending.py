@@ -8,20 +8,16 @@ from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from etl.interrupt import exit_at_once, handles_signals, heeded_signals
 from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.settler import Settler
-from etl.ledger.store import Ledger
 from etl.sandbox.faults import CANNOT_STORE
 from etl.send.account import SendProgress, SendReport
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import Ends, SendSettings
-from etl.stage.parts import load_folder
-from etl.state.offered import note_nothing_uncertain, note_offered
 from etl.state.place import SANDBOX_MARK, Destination
 from etl.upload.asker import Asker, LoadParts, asking
 from etl.upload.audience import Audience, SendingCounts
@@ -54,9 +50,7 @@ class Sending:
 def send_load(
     job: Job,
     destination: Destination,
-    ledger: Ledger,
-    load: int,
-    folder: Path,
+    parts: LoadParts,
     audience: Audience,
     *,
     rate: Rate,
@@ -67,7 +61,7 @@ def send_load(
     policy: UncertainPolicy,
     stop: threading.Event | None = None,
 ) -> Sending:
-    """Send the pending events of `load` until all are settled or something says stop.
+    """Send the pending events of `parts` until all are settled or something says stop.
 
     `rejects` are those that the load has by now, by code; `max_rejects` is how many it may have in the end.
     `policy` says what becomes of events that may be
@@ -75,10 +69,11 @@ def send_load(
 
     Raises `StateError` where the ledger or a part fails, `EndpointError` and `KeyProblem` before anything is sent.
     """
+    ledger, load = parts.ledger, parts.load
     work = _send(
         job,
         destination,
-        LoadParts(ledger, load, load_folder(folder, load)),
+        parts,
         audience,
         policy,
         rejects=rejects,
@@ -167,7 +162,7 @@ async def _send(
             finally:
                 await settler.close()
             if not report.unanswered and (asker.leaves_none if apart else report.stopped in _ALL_TOLD):
-                note_nothing_uncertain(ledger, load)
+                parts.note_nothing_uncertain()
         finally:
             showing.cancel()
             await transport.close()
@@ -207,7 +202,7 @@ def _pending_events(parts: LoadParts, after: EventPlace) -> Iterator[Outgoing]:
 def _pending_groups(parts: LoadParts, after: EventPlace) -> Iterator[Iterator[Outgoing]]:
     for some in parts.pending_groups(after):
         events = list(some)
-        note_offered(parts.ledger, parts.load, EventPlace(*events[-1][:2]))
+        parts.note_offered(EventPlace(*events[-1][:2]))
         yield iter(events)
 
 

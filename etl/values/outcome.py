@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from etl.errors import BackfillError
 from etl.values.books import Books
+from etl.values.canary import SecondEvent
 from etl.values.delivery import UncertainCounts
 from etl.values.notebook import render_table
 from etl.values.remapped import Remapped
@@ -71,7 +72,8 @@ class Outcome:
     """What one run of one job did, and where that leaves it.
 
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
-    delivered; `resent` its attempts after an answer that was lost. `message` says why it stopped, `fix` what to do;
+    delivered; `resent` its attempts after an answer that was lost. `second_event` is what is
+    known of what the destination does with a second event of one id. `message` says why it stopped, `fix` what to do;
     both are empty where nothing went wrong. `notes` are what a person should know besides; `remapped` says what a
     changed mapping came to, `came_again` which events an older one had delivered, `left_out` which rejects a retry
     couldn't take up, `undone` which cells it kept as they were. `rejects` are those of these loads by code,
@@ -91,6 +93,7 @@ class Outcome:
     retries: int = 0
     resent: int = 0
     uncertain: UncertainCounts = UncertainCounts()
+    second_event: SecondEvent | None = None
     elapsed_seconds: float = 0.0
     stage_seconds: float = 0.0
     send_seconds: float = 0.0
@@ -141,6 +144,7 @@ class Outcome:
             "retries": self.retries,
             "resent": self.resent,
             "uncertain": self.uncertain.to_json(),
+            "second_event": self.second_event.to_json() if self.second_event else None,
             "elapsed_s": round(self.elapsed_seconds, 3),
             "stage_s": round(self.stage_seconds, 3),
             "send_s": round(self.send_seconds, 3),

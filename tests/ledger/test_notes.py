@@ -10,6 +10,7 @@ import pytest
 
 from etl.ledger.notes import Note, NotedFilter, NotePerLoad, Notes, ReceiptMark
 from etl.ledger.store import Ledger
+from etl.values.canary import Canary, SecondEvent, SecondEventEffect
 from etl.values.delivery import BEFORE_ALL, EventPlace
 from etl.values.extent import Span, Watermark
 from etl.values.outcome import CorrectionCounts
@@ -34,6 +35,10 @@ OF_A_JOB: dict[str, tuple[str, Any]] = {
     "newest_receipt": ('{"number": 2, "sha256": "0a"}', ReceiptMark(2, "0a")),
     "receipts_through": ("1", 1),
     "ids_a_query": ("50", 50),
+    "second_event": (
+        '["keeps two", 1700000000.5]',
+        SecondEvent(SecondEventEffect.KEEPS_TWO, 1_700_000_000.5),
+    ),
 }
 OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {
     "watermark": [
@@ -72,6 +77,12 @@ OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {
     ],
     "looked_for": [("0", 0), ("-1", -1), ("3", 3)],
     "offered": [("3:1023", EventPlace(3, 1023)), ("-1:-1", BEFORE_ALL)],
+    "canary": [
+        (
+            '{"places": [[0, 7], [3, 1]], "state": "open"}',
+            Canary((EventPlace(0, 7), EventPlace(3, 1)), "open"),
+        )
+    ],
     "takes_over": [("7", 7)],
 }
 
