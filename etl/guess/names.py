@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["FIELD_NAMES", "find_column", "fold"]
+__all__ = ["FIELD_NAMES", "find_column", "fold", "words_of"]
 
 FIELD_NAMES: Final = {
     "messageId": ("messageid", "msgid", "messageuuid", "answerid", "responseid", "replyid", "commentid", "msg",
@@ -28,9 +28,11 @@ FIELD_NAMES: Final = {
     "projectId": ("projectid",),
     "integrationId": ("integrationid",),
     "user": (
-        "userid", "user", "uid", "distinctid", "userpseudoid", "visitorid", "clientid", "customerid", "accountid",
-        "authorid", "fromuserid", "requesterid", "memberid", "personid", "contactid", "anonymousid", "deviceid",
-        "username",
+        # A person's own first, then names, then what stands for a browser or a device.
+        "userid", "user", "uid", "customerid", "memberid", "personid", "contactid", "authorid", "fromuserid",
+        "senderid", "requesterid", "subscriberid", "employeeid", "accountid", "username", "login", "customer", "author",
+        "sender", "requester", "member", "from", "distinctid", "visitorid", "clientid", "userpseudoid", "anonymousid",
+        "deviceid", "cookieid", "fingerprint",
     ),
     "identificationType": ("identificationtype",),
     "userType": ("usertype",),
@@ -51,6 +53,11 @@ def find_column(field: str, columns: Iterable[str]) -> str | None:
             if "." in name and fold(name.rpartition(".")[2]) == wanted:
                 return name
     return None
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words of a name in small letters: `lastUpdatedAt` and `last_updated_at` have three."""
+    return tuple(word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name))
 
 
 def fold(name: str) -> str:

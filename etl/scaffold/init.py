@@ -12,9 +12,10 @@ import polars as pl
 
 from etl.errors import BackfillError, InputError, JobError
 from etl.guess.choices import JobGuess, Reading
-from etl.guess.fields import choose_time, guess_mapping
+from etl.guess.fields import guess_mapping
 from etl.guess.presets import PRESETS, apply_preset, recognise_preset
 from etl.guess.profiles import Profile, profile_columns
+from etl.guess.when import choose_time
 from etl.guess.writing import render_value, write_job
 from etl.intake.batches import open_rows
 from etl.job.lines import nearest_name
@@ -22,6 +23,7 @@ from etl.job.load import parse_job
 from etl.job.model import Job
 from etl.job.references import escape
 from etl.read.source import open_source
+from etl.read.years import year_in_name
 from etl.report.init import Decision, Start, Trial
 from etl.scaffold.reading import is_typed, read_head, sketch_job
 from etl.scaffold.sample import as_sample
@@ -67,7 +69,8 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
     )
     if not profiles:
         raise InputError(f"Expected columns, found none - {source.name}", "Check that the file holds rows")
-    chosen = _guess_job(profiles, options, has_names=reading.has_names, typed=is_typed(reading))
+    year = "from-file-time" if year_in_name(source.name) is None else "from-file-name"
+    chosen = _guess_job(profiles, options, reading=reading, year=year)
     text = write_job(
         name_job(options.output.name),
         paths,
@@ -91,11 +94,17 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
 
 
 def _guess_job(
-    profiles: dict[str, Profile], options: StartOptions, *, has_names: bool, typed: bool
+    profiles: dict[str, Profile], options: StartOptions, *, reading: Reading, year: str
 ) -> JobGuess:
-    preset = options.preset or (recognise_preset(profiles) if has_names else None)
+    preset = options.preset or (recognise_preset(profiles) if reading.has_names else None)
     if preset is None:
-        return guess_mapping(profiles, has_names=has_names, timezone=options.timezone, keeps_types=typed)
+        return guess_mapping(
+            profiles,
+            has_names=reading.has_names,
+            timezone=options.timezone,
+            keeps_types=is_typed(reading),
+            year=year,
+        )
     if missing := [name for name in PRESETS[preset].signature if name not in profiles]:
         raise JobError(
             f"Expected the columns of {PRESETS[preset].title}, found no {', '.join(f'`{name}`' for name in missing)} - "

@@ -12,9 +12,13 @@ import polars as pl
 from etl.times.patterns import EPOCH_UNITS
 from etl.times.zones import OUT_OF_RANGE, UNPARSABLE, TimeFormat, localize, times_and_problems
 
-__all__ = ["MOST_MICROS", "parse_epochs", "parse_excel"]
+__all__ = ["MOST_MICROS", "parse_epochs", "parse_excel", "plain_numbers"]
 
 _DECIMAL: Final = r"^([+-]?)([0-9]+)\.([0-9]*)$"
+# What people's programs put between thousands.
+_GROUPING: Final = (",", "[.]", "['’]", "[ \u00a0\u202f]")
+_GROUPED_OR_COMMA: Final = r"\d[,.'’ \u00a0\u202f]\d{3}[,.'’ \u00a0\u202f]\d{3}|^[+-]?\d{5,},\d+$"
+_COMMA: Final = r"^([+-]?\d{5,}),(\d+)$"
 _MICROS_PER_DAY: Final = 86_400_000_000
 _EXCEL_ZERO: Final = datetime(1899, 12, 30)
 # Excel's calendar has a day that never was: before it, the serial numbers are off by one.
@@ -23,9 +27,22 @@ _FIRST_SURE_DAY, _LAST_DAY = 61, 2_958_466
 MOST_MICROS: Final = 253_402_300_800_000_000
 
 
+def plain_numbers(texts: pl.Series) -> pl.Series:
+    """Return numbers as a program writes them: without signs between thousands, with a point before the fraction."""
+    stripped = texts.str.strip_chars()
+    if not stripped.str.contains(_GROUPED_OR_COMMA).any():
+        return stripped
+    plain = stripped
+    for sign in _GROUPING:
+        fraction = "[.]" if sign == "," else "[,]" if sign == "[.]" else "[.,]"
+        grouped = plain.str.contains(rf"^[+-]?\d{{1,3}}(?:{sign}\d{{3}}){{2,}}(?:{fraction}\d+)?$")
+        plain = pl.select(pl.when(grouped).then(plain.str.replace_all(sign, "")).otherwise(plain)).to_series()
+    return plain.str.replace(_COMMA, "$1.$2")
+
+
 def parse_epochs(texts: pl.Series, pattern: str) -> pl.DataFrame:
     """Return `time` and `problem` of the texts of an epoch format."""
-    stripped = texts.str.strip_chars()
+    stripped = plain_numbers(texts)
     micros, is_number = _read_micros(stripped, pattern)
     usable = pl.select(pl.when(micros.abs() < MOST_MICROS).then(micros)).to_series()
     times = usable.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -41,7 +58,7 @@ def parse_epochs(texts: pl.Series, pattern: str) -> pl.DataFrame:
 
 def parse_excel(texts: pl.Series, form: TimeFormat) -> pl.DataFrame:
     """Return `time` and `problem` of serial days, to the millisecond, which is what a spreadsheet keeps."""
-    days = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    days = plain_numbers(texts).cast(pl.Float64, strict=False)
     is_sure = (days.is_finite() & (days >= _FIRST_SURE_DAY) & (days < _LAST_DAY)).fill_null(value=False)
     millis = pl.select(
         pl.when(is_sure).then((days * (_MICROS_PER_DAY // 1_000)).round().cast(pl.Int64, strict=False))

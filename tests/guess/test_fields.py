@@ -31,7 +31,7 @@ def test_columns_called_like_fields_become_them() -> None:
         {
             "msgId": [*"abcde"],
             "ts": TIMES,
-            "eventName": ["copy", "copy", "like", "like", "copy"],
+            "eventName": ["copy", "copy", "flag", "flag", "copy"],
             "userId": [*"xxyyz"],
             "page": [*"ppppp"],
         }
@@ -45,6 +45,76 @@ def test_columns_called_like_fields_become_them() -> None:
     assert found.user_properties["id"].value == "userId"
     assert list(found.properties) == ["page"]
     assert found.to_check() == []
+
+
+def test_words_that_mean_known_types_are_mapped_to_them() -> None:
+    found = guess(
+        {"msgId": [*"abcde"], "ts": TIMES, "role": ["user", "assistant", "user", "assistant", "user"]}
+    )
+    assert values(found)["type"] == {
+        "column": "role",
+        "map": {"user": "user_message_submitted", "assistant": "assistant_message_received"},
+    }
+
+
+def test_one_word_that_means_none_leaves_the_types_as_they_are() -> None:
+    found = guess({"msgId": [*"abcde"], "ts": TIMES, "event": ["copy", "copy", "zap", "copy", "copy"]})
+    assert values(found)["type"] == "event"
+
+
+def test_an_id_that_is_there_again_and_again_is_none_of_a_message() -> None:
+    found = guess({"message_id": [*"abc"] * 20, "thread": [*"abcdef"] * 10, "ts": [TIMES[0]] * 60})
+    assert values(found)["entityType"] == {"value": "conversation"}
+    assert values(found)["conversationId"] == "thread"
+
+
+def test_a_person_comes_before_a_browser() -> None:
+    found = guess({"anonymous_id": [*"abcde"], "account_id": [*"aabbb"], "query": [*"vwxyz"], "ts": TIMES})
+    assert found.user_properties["id"].value == "account_id"
+
+
+def test_rows_of_which_few_are_messages_are_of_who_is_in_all_of_them() -> None:
+    found = guess({"message_id": ["m", None, None, None, None], "sender_id": [*"aabbb"], "ts": TIMES})
+    assert values(found)["conversationId"] == "sender_id"
+    assert [key for key, _ in found.to_check()] == ["entityType", "type", "conversationId"]
+
+
+def test_when_it_happened_comes_before_when_it_was_synced() -> None:
+    for other in ("_synced", "lastModified", "due_date", "resolvedAt", "end_time", "exported_on"):
+        found = guess({"query": [*"abcde"], other: TIMES, "sent": TIMES})
+        assert values(found)["createdAt"] == "sent", other
+
+
+def test_another_date_of_the_file_settles_which_of_day_and_month_comes_first() -> None:
+    unsure, sure = ["03/04/2023 10:00", "05/06/2023 11:00"] * 3, ["25/04/2023 10:00", "27/06/2023 11:00"] * 3
+    found = guess({"query": [*"abcdef"], "opened": unsure, "closed": sure}, timezone="UTC").event["createdAt"]
+    assert found.value == {"column": "opened", "format": "%d/%m/%Y %H:%M", "timezone": "UTC"}
+    assert found.sureness is Sureness.SURE
+    alone = guess({"query": [*"abcdef"], "opened": unsure}, timezone="UTC").event["createdAt"]
+    assert alone.sureness is Sureness.CHECK
+    assert alone.why == (
+        "6 of 6 times read both ways, also as `%d/%m/%Y %H:%M`: in which order are day and month?"
+    )
+
+
+def test_a_missing_year_and_a_zone_of_several_clocks_are_asked_for() -> None:
+    found = guess({"query": [*"ab"], "at": ["Jun 14 15:16:01", "Jun 14 15:16:02"]}, timezone="UTC").event[
+        "createdAt"
+    ]
+    assert found.value == {
+        "column": "at",
+        "format": "%b %d %H:%M:%S",
+        "year": "from-file-time",
+        "timezone": "UTC",
+    }
+    assert found.why == (
+        "the times don't say their year: the one of the file's own time of change is taken, turned over at New Year"
+    )
+    found = guess({"query": [*"ab"], "at": ["14 Jun 2024 15:16 IST"] * 2}).event["createdAt"]
+    assert found.value == {"column": "at", "format": "%d %b %Y %H:%M %Z", "timezone": "Asia/Kolkata"}
+    assert found.why == (
+        "IST is the clock of Asia/Kolkata, Asia/Jerusalem or Europe/Dublin: in which zone were they written?"
+    )
 
 
 def test_a_query_makes_a_search_even_beside_a_session() -> None:

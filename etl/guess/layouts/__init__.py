@@ -1,0 +1,1 @@
+"""Derives how times are written from the texts themselves."""
