@@ -1,27 +1,29 @@
 """Sends again what a verification found missing, with the same ids and the same content, and asks for it again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from etl.job.model import Job
 from etl.ledger.store import Ledger
-from etl.proof.bodies import bodies_again
 from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import Ends, SendSettings
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
+from etl.state.kept import KeptLoad
 from etl.state.place import Destination
 from etl.values.delivery import Outgoing, Refusal
 from etl.values.verification import DifferenceKind, EventDifference, Verification
-from etl.witness.inquiry import Finding, Inquiry, Presence
+from etl.witness.asking import Asking
+from etl.witness.inquiry import Inquiry, Presence
 from etl.witness.sent import SentEvents
 
 __all__ = ["Repaired", "repair_load"]
 
 MOST_AT_ONCE = 10_000
+
+ReadAgain = Callable[[Mapping[str, bytes | None]], Iterator[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +43,25 @@ class Repaired:
 async def repair_load(
     job: Job,
     destination: Destination,
-    folder: Path,
-    ledger: Ledger,
-    kept: KeptFolder,
+    load: KeptLoad,
     verification: Verification,
-    ask: Callable[[Inquiry], AsyncIterator[Finding]],
-    *,
-    patience_seconds: float,
+    asking: Asking,
+    read_again: ReadAgain,
 ) -> Repaired:
-    """Send the missing events of a verified load again, some at a time; raises `StateError` where the state fails."""
-    missing = [
-        one for one in ledger.proofs.differences(verification.load) if one.kind is DifferenceKind.MISSING
-    ]
+    """Send the missing events of a verified load again, some at a time; raises `StateError` where the state fails.
+
+    `read_again` yields the bodies of events, by id, that their source still gives.
+    """
+    differences = load.ledger.proofs.differences(load.number)
+    missing = [one for one in differences if one.kind is DifferenceKind.MISSING]
     done = Repaired(verification)
     for start in range(0, len(missing), MOST_AT_ONCE):
         some = {(one.part, one.index): one for one in missing[start : start + MOST_AT_ONCE]}
-        bodies = _find_bodies(job, folder, ledger, kept, verification.load, some)
+        bodies = _find_bodies(load.files, some, read_again)
         lost = [one for place, one in some.items() if place not in bodies]
         sent, reason = await _send(job, destination, [(*place, *event) for place, event in bodies.items()])
-        there = await _ask(kept, sent, ask, patience_seconds)
-        verification = _note(ledger, done.verification, some, there)
+        there = await _ask(load.files, sent, asking)
+        verification = _note(load.ledger, done.verification, some, there)
         done = Repaired(
             verification, done.sent + len(sent), done.there + len(there), (*done.lost, *lost), reason
         )
@@ -70,12 +71,7 @@ async def repair_load(
 
 
 def _find_bodies(
-    job: Job,
-    folder: Path,
-    ledger: Ledger,
-    kept: KeptFolder,
-    load: int,
-    places: Iterable[tuple[int, int]],
+    kept: KeptFolder, places: Iterable[tuple[int, int]], read_again: ReadAgain
 ) -> dict[tuple[int, int], tuple[str, bytes]]:
     """Return id and body of the events at `places`: from their parts where they are kept, else from their source."""
     by_part: dict[int, list[int]] = {}
@@ -95,7 +91,7 @@ def _find_bodies(
         for index, event_id, digest in zip(indices, ids["id"].to_list(), digests, strict=True):
             wanted[event_id], place_of[event_id] = digest, (part, index)
     if wanted:
-        for event_id, body in bodies_again(job, folder, ledger, load, wanted):
+        for event_id, body in read_again(wanted):
             found[place_of[event_id]] = (event_id, body.encode())
     return found
 
@@ -123,19 +119,14 @@ async def _send(
     return stored, report.stop_reason if report.stopped else ""
 
 
-async def _ask(
-    kept: KeptFolder,
-    sent: list[tuple[int, int]],
-    ask: Callable[[Inquiry], AsyncIterator[Finding]],
-    patience_seconds: float,
-) -> list[tuple[int, int]]:
+async def _ask(kept: KeptFolder, sent: list[tuple[int, int]], asking: Asking) -> list[tuple[int, int]]:
     """Return which of the events that were sent again are there now, once and as they were sent."""
     by_part: dict[int, list[int]] = {}
     for part, index in sent:
         by_part.setdefault(part, []).append(index)
     events = SentEvents(kept, by_part)
     there = []
-    async for finding in ask(Inquiry(events.ids(), patience_seconds=patience_seconds)):
+    async for finding in asking.ask(Inquiry(events.ids(), patience_seconds=asking.patience_seconds)):
         settled = events.settle(finding)
         if finding.presence is Presence.THERE and settled is not None and settled[1] is None:
             there.append((settled[0].part, settled[0].index))

@@ -6,15 +6,16 @@ What is found is in the ledger, batch by batch, so that a verification that is k
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from etl.ledger.bitmap import count_bits, set_indices
 from etl.ledger.store import Ledger
-from etl.stage.kept import KeptFolder
+from etl.state.kept import KeptLoad
 from etl.values.verification import EventDifference, Verification, VerificationCounts
+from etl.witness.asking import Asking
 from etl.witness.choose import choose_sample
 from etl.witness.inquiry import Finding, Inquiry, Presence
 from etl.witness.page import Problem
@@ -53,15 +54,10 @@ class _Found:
 
 
 async def verify_load(
-    ledger: Ledger,
-    kept: KeptFolder,
-    load: int,
-    ask: Callable[[Inquiry], AsyncIterator[Finding]],
+    load: KeptLoad,
+    asking: Asking,
     *,
-    patience_seconds: float,
-    most_ids: int,
     sample: tuple[int, int] | None = None,
-    clean: Callable[[str], str] = str,
     read_again: Callable[[Mapping[str, bytes]], Iterator[tuple[str, str]]],
     show: Callable[[Verification, int], object] = lambda *_: None,
     wall_clock: Callable[[], float] = time.time,
@@ -69,19 +65,20 @@ async def verify_load(
     """Verify the delivered events of `load`, or go on with a verification of it that has no end yet.
 
     `sample` is how many events to ask for, drawn at random, and the seed; None asks for all. `read_again` yields the
-    bodies of events, given by id with the digests of what was sent, that their source still gives; `clean` makes texts
-    of the destination fit to be shown. `show` is told how far it is,
-    and how many there are in all. Raises `StateError` where the ledger or a kept file fails.
+    bodies of events, given by id with the digests of what was sent, that their source still gives. `show` is told how
+    far it is, and how many there are in all. Raises `StateError` where the ledger or a kept file fails.
     """
-    wanted = _wanted(ledger, load, sample)
+    ledger = load.ledger
+    wanted = _wanted(ledger, load.number, sample)
     total = sum(map(len, wanted.values()))
-    verification = ledger.proofs.begin(load, began_at=wall_clock(), sample=None if sample is None else total)
-    events = {part.number: part.events for part in ledger.parts(load)}
-    sent = SentEvents(kept, _without_settled(ledger, load, wanted), clean)
-    inquiry = Inquiry(sent.ids(), patience_seconds=patience_seconds, most_ids=most_ids)
+    drawn = None if sample is None else total
+    verification = ledger.proofs.begin(load.number, began_at=wall_clock(), sample=drawn)
+    events = {part.number: part.events for part in ledger.parts(load.number)}
+    sent = SentEvents(load.files, _without_settled(ledger, load.number, wanted), asking.clean)
+    inquiry = Inquiry(sent.ids(), patience_seconds=asking.patience_seconds, most_ids=asking.most_ids)
     queries, found = verification.queries, _Found()
     try:
-        async with aclosing(ask(inquiry)) as findings:  # type: ignore[type-var]  # an async generator
+        async with aclosing(asking.ask(inquiry)) as findings:  # type: ignore[type-var]  # an async generator
             async for finding in findings:
                 settled = sent.settle(finding)
                 verification = replace(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,10 @@ from etl.receipts.issue import issue_verified
 from etl.send.connect import open_transport
 from etl.send.redact import Redactor
 from etl.send.transport import Transport
-from etl.state.kept import kept_folder
+from etl.state.kept import KeptLoad
 from etl.state.place import Destination, JobPlace
 from etl.values.verification import JobVerification, Others, Verification, VerificationCounts
-from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
+from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, Asking, ask_all, query_endpoint
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
 from etl.witness.page import Problem, ProblemKind
 from etl.witness.stop import explain_stop
@@ -60,7 +60,6 @@ def verify_job(
     show: ShowVerification,
     *,
     output: Path | None = None,
-    clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> JobVerification:
     """Ask for every event that the ledger of `job` calls delivered, or go on with a verification that was cut short.
@@ -69,7 +68,7 @@ def verify_job(
     can't be read, `KeyProblem` without a key.
     """
     destination.reading_key()
-    began = clock()
+    began = time.monotonic()
     if not place.folder.is_dir():
         return JobVerification(job.name)
     command = f"backfill verify {job.path}"
@@ -84,7 +83,7 @@ def verify_job(
                 issue_verified(place.folder, ledger, load, issued_at=wall_clock())
             if output is not None:
                 write_differences(difference_frames(place.folder, ledger, work.loads), output)
-            return _sum_up(work, stopped, number, clock() - began)
+            return _sum_up(work, stopped, number, time.monotonic() - began)
 
 
 @dataclass
@@ -134,15 +133,14 @@ class _Work:
         verification = self.ledger.proofs.newest(load)
         if verification is None or not verification.counts.missing:
             return None
+        ask = partial(ask_all, transport=transport, rate_per_second=self.options.rate_per_second)
         done = await repair_load(
             self.job,
             self.destination,
-            self.place.folder,
-            self.ledger,
-            kept_folder(self.place.folder, self.ledger, load),
+            self._kept(load),
             verification,
-            partial(ask_all, transport=transport, rate_per_second=self.options.rate_per_second),
-            patience_seconds=self.options.patience_seconds,
+            Asking(ask, self.options.patience_seconds),
+            self._reading_again(load),
         )
         self.resent += done.sent
         self.repaired += done.there
@@ -158,6 +156,12 @@ class _Work:
             partial(asyncio.sleep, 1 / self.options.rate_per_second),
             most_ids=self.ledger.notes.ids_a_query or MOST_IDS,
         )
+
+    def _kept(self, load: int) -> KeptLoad:
+        return KeptLoad.of(self.place.folder, self.ledger, load)
+
+    def _reading_again(self, load: int) -> Callable[[Mapping[str, bytes | None]], Iterator[tuple[str, str]]]:
+        return partial(bodies_again, self.job, self.place.folder, self.ledger, load)
 
     def _begin(self) -> list[int]:
         """Return the loads that a verification which was cut short has left; where none was, all of them."""
@@ -192,16 +196,13 @@ class _Work:
             return ask_all(inquiry, transport, rate_per_second=self.options.rate_per_second)
 
         sample = self._sample_of(load)
+        most_ids = min(MOST_IDS, known) if known else MOST_IDS
+        clean = Redactor(self.destination.key or "").clean
         done = await verify_load(
-            self.ledger,
-            kept_folder(self.place.folder, self.ledger, load),
-            load,
-            ask,
-            patience_seconds=self.options.patience_seconds,
-            most_ids=min(MOST_IDS, known) if known else MOST_IDS,
+            self._kept(load),
+            Asking(ask, self.options.patience_seconds, most_ids, clean),
             sample=None if sample is None else (sample, self.options.seed),
-            clean=Redactor(self.destination.key or "").clean,
-            read_again=partial(bodies_again, self.job, self.place.folder, self.ledger, load),
+            read_again=self._reading_again(load),
             show=lambda verification, total: self.show(verification.counts, total),
             wall_clock=self.wall_clock,
         )

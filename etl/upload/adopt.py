@@ -24,13 +24,13 @@ from etl.ledger.notes import UNFINISHED
 from etl.ledger.store import Ledger
 from etl.send.connect import check_endpoint, open_transport
 from etl.send.redact import Redactor
-from etl.state.kept import kept_folder
+from etl.state.kept import KeptLoad
 from etl.state.marks import Marks
 from etl.state.place import Destination, JobPlace
 from etl.upload.adopting import Adopted, adopt_load
 from etl.upload.closing import can_discard, discard_stale_load
 from etl.values.adoption import Adoption
-from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, ask_all, query_endpoint
+from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, Asking, ask_all, query_endpoint
 from etl.witness.stop import explain_stop
 
 __all__ = ["AdoptOptions", "ShowAdoption", "adopt_job"]
@@ -63,7 +63,6 @@ def adopt_job(
     marks: Marks,
     show: ShowAdoption,
     *,
-    clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> Adoption:
     """Settle as delivered the pending events of `job` that are at the destination, once and as they would be sent.
@@ -72,7 +71,7 @@ def adopt_job(
     """
     destination.reading_key()
     check_endpoint(destination.endpoint)
-    began = clock()
+    began = time.monotonic()
     command = f"backfill adopt {job.path}"
     with (
         JobLock(place.folder, command=command, wait_seconds=LOCK_PATIENCE_SECONDS),
@@ -83,7 +82,7 @@ def adopt_job(
         done = replace(
             done,
             pending=ledger.books_of(load.number for load in ledger.loads()).pending,
-            elapsed_seconds=clock() - began,
+            elapsed_seconds=time.monotonic() - began,
         )
         ended = replace(
             run,
@@ -168,15 +167,12 @@ async def _ask(
         query_endpoint(destination.endpoint), key, TIMEOUT_SECONDS, MOST_IN_FLIGHT, "httpx"
     )
     try:
+        ask = partial(ask_all, transport=transport, rate_per_second=options.rate_per_second)
         return await adopt_load(
-            ledger,
-            kept_folder(place.folder, ledger, load),
-            load,
-            partial(ask_all, transport=transport, rate_per_second=options.rate_per_second),
+            KeptLoad.of(place.folder, ledger, load),
+            Asking(ask, options.patience_seconds, clean=Redactor(key).clean),
             job=job.name,
-            patience_seconds=options.patience_seconds,
             as_found=options.as_found,
-            clean=Redactor(key).clean,
             show=show,
         )
     finally:

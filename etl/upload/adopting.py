@@ -5,16 +5,16 @@ there is only counted, and asked for again then.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from etl.ledger.store import Ledger
-from etl.stage.kept import KeptFolder
+from etl.state.kept import KeptLoad
 from etl.values.adoption import Adoption, OtherwiseThere
 from etl.values.verification import DifferenceKind, EventDifference
-from etl.witness.inquiry import Finding, Inquiry
+from etl.witness.asking import Asking
+from etl.witness.inquiry import Inquiry
 from etl.witness.page import Problem
 from etl.witness.sent import Place, SentEvents
 
@@ -43,9 +43,7 @@ class Adopted:
 class _Tally:
     """What was found of a load so far, and what of it the ledger isn't told yet."""
 
-    ledger: Ledger
-    kept: KeptFolder
-    load: int
+    load: KeptLoad
     as_found: bool
     adoption: Adoption
     found: dict[int, list[int]] = field(default_factory=dict)
@@ -68,42 +66,41 @@ class _Tally:
         """Tell the ledger."""
         if self.found:
             # From here on the load's events are there: its rows may no longer be staged anew under another mapping.
-            self.ledger.begin_sending(self.load)
-            self.ledger.proofs.settle_found(self.load, self.found)
+            self.load.ledger.begin_sending(self.load.number)
+            self.load.ledger.proofs.settle_found(self.load.number, self.found)
             self.found, self.waiting = {}, 0
 
     def _describe(self, one: EventDifference) -> OtherwiseThere:
-        row = self.kept.read_ids(one.part, ["id", "file", "row"]).row(one.index, named=True)
-        file = self.ledger.files(self.load)[row["file"]].path
+        load = self.load
+        row = load.files.read_ids(one.part, ["id", "file", "row"]).row(one.index, named=True)
+        file = load.ledger.files(load.number)[row["file"]].path
         texts = {name: getattr(one, name) for name in ("field", "expected", "found")}
-        return OtherwiseThere(one.kind.value, row["id"], self.load, file, row["row"], **texts)
+        return OtherwiseThere(one.kind.value, row["id"], load.number, file, row["row"], **texts)
 
 
 async def adopt_load(
-    ledger: Ledger,
-    kept: KeptFolder,
-    load: int,
-    ask: Callable[[Inquiry], AsyncIterator[Finding]],
+    load: KeptLoad,
+    asking: Asking,
     *,
     job: str,
-    patience_seconds: float,
     as_found: bool = False,
-    clean: Callable[[str], str] = str,
     show: Callable[[Adoption, int], object] = lambda *_: None,
 ) -> Adopted:
     """Ask for every pending event of `load`. Sends nothing.
 
-    `as_found`: what is there otherwise than it would be sent, or more than once, counts as delivered too. `clean` makes
-    texts of the destination fit to be shown; `show` is told how far it is, and of how many events in all. Raises
-    `StateError`.
+    `as_found`: what is there otherwise than it would be sent, or more than once, counts as delivered too. `show`
+    is told how far it is, and of how many events in all. Raises `StateError`.
     """
-    pending = {part.number: ledger.unsettled(load, part.number) for part in ledger.parts(load)}
+    ledger, number = load.ledger, load.number
+    pending = {part.number: ledger.unsettled(number, part.number) for part in ledger.parts(number)}
     total = sum(map(len, pending.values()))
-    sent = SentEvents(kept, {part: indices for part, indices in pending.items() if indices}, clean)
-    inquiry = Inquiry(sent.ids(), patience_seconds=patience_seconds)
-    tally = _Tally(ledger, kept, load, as_found, Adoption(job, load))
+    sent = SentEvents(
+        load.files, {part: indices for part, indices in pending.items() if indices}, asking.clean
+    )
+    inquiry = Inquiry(sent.ids(), patience_seconds=asking.patience_seconds)
+    tally = _Tally(load, as_found, Adoption(job, number))
     try:
-        async with aclosing(ask(inquiry)) as findings:  # type: ignore[type-var]  # an async generator
+        async with aclosing(asking.ask(inquiry)) as findings:  # type: ignore[type-var]  # an async generator
             async for finding in findings:
                 settled = sent.settle(finding)
                 assert settled is not None  # the body of a pending event is kept

@@ -3,20 +3,34 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from etl.send.answer import FailureKind, TransportFailure
 from etl.send.hints import read_hints
 from etl.send.transport import Transport
-from etl.witness.inquiry import Finding, Inquiry, Question
+from etl.witness.inquiry import MOST_IDS, Finding, Inquiry, Question
 from etl.witness.page import Page, Problem, ProblemKind, query_for_ids, read_answer
 
-__all__ = ["QUERIES_PER_SECOND", "ask_all", "ask_page", "query_endpoint"]
+__all__ = ["QUERIES_PER_SECOND", "Asking", "ask_all", "ask_page", "query_endpoint"]
 
 QUERIES_PER_SECOND: Final = 5.0
 # So that slow answers don't keep the queries below their rate.
 MOST_IN_FLIGHT: Final = 4
 _LONGEST_NAP_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a destination is asked: by `ask`, how long for what doesn't show, for how many ids at once.
+
+    `clean` makes texts of the destination fit to be shown.
+    """
+
+    ask: Callable[[Inquiry], AsyncIterator[Finding]]
+    patience_seconds: float
+    most_ids: int = MOST_IDS
+    clean: Callable[[str], str] = str
 
 
 def query_endpoint(endpoint: str) -> str:
