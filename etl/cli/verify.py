@@ -10,7 +10,6 @@ import click
 from etl.cli.options import (
     Target,
     echo_json,
-    jobs_argument,
     json_option,
     key_option,
     quiet_option,
@@ -57,7 +56,7 @@ def patience_option(default: str) -> "Callable[[F], F]":
 
 
 @click.command()
-@jobs_argument
+@click.argument("jobs", type=click.Path(path_type=Path), nargs=-1, metavar="JOB...")
 @query_rate_option
 @patience_option("2m")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Ask for N events, drawn at random.")
@@ -72,6 +71,19 @@ def patience_option(default: str) -> "Callable[[F], F]":
     metavar="FILE",
     help="Write each difference: CSV or Parquet by FILE's suffix, else JSONL.",
 )
+@click.option(
+    "--receipt",
+    "receipt_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Instead of a job: the events of a receipt, whose ids lie beside it.",
+)
+@click.option(
+    "--ids",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The ids of the receipt. [default: NAME.ids.txt beside NAME.json, else ids.txt]",
+)
 @key_option
 @target_options
 @json_option
@@ -84,6 +96,8 @@ def verify(
     seed: int,
     repair: bool,
     output: Path | None,
+    receipt_path: Path | None,
+    ids: Path | None,
     target: Target,
     as_json: bool,
     quiet: bool,
@@ -95,10 +109,15 @@ def verify(
     that can read. Killed at any moment, the same command goes on where it was. Sends nothing without --repair: what is
     doubled or altered can't be mended through this API.
 
+    With --receipt no job and no state is needed, as on another machine: the ids that `receipt --ids` wrote are held
+    against the receipt's digest, then asked for. Of each it is told whether it is there once; a receipt holds no
+    contents, so that those are compared only by day and type, and where an id is the digest of its event.
+
     \b
     Exit status:
       0    every event that was asked for is confirmed
       2    the command or the job file is wrong
+      4    the receipt or its ids are damaged, or its chain is broken
       5    not finished, or not all can be told: run again
       6    the key is missing, or can't read
       7    the ledger or a file of the state can't be read
@@ -111,12 +130,19 @@ def verify(
     from etl.witness.choose import largest_missing_share
 
     target.check()
+    check_output(output, "the differences")
+    options = VerifyOptions(*parse_asking(rate_text, patience_text), sample, seed, repair)
+    if receipt_path is not None:
+        from etl.cli.verify_receipt import verify_claim
+
+        verify_claim(receipt_path, ids, options, target, output, jobs=jobs, as_json=as_json, quiet=quiet)
+    if not jobs or ids is not None:
+        what = "none" if not jobs else "--ids beside jobs"
+        raise JobError(f"Expected JOB... or --receipt FILE, found {what}", "As in: backfill verify JOB")
     if output is not None and len(jobs) > 1:
         raise JobError(
             "Expected one job beside -o, found several", "Verify them one by one to write their differences"
         )
-    check_output(output, "the differences")
-    options = VerifyOptions(*parse_asking(rate_text, patience_text), sample, seed, repair)
     flags = target.flags
     found: list[JobVerification] = []
     with ExitStack() as stack:

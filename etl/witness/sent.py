@@ -13,6 +13,7 @@ from etl.values.canonical import has_digest
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.compare import compare_event
 from etl.witness.inquiry import Finding, Presence
+from etl.witness.own_id import proves_itself
 
 __all__ = ["Place", "SentEvents"]
 
@@ -100,6 +101,8 @@ class SentEvents:
             return place, None
         if (body := self._body(place)) is not None:
             return place, self._compare(place, body, stored)
+        if proves_itself(stored):
+            return place, None
         if digest is None or len(self._suspects) >= MOST_SUSPECTS:
             return place, EventDifference(*at, DifferenceKind.UNKNOWN, reason=_UNKNOWN_CONTENT)
         self._suspects[finding.id] = _Suspect(place, digest, stored)
