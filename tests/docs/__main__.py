@@ -23,7 +23,8 @@ def main() -> int:
             stale += unified_diff(text.splitlines(), fresh.splitlines(), name, "true", lineterm="")
         else:
             page.write_text(fresh, encoding="utf-8")
-    broken = [sentence for page in pages for sentence in broken_links(page)]
+    linking = dict.fromkeys([*pages, *sorted(ROOT.glob("*.md"))])
+    broken = [sentence for page in linking for sentence in broken_links(page)]
     if stale:
         print(*stale, "", "These pages are out of date: make fix", sep="\n", file=sys.stderr)
     print(*broken, sep="\n", end="\n" if broken else "", file=sys.stderr)

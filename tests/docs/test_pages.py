@@ -16,6 +16,7 @@ from etl.times.zones import TimeFormat
 from etl.values.parameters import Parameters
 from tests.docs.console import ROOT
 from tests.job.test_schema import BASE
+from tests.workbench import call, write_job
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -87,6 +88,25 @@ def test_each_exit_code_of_a_command_is_explained_with_what_to_do() -> None:
     page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) (?:\| [^|]+ ){3}\|$", page, re.MULTILINE)
     assert set(map(int, rows)) == codes | {1}
+
+
+def test_the_function_of_the_page_does_what_it_says(tmp_path: Path) -> None:
+    _, _, section = JOB_FILE.partition("\n## A Python function\n")
+    [code] = re.findall(
+        r"^<!-- file: mapping.py -->\n```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL
+    )
+    setting = TOML.search(section)
+    assert setting is not None
+    (tmp_path / "mapping.py").write_text(code, encoding="utf-8")
+    job = write_job(tmp_path, source=setting[1].removeprefix("[source]\n"))
+    job.write_text(
+        job.read_text().replace('searchQuery = "query"', 'searchQuery = "words"'), encoding="utf-8"
+    )
+    rows = "id,at,action,words,count\n1,2024-01-31T09:30:00Z,q,how+to+install,1\n"
+    (tmp_path / "log.csv").write_text(rows, encoding="utf-8")
+    said = call("preview", "--json", job)
+    assert said.code == 0, said.err
+    assert '"searchQuery":"how to install"' in said.out.replace('": "', '":"')
 
 
 def merge(tables: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.links import broken_links
 from tests.workbench import ROOT
 
 
@@ -77,6 +78,12 @@ def test_the_sdist_holds_what_the_demo_and_the_tests_need(sdist: Path) -> None:
     ):
         assert (sdist / name).exists(), name
     assert not list(sdist.rglob(".backfill"))
+
+
+def test_no_link_of_the_pages_in_the_sdist_leads_nowhere(sdist: Path) -> None:
+    pages = [*sdist.glob("*.md"), *(sdist / "docs").glob("*.md")]
+    assert {"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"} <= {page.name for page in pages}
+    assert [sentence for page in pages for sentence in broken_links(page)] == []
 
 
 def test_a_wheel_in_an_environment_of_its_own_runs_a_job_of_the_demo(

@@ -1,6 +1,7 @@
 """Objects of buckets, against a real server of the S3 protocol on loopback (moto's server mode)."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,9 @@ from etl.read.remote.bucket import _compile
 from etl.read.remote.pattern import fetch_pattern
 from etl.read.source import open_source
 from tests.read.sources import gather, job_over
+from tests.send.serving import serving
+from tests.send.sink import Reply
+from tests.workbench import ROOT
 
 ROWS = b"a,b\n1,2\n"
 
@@ -128,6 +132,28 @@ def test_plain_http_goes_to_this_machine_only(monkeypatch: pytest.MonkeyPatch, t
         list(fetch_pattern("s3://logs/x.csv", tmp_path))
 
 
+def test_the_variables_that_the_page_names_are_those_that_sign_a_request(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    values = {
+        "AWS_ACCESS_KEY_ID": "an-id",
+        "AWS_SECRET_ACCESS_KEY": "a-secret",
+        "AWS_SESSION_TOKEN": "a-token",
+        "AWS_REGION": "eu-north-1",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    page = (ROOT / "docs/job-file.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(AWS_[A-Z_]+)`", page)) == {*values, "AWS_ENDPOINT_URL"}
+    with serving(lambda _: Reply(403)) as store:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
+        with pytest.raises(InputError, match=r"the store refuses it - s3://logs/rows\.csv"):
+            open_source(job_over(tmp_path, "s3://logs/rows.csv"), tmp_path / "fetched")
+    headers = store.requests[0].headers
+    assert re.search(r"Credential=an-id/\d{8}/eu-north-1/s3/", headers["authorization"])
+    assert headers["x-amz-security-token"] == "a-token"
+
+
 def test_google_buckets_too(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The listing and the objects of Cloud Storage's XML API look as those of S3 do."""
     put(f"{s3}/logs/google/rows.csv", ROWS)
@@ -143,6 +169,11 @@ def test_google_buckets_too(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(account))
     names = [item.name for item in fetch_pattern("gs://logs/google/*.csv", tmp_path / "fetched")]
     assert names == ["gs://logs/google/rows.csv"]
+    # The other variable names a file of another form.
+    monkeypatch.delenv("GOOGLE_SERVICE_ACCOUNT")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+    with pytest.raises(JobError, match="missing field `type`"):
+        list(fetch_pattern("gs://logs/google/*.csv", tmp_path / "fetched"))
 
 
 @pytest.mark.parametrize(
