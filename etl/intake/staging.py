@@ -130,6 +130,7 @@ def _write_load(
         numbers_repeats=job.event.id.duplicates == "number",
         delivered_ids=find_delivered(job, folder, ledger),
         on_correction=job.source.on_correction,
+        has_little_room=source.keeps_much,
     ) as writer:
         for batch in batches:
             done = batch.transformed

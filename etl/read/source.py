@@ -45,7 +45,8 @@ class Source:
     """All files of a job, with the union of their columns: a file without one of them has nulls there.
 
     `schema` has the type of each column that holds the values of every file; `schemas` has for each file the types that
-    its frames come with, which are its own. `waiting` are files that hold no whole line yet.
+    its frames come with, which are its own. `waiting` are files that hold no whole line yet. `keeps_much`: reading one
+    takes so much memory that whoever takes its rows should make do with little.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Source:
         self._dated = dated
         self.files, self.waiting = files, waiting
         self._readers = readers
+        self.keeps_much = any(getattr(reader, "keeps_much", False) for reader in readers)
         own = [_own_schema(file, reader) for file, reader in zip(files, readers, strict=True)]
         if dated is not None:
             own = [{**schema, YEAR: pl.String()} for schema in own]

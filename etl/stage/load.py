@@ -31,7 +31,15 @@ from etl.stage.parts import (
 )
 from etl.stage.renamed import RenamedAgain
 from etl.values.rows import REJECT_SCHEMA, MalformedRecord, Transformed, malformed_frame
-from etl.values.staged import MAX_PART_BYTES, MAX_PART_EVENTS, Corrections, KeptFile, RenamedRows, StagedPart
+from etl.values.staged import (
+    FEW_PART_EVENTS,
+    MAX_PART_BYTES,
+    MAX_PART_EVENTS,
+    Corrections,
+    KeptFile,
+    RenamedRows,
+    StagedPart,
+)
 
 __all__ = ["LoadWriter", "OnCorrection", "Staged"]
 
@@ -101,14 +109,19 @@ class LoadWriter:
         numbers_repeats: bool,
         delivered_ids: Sequence[DeliveredIds] = (),
         on_correction: OnCorrection = "report",
+        has_little_room: bool = False,
     ) -> None:
-        """Write load `number`; `delivered_ids` are those that earlier loads delivered."""
+        """Write load `number`; `delivered_ids` are those that earlier loads delivered.
+
+        Where it `has_little_room`, its parts are small: one is held while the next is gathered.
+        """
         self._on_correction = on_correction
         self._delivered_ids = delivered_ids
         self._target = load_folder(job_folder, number)
         self._folder = self._target.with_name(f".staging-{number:06d}")
         self._numbers_repeats = numbers_repeats
-        self._events = _Pending(_bytes_of("body", "source"))
+        most_events = FEW_PART_EVENTS if has_little_room else MAX_PART_EVENTS
+        self._events = _Pending(_bytes_of("body", "source"), most_events)
         self._rejects = _Pending(_bytes_of("source", "raw"))
         self._kept: list[KeptFile] = []
         self._n_rejects_parts = 0

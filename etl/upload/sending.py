@@ -4,9 +4,9 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,13 +152,15 @@ async def _send(
             )
             try:
                 async with asking(asker, parts, policy) as (after, apart):
-                    report = await send_events(
-                        _pending_events(parts, after),
-                        Ends(transport, settler.take, apart),
-                        settings,
-                        stop=interrupt.event,
-                        progress=now,
-                    )
+                    # Left to the garbage collector, it might be closed by its own thread, which can't wait for itself.
+                    with closing(_pending_events(parts, after)) as events:
+                        report = await send_events(
+                            events,
+                            Ends(transport, settler.take, apart),
+                            settings,
+                            stop=interrupt.event,
+                            progress=now,
+                        )
             finally:
                 await settler.close()
             if not report.unanswered and (asker.leaves_none if apart else report.stopped in _ALL_TOLD):
@@ -186,7 +188,7 @@ def _choose_settings(
     )
 
 
-def _pending_events(parts: LoadParts, after: EventPlace) -> Iterator[Outgoing]:
+def _pending_events(parts: LoadParts, after: EventPlace) -> Generator[Outgoing, None, None]:
     """Yield the events past `after` that are not settled, part by part, each part checked before it is used.
 
     While some events are sent, a thread reads the next few, so that nothing in flight waits for them.

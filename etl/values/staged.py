@@ -7,6 +7,7 @@ from etl.event import ID_SCHEME_VERSION
 
 __all__ = [
     "DELIVERED",
+    "FEW_PART_EVENTS",
     "MAX_PART_BYTES",
     "MAX_PART_EVENTS",
     "PENDING",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 MAX_PART_EVENTS = 65_536
+FEW_PART_EVENTS = 16_384
 # Of bodies and original columns: what a part takes in memory while it is written.
 MAX_PART_BYTES = 32 << 20
 # What became of an event of a part so far.

@@ -30,6 +30,7 @@ def test_large_values_make_small_batches(tmp_path: Path, options: dict[str, bool
 def test_small_rows_make_large_batches(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": list(range(200_000))}), tmp_path / "log.parquet")
     assert [rows for rows, _ in read(tmp_path)][:2] == [65_536, 65_536]
+    assert not open_source(job_over(tmp_path, "log.parquet")).keeps_much
 
 
 def test_a_large_dictionary_is_read_as_the_values_that_it_stands_for(
@@ -40,7 +41,10 @@ def test_a_large_dictionary_is_read_as_the_values_that_it_stands_for(
     days = pa.array([n % 30 for n in range(20_000)], pa.date32())
     table = pa.table({"day": days, "text": pa.array(texts).dictionary_encode(), "id": list(range(20_000))})
     pq.write_table(table, tmp_path / "log.parquet", row_group_size=7_000)
-    batches = list(open_source(job_over(tmp_path, "log.parquet")).batches(0))
+    source = open_source(job_over(tmp_path, "log.parquet"))
+    assert source.keeps_much
+    batches = list(source.batches(0))
+    assert max(batch.frame.height for batch in batches) <= 4_096
     assert [text for batch in batches for text in batch.frame["text"]] == texts
     assert [number for batch in batches for number in batch.frame["id"]] == list(range(20_000))
     assert [day.day for batch in batches for day in batch.frame["day"]] == [n % 30 + 1 for n in range(20_000)]

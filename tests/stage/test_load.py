@@ -95,6 +95,13 @@ def test_parts_have_no_more_events_than_a_bitmap_has_room_for(
     assert [part.events for part in staged.parts] == [65_536, 65_536, 18_928]
 
 
+def test_parts_are_small_where_there_is_little_room(tmp_path: Path) -> None:
+    with LoadWriter(tmp_path, 1, numbers_repeats=False, has_little_room=True) as writer:
+        writer.add(0, transformed([str(n) for n in range(40_000)]), ())
+        staged = writer.finish()
+    assert [part.events for part in staged.parts] == [16_384, 16_384, 7_232]
+
+
 def test_parts_take_no_more_bytes_than_memory_has_room_for(tmp_path: Path) -> None:
     mb, at_once = 1 << 20, MAX_PART_BYTES
     large = [n for n in range(100) if n % 3 == 0]

@@ -22,7 +22,7 @@ __all__ = ["ParquetReader", "Uses"]
 
 BATCH_ROWS: Final = 65_536
 # Beside a large dictionary, which stays in memory, less of the rows may.
-FEW_ROWS: Final = 8_192
+FEW_ROWS: Final = 4_096
 _DAMAGE: Final = (
     pa.ArrowException,
     OSError,
@@ -40,7 +40,8 @@ Uses = Callable[[Iterable[str]], frozenset[str]]
 class ParquetReader:
     """One Parquet file: its columns from the footer, then its batches.
 
-    A column that can't be read, and that no job uses, is a column of nulls.
+    A column that can't be read, and that no job uses, is a column of nulls. `keeps_much`: a large dictionary stays in
+    memory while it is read.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ParquetReader:
             self._check_names(names)
             self._types = self._tell_types(file.schema_arrow, has_nulls=not is_open)
             self._reads = [name for name in self._types if name not in self._unread]
+            self.keeps_much = any(has_large_dictionary(file, name) for name in self._reads)
             empty = pa.schema(self._types.items()).empty_table()
             self.schema: dict[str, pl.DataType] = dict(_to_frame(empty).schema)
 
@@ -75,8 +77,7 @@ class ParquetReader:
         with self._explained(), self._open() as file:
             far = self._find_far_times(file)
             columns = self._reads if len(self._reads) < len(file.schema_arrow) else None
-            has_large = any(has_large_dictionary(file, name) for name in self._reads)
-            most_rows = min(self._batch_rows, FEW_ROWS) if has_large else self._batch_rows
+            most_rows = min(self._batch_rows, FEW_ROWS) if self.keeps_much else self._batch_rows
             steps = read_steps(file, self._source.path, columns, most_rows)
             plain = (self._to_plain(arrow, far) for arrow in steps if arrow.num_rows)
             for table in gather_steps(plain, most_rows):
