@@ -56,7 +56,7 @@ def showing(
             if (
                 self.path.endswith("/events")
                 and "/query" not in self.path
-                and ignores(json.loads(body)["id"])
+                and ignores(str(json.loads(body).get("id")))
             ):
                 self.show(Shown(200, body))
                 return

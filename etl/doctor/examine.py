@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from etl.doctor.places import check_source, check_state, find_local_files
+from etl.doctor.reading import check_reading
 from etl.endpoint import parse_endpoint
 from etl.errors import BackfillError, EndpointError, Incomplete, JobError, KeyProblem
 from etl.intake.clock import CLOCK_FIX, doubt_clock, writing_times
@@ -182,6 +183,8 @@ def _check_destination(
         yield Symptom.of("key", key_problem)
     else:
         yield _judge_key(patient, job, probe, environ, has_key=key is not None)
+    if key is not None and key_problem is None and judge_key(probe) == "accepted":
+        yield check_reading(endpoint, key)
     if not probe.failure:
         yield _judge_clock(probe)
         said = ", ".join(f"{name}: {value}" for name, value in probe.rate_headers.items())

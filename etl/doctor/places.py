@@ -5,6 +5,7 @@ Rule: makes nothing and changes nothing; a remote source is not fetched.
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,8 +16,11 @@ from etl.ledger.mounts import filesystem_type, is_network_filesystem, read_mount
 from etl.private import absolute_folder
 from etl.read.files import SourcePath, resolve_files
 from etl.read.remote.pattern import is_remote
+from etl.report.proven import proven_line
 from etl.state.lookup import look_into
 from etl.state.place import JobPlace
+from etl.state.proven import read_proven
+from etl.values.canary import SecondEvent
 from etl.values.symptom import Symptom
 
 __all__ = ["check_source", "check_state", "find_local_files"]
@@ -45,7 +49,7 @@ def check_state(job: Job, place: JobPlace, root: Path) -> Iterator[Symptom]:
     there = _nearest(place.folder)
     yield _check_folder(place.folder, there)
     if os.path.isdir(place.folder):  # noqa: PTH112 - never raises
-        yield _check_lock(job, place)
+        yield from _check_lock(job, place)
     yield _check_room(job, there, root)
 
 
@@ -62,22 +66,37 @@ def _check_folder(folder: Path, there: Path) -> Symptom:
     return Symptom("state", "ok", f"{'writable' if there == folder.absolute() else 'can be made'} - {folder}")
 
 
-def _check_lock(job: Job, place: JobPlace) -> Symptom:
+def _check_lock(job: Job, place: JobPlace) -> Iterator[Symptom]:
     try:
         with look_into(place.folder, f"backfill doctor {job.path}") as ledger:
             if ledger is None:
-                return Symptom("ledger", "ok", "none yet; nobody holds the job")
+                yield Symptom("ledger", "ok", "none yet; nobody holds the job")
+                return
             loads = ledger.loads()
             delivered = ledger.books_of(load.number for load in loads).delivered
+            found = [_describe_second_event(ledger.notes.second_event)]
+            if proven := read_proven(ledger, time.time()):
+                found.insert(0, Symptom("verified", "ok", proven_line(proven)))
     except JobLocked as error:
-        return Symptom("lock", "warning", error.problem, error.fix)
+        yield Symptom("lock", "warning", error.problem, error.fix)
+        return
     except BackfillError as error:
-        return Symptom.of("ledger", error)
-    return Symptom(
+        yield Symptom.of("ledger", error)
+        return
+    yield Symptom(
         "ledger",
         "ok",
         f"sound: {len(loads):,} load{'s' if len(loads) != 1 else ''}, {delivered:,} delivered; nobody holds the job",
     )
+    yield from found
+
+
+def _describe_second_event(found: SecondEvent | None) -> Symptom:
+    """Return what is known of what the destination does with a second event of one id."""
+    if found is None:
+        how = "a run with --canary 20 --probe-dedupe finds out"
+        return Symptom("same id", "ok", f"what becomes of a second event of one id isn't known; {how}")
+    return Symptom("same id", "ok", f"{found.means} (found {found.day})")
 
 
 def _check_room(job: Job, there: Path, root: Path) -> Symptom:

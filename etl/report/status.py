@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from etl.report.proven import proven_line
 from etl.report.summary import book_lines, format_duration
 from etl.values.status import Standing
 
@@ -34,6 +35,10 @@ def standing_lines(standing: Standing, job_path: str, *, flags: str = "") -> Ite
         yield from book_lines(standing.rows, standing.rejects | closed)
     if standing.found_there:
         yield f"  {standing.found_there:,} of the delivered were found there, by asking the destination"
+    if standing.proven is not None:
+        yield f"  {proven_line(standing.proven)}"
+    if standing.second_event is not None:
+        yield f"  {standing.second_event.means}"
     if standing.attempts:
         again = f", {standing.retries:,} retries" if standing.retries else ""
         yield f"  {standing.attempts:,} attempts{again}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from etl.ledger.lock import read_holder, runs_now
 from etl.ledger.store import Ledger
 from etl.state.lookup import look_into
 from etl.state.place import JobPlace
+from etl.state.proven import read_proven
 from etl.state.rejects import add_counts, count_open
 from etl.values.books import Books
 from etl.values.status import Standing
@@ -79,6 +81,8 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
         message=last.ending.message if last else "",
         fix=last.ending.fix if last else "",
         log=place.locate(last.ending.log) if last else "",
+        proven=read_proven(ledger, time.time()),
+        second_event=ledger.notes.second_event,
     )
 
 

@@ -9,7 +9,7 @@ from etl.send.transport import Transport
 from etl.witness.asking import ask_page
 from etl.witness.page import Page, Problem, ProblemKind
 
-__all__ = ["UncertainPolicy"]
+__all__ = ["NO_EVENT", "UncertainPolicy"]
 
 # What no event has as its id: that none is there proves as much.
 NO_EVENT: Final = "inkeep-backfill-does-this-key-read"

@@ -39,6 +39,7 @@ from etl.state.last_word import compose_word, take_up_word
 from etl.state.marks import Marks
 from etl.state.owner import claim_state
 from etl.state.place import SANDBOX_MARK, Destination, JobPlace
+from etl.state.proven import read_proven
 from etl.state.rejects import count_rejects, open_reject_frames
 from etl.state.retention import clear_old_loads
 from etl.state.status_file import StatusFile
@@ -478,6 +479,7 @@ class _Run:
             outcome,
             uncertain=self._count_uncertain(reports),
             second_event=self.ledger.notes.second_event,
+            proven=read_proven(self.ledger, self.wall_clock()),
             left_out=self.retried.left_out,
             undone=self.retried.undone,
         )

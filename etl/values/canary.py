@@ -1,6 +1,7 @@
 """The few events of a load that go first, and what a destination does with a second event of one id, as values."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
@@ -62,6 +63,11 @@ class SecondEvent:
     def means(self) -> str:
         """Say it, for a person."""
         return SECOND_EVENT_MEANS[self.effect]
+
+    @property
+    def day(self) -> str:
+        """The day on which it was found, in UTC."""
+        return f"{datetime.fromtimestamp(self.found_at, UTC):%Y-%m-%d}"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `--json` writes it."""

@@ -9,6 +9,7 @@ from etl.values.books import Books
 from etl.values.canary import SecondEvent
 from etl.values.delivery import UncertainCounts
 from etl.values.notebook import render_table
+from etl.values.proven import Proven
 from etl.values.remapped import Remapped
 from etl.values.renamed import CameAgain
 
@@ -73,7 +74,8 @@ class Outcome:
 
     `books` are those of the loads that the run staged or continued, cumulative. `sent_now` counts what this run
     delivered; `resent` its attempts after an answer that was lost. `second_event` is what is
-    known of what the destination does with a second event of one id. `message` says why it stopped, `fix` what to do;
+    known of what the destination does with a second event of one id, `proven` what verifying found, None
+    where nothing was verified. `message` says why it stopped, `fix` what to do;
     both are empty where nothing went wrong. `notes` are what a person should know besides; `remapped` says what a
     changed mapping came to, `came_again` which events an older one had delivered, `left_out` which rejects a retry
     couldn't take up, `undone` which cells it kept as they were. `rejects` are those of these loads by code,
@@ -94,6 +96,7 @@ class Outcome:
     resent: int = 0
     uncertain: UncertainCounts = UncertainCounts()
     second_event: SecondEvent | None = None
+    proven: Proven | None = None
     elapsed_seconds: float = 0.0
     stage_seconds: float = 0.0
     send_seconds: float = 0.0
@@ -144,6 +147,7 @@ class Outcome:
             "retries": self.retries,
             "resent": self.resent,
             "uncertain": self.uncertain.to_json(),
+            "verification": self.proven.to_json() if self.proven else None,
             "second_event": self.second_event.to_json() if self.second_event else None,
             "elapsed_s": round(self.elapsed_seconds, 3),
             "stage_s": round(self.stage_seconds, 3),

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from etl.values.books import Books
+from etl.values.canary import SecondEvent
+from etl.values.proven import Proven
 
 __all__ = ["Standing"]
 
@@ -16,7 +18,8 @@ class Standing:
     `state` is `new` (never run), `running`, `killed`, or how the last run ended. While it runs, `rows` are those of the
     load in hand; after, of the whole job, retried rejects counted once. `message`, `fix` and `log` are why the last run
     ended so, what to do, and where its log is, as it told them. `found_there` of the delivered were
-    found at the destination, instead of being answered to.
+    found at the destination, instead of being answered to. `proven` is what verifying found, None where nothing was
+    verified; `second_event` what is known of a second event of one id.
     """
 
     job: str
@@ -41,6 +44,8 @@ class Standing:
     message: str = ""
     fix: str = ""
     log: str = ""
+    proven: Proven | None = None
+    second_event: SecondEvent | None = None
 
     @property
     def percent(self) -> float | None:
@@ -73,4 +78,6 @@ class Standing:
             "message": self.message,
             "fix": self.fix,
             "log": self.log,
+            "verification": self.proven.to_json() if self.proven else None,
+            "second_event": self.second_event.to_json() if self.second_event else None,
         }

@@ -38,7 +38,7 @@ def metrics_text(jobs: Sequence[JobMetrics], version: str) -> str:
     # Of two entries of one name the last counts: a series that comes twice makes the collector drop the whole file.
     jobs = list({entry.outcome.job: entry for entry in jobs}.values())
     info = Metric("backfill_info", "Which backfill wrote this.", (Sample(1, {"version": version}),))
-    return render_metrics([info, *_counts(jobs), *_durations(jobs), *_moments(jobs)])
+    return render_metrics([info, *_counts(jobs), *_durations(jobs), *_moments(jobs), *_proven(jobs)])
 
 
 def write_metrics(path: Path, text: str) -> str:
@@ -169,6 +169,31 @@ def _moments(jobs: Sequence[JobMetrics]) -> Iterable[Metric]:
         "When a run last settled every row (exit code 0 or 3).",
         known,
         lambda entry: entry.succeeded_at or 0.0,
+    )
+
+
+def _proven(jobs: Sequence[JobMetrics]) -> Iterable[Metric]:
+    """Yield what verifying found, of the jobs of which something was verified."""
+    known = [(entry.outcome.job, entry.outcome.proven) for entry in jobs if entry.outcome.proven is not None]
+    words = ("confirmed", "missing", "doubled", "altered", "unknown")
+    yield Metric(
+        "backfill_verified_events",
+        "Delivered events of all loads, by what the newest verifications found of them.",
+        tuple(
+            Sample(getattr(proven.counts, word), {"job": job, "finding": word})
+            for job, proven in known
+            for word in words
+        ),
+    )
+    yield Metric(
+        "backfill_verified_ratio",
+        "Share of the delivered events that is confirmed to be at the destination.",
+        tuple(Sample(proven.share, {"job": job}) for job, proven in known),
+    )
+    yield Metric(
+        "backfill_verification_timestamp_seconds",
+        "When the job was last verified.",
+        tuple(Sample(proven.verified_at, {"job": job}) for job, proven in known),
     )
 
 

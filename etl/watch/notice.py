@@ -5,6 +5,7 @@ Rule: a notice leaves the machine, so it holds counts, codes and our own words; 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from etl.job.model import NoticeCause, NotifySpec
@@ -121,4 +122,11 @@ def _counts(outcome: Outcome) -> tuple[str, ...]:
         return ()
     words = ("delivered", "rejected", "duplicate", "skipped", "pending")
     counts = ", ".join(f"{getattr(books, word):,} {word}" for word in words if getattr(books, word))
-    return (f"{books.read:,} rows read: {counts}",)
+    return (f"{books.read:,} rows read: {counts}", *_proven(outcome))
+
+
+def _proven(outcome: Outcome) -> tuple[str, ...]:
+    if outcome.proven is None:
+        return ()
+    at = datetime.fromtimestamp(outcome.proven.verified_at, UTC)
+    return (f"{outcome.proven.text}; verified {at:%Y-%m-%d %H:%M} UTC",)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import tempfile
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import pytest
 
 from etl.ledger.lock import JobLock
 from etl.sandbox.process import SandboxProcess
+from tests.oddity import Shown, showing
 from tests.watch.runs import Received, receiving
 from tests.workbench import Said, call, finish, start, write_job
 
@@ -54,6 +56,7 @@ def test_where_all_is_well_each_line_says_ok_and_the_code_is_0(tmp_path: Path) -
             "disk",
             "endpoint",
             "key",
+            "queries",
             "clock",
             "rate",
         )
@@ -99,7 +102,7 @@ def test_without_a_job_what_all_jobs_share_is_looked_at(sandbox: SandboxProcess)
         finish(start("doctor", "--json", "--endpoint", sandbox.url, key=sandbox.web_key))
     )
     assert code == 0
-    assert list(found) == ["python", "packages", "endpoint", "key", "clock", "rate limit"]
+    assert list(found) == ["python", "packages", "endpoint", "key", "queries", "clock", "rate limit"]
     assert found["key"]["found"].startswith(
         "accepted, from INKEEPANALYTICS_API_INTEGRATION_KEY; no event was logged"
     )
@@ -230,3 +233,46 @@ def test_a_folder_that_is_closed_to_this_user_is_a_problem(tmp_path: Path) -> No
     code, found = read_checks(said)
     assert (code, found["state"]["status"]) == (7, "problem")
     assert "--state-dir" in found["state"]["fix"]
+
+
+def test_whether_the_key_reads_and_how_fast_is_said(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    code, found = examine("--endpoint", sandbox.url, key=sandbox.api_key)
+    assert (code, found["queries"]["status"]) == (0, "ok")
+    assert re.fullmatch(r"the key reads; a query is answered in \d+ ms", found["queries"]["found"])
+    code, found = examine("--endpoint", sandbox.url, key=sandbox.web_key)
+    assert (code, found["queries"]) == (
+        0,
+        {
+            "name": "queries",
+            "status": "warning",
+            "found": "the key can't read: status 403",
+            "fix": "To verify, adopt or send a canary, use an API integration key; a run sends uncertain events again, "
+            "unasked",
+            "exit_code": 0,
+        },
+    )
+    with showing(sandbox, lambda _, shown: Shown(404, b"")) as url:
+        found = examine("--endpoint", url, key=sandbox.api_key)[1]
+    assert (found["queries"]["found"], found["queries"]["fix"]) == (
+        "the destination takes no queries: status 404",
+        "What was delivered can't be verified there; a run sends uncertain events again, unasked",
+    )
+
+
+def test_what_is_known_of_a_second_event_of_one_id_is_said(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    job = write_job(tmp_path, 10)
+    call("run", "--quiet", "--sandbox", job)
+    where = ("--sandbox", job)
+    assert examine(*where)[1]["same id"]["found"] == (
+        "what becomes of a second event of one id isn't known; a run with --canary 20 --probe-dedupe finds out"
+    )
+    job.write_text(job.read_text().replace('name = "docs"', 'name = "other"'))
+    call("run", "--quiet", "--sandbox", "--canary", "2", "--probe-dedupe", job)
+    assert examine(*where)[1]["same id"]["found"].startswith(
+        "the destination replaces the first of two events of one id: what is sent again is there once (found 20"
+    )
+    said = call("status", *where).out.splitlines()
+    assert (
+        "  the destination replaces the first of two events of one id: what is sent again is there once"
+        in said
+    )

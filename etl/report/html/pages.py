@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Final, Protocol
 
 from etl.plain import plain_html
 from etl.report.html.charts import draw_bars, draw_books, draw_mapping, draw_stacks, draw_timeline, draw_week
 from etl.report.html.page import figure, legend, page, section, table
+from etl.report.proven import proven_line
 from etl.report.summary import format_duration
 from etl.report.validation import count_rows, format_bytes
 from etl.values.findings import Finding, Forecast, Validation, render_time
 from etl.values.outcome import Outcome
+from etl.values.proven import Proven
 
 __all__ = ["TimeSample", "render_run_page", "render_validation_page"]
 
@@ -94,6 +97,8 @@ def render_run_page(outcome: Outcome, timeline: Sequence[TimeSample]) -> str:
                 figure(draw_bars(bars[:12], colour=6), says, table(("code", "rows"), bars)),
             )
         )
+    if outcome.proven is not None:
+        sections.append(_proven(outcome.proven))
     if timeline:
         sections.append(_timeline(outcome, timeline))
     subtitle = (
@@ -101,6 +106,12 @@ def render_run_page(outcome: Outcome, timeline: Sequence[TimeSample]) -> str:
         f"{outcome.state}."
     )
     return page(f"{outcome.job}: the run", subtitle, sections)
+
+
+def _proven(proven: Proven) -> str:
+    counts = [(name, count) for name, count in asdict(proven.counts).items() if name != "asked"]
+    says = f"<p>{plain_html(proven_line(proven))}.</p>"
+    return section("proof", "Verified at the destination", says + table(("finding", "events"), counts))
 
 
 def _books(outcome: Outcome, words: dict[str, str]) -> str:
