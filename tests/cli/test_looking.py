@@ -61,8 +61,8 @@ def test_rejects_are_grouped_by_cause_with_the_line_of_the_job_file(job: Path) -
     assert said.out.splitlines()[:4] == [
         "docs: 4 rejects, by code",
         "unmapped_value  2",
-        "  log.csv row 3: expected one of q, found `=1+1`",
-        "  log.csv row 4: expected one of q, found `zoom`",
+        "  log.csv row 3 (line 4): expected one of q, found `=1+1`",
+        "  log.csv row 4 (line 5): expected one of q, found `zoom`",
     ]
     assert (
         f'fix: {job} line 9: add them to the map, as in "=1+1" = "…", or give a `default` for all others'

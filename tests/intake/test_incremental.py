@@ -153,9 +153,9 @@ def test_rejects_of_a_grown_file_name_their_row_and_line_in_it(nights: Nights) -
     assert (counts(outcome), outcome.books.rejected) == ((3, 3, 1, 0), 2)
     found = [(line["load"], line["row"], line["line"], line["code"]) for line in nights.rejects()]
     assert found == [
-        (1, 3, None, "unparsable_timestamp"),
+        (1, 3, 6, "unparsable_timestamp"),
         (2, 4, 7, "malformed_record"),
-        (2, 6, None, "unparsable_timestamp"),
+        (2, 6, 9, "unparsable_timestamp"),
     ]
 
 

@@ -105,7 +105,7 @@ def test_dismissed_rejects_count_as_before_and_are_listed_and_retried_no_more(
         (4, "actions of a test"),
     ]
     assert (
-        "row 3: expected one of q, found `z` (dismissed: actions of a test)"
+        "row 3 (line 4): expected one of q, found `z` (dismissed: actions of a test)"
         in call("rejects", job, "--sandbox", "--all").out
     )
     assert len(place_of(job).rejects_jsonl.read_text().splitlines()) == 1

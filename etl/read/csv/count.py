@@ -13,7 +13,7 @@ import numpy.typing as npt
 from etl.read.csv.clean import Positions, has_sound_quotes, is_plain
 from etl.read.csv.dialect import Dialect
 
-__all__ = ["Records", "count_records", "join_runs"]
+__all__ = ["Records", "count_records", "find_lines", "join_runs"]
 
 
 class Records(NamedTuple):
@@ -45,6 +45,18 @@ def count_records(data: bytes, quotes: Positions, dialect: Dialect, width: int) 
     # A malformed record that spans lines may be one line whose quote was never closed.
     spans = np.searchsorted(feeds, records.ends) > records.lines
     return None if (spans & (records.fields != width)).any() else records
+
+
+def find_lines(data: bytes, quotes: Positions) -> Positions:
+    """Return the 0-based line on which each record of `data` starts, which is taken to be well formed."""
+    octets = np.frombuffer(data, np.uint8)
+    feeds = np.flatnonzero(octets == ord("\n"))
+    ends = np.flatnonzero(np.searchsorted(quotes, feeds) & 1 == 0)
+    starts = np.concatenate(([0], feeds[ends] + 1))
+    lines: Positions = np.concatenate(([0], ends + 1))
+    first = octets[np.minimum(starts, len(octets) - 1)]
+    held: Positions = lines[(starts < len(octets)) & (first != ord("\n")) & (first != ord("\r"))]
+    return held
 
 
 def join_runs(data: bytes, records: Records, chosen: npt.NDArray[np.bool_]) -> bytes:

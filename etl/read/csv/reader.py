@@ -13,14 +13,14 @@ import polars as pl
 
 from etl.job.model import CsvDialect
 from etl.read.csv.clean import find_cut, find_quotes, has_sound_quotes, is_plain, is_whole, read_frame
-from etl.read.csv.count import Records, count_records, join_runs
+from etl.read.csv.count import Records, count_records, find_lines, join_runs
 from etl.read.csv.dialect import RFC_4180, compile_patterns, dialect_of, parse_fields
 from etl.read.csv.head import Head, read_head
 from etl.read.csv.scan import MOST_RECORD_BYTES, MOST_RECORDS, Piece, count_lines, end_of_line, split_records
 from etl.read.files import SourcePath
 from etl.read.text import CHUNK_BYTES, codec_of, count_source_bytes, open_text, show_raw
 from etl.values.reject import RejectCode
-from etl.values.rows import ROW, Batch, MalformedRecord
+from etl.values.rows import LINE, ROW, Batch, MalformedRecord
 
 __all__ = ["CsvReader"]
 
@@ -81,7 +81,7 @@ class CsvReader:
     def _parse(self, data: bytes, row: int, line: int, *, final: bool) -> Iterator[tuple[Batch, int]]:
         """Yield the whole records at the start of `data` as batches, and how many bytes they take so far."""
         if data[:1] in (b"\n", b"\r") and (blank := len(data) - len(data.lstrip(b"\r\n"))) > LONG_BLANK_BYTES:
-            yield Batch(pl.DataFrame(schema={**self.schema, ROW: pl.UInt32()})), blank
+            yield Batch(pl.DataFrame(schema={**self.schema, ROW: pl.UInt32(), LINE: pl.UInt32()})), blank
             return
         quotes = find_quotes(data, self._dialect)
         used = len(data) if final else find_cut(data, quotes)
@@ -90,7 +90,8 @@ class CsvReader:
             frame = self._parse_clean(whole, own)
             if frame is not None:
                 numbers = pl.int_range(row, row + pl.len(), dtype=pl.UInt32).alias(ROW)
-                yield Batch(frame.with_columns(numbers)), used
+                lines = _number_lines(whole, own, line, frame.height)
+                yield Batch(frame.with_columns(numbers, lines)), used
                 return
             records = count_records(whole, own, self._dialect, len(self.schema))
             if records is not None:
@@ -122,7 +123,10 @@ class CsvReader:
                 raise AssertionError(
                     f"records proved sound did not parse: {self._source.name}, before row {row}"
                 )
-            frame = frame.with_columns(pl.Series(ROW, numbers[is_sound], dtype=pl.UInt32))
+            lines = (some.lines[is_sound] + line).astype(np.uint32)
+            frame = frame.with_columns(
+                pl.Series(ROW, numbers[is_sound], dtype=pl.UInt32), pl.Series(LINE, lines)
+            )
             malformed = _malformed_of(data, some, ~is_sound, numbers, line, width)
             is_last = first + MOST_RECORDS >= len(records.starts)
             yield Batch(frame, malformed), len(data) if is_last else int(some.nexts[-1])
@@ -134,6 +138,7 @@ class CsvReader:
         has_escapes = bool(self._dialect.escape) and self._dialect.escape in data
         sound: list[bytes] = []
         rows: list[np.typing.NDArray[np.uint32]] = []
+        lines: list[np.typing.NDArray[np.int64]] = []
         malformed: list[MalformedRecord] = []
         for piece in pieces:
             record = data[piece.start : piece.end]
@@ -147,6 +152,7 @@ class CsvReader:
                 )
                 sound.append(b"" if piece.is_run else b"\n")
                 rows.append(np.arange(row, row + count, dtype=np.uint32))
+                lines.append(line + piece.line + self._find_lines(record, count))
             else:
                 malformed.append(MalformedRecord(row, line + piece.line, *fault, show_raw(record)))
             row += count
@@ -157,12 +163,20 @@ class CsvReader:
         numbers = np.concatenate(rows) if rows else np.empty(0, np.uint32)
         if frame is None or frame.height != len(numbers):
             raise AssertionError(f"records proved sound did not parse: {self._source.name}, before row {row}")
-        return Batch(frame.with_columns(pl.Series(ROW, numbers, dtype=pl.UInt32)), tuple(malformed)), used
+        starts = np.concatenate(lines).astype(np.uint32) if lines else np.empty(0, np.uint32)
+        frame = frame.with_columns(pl.Series(ROW, numbers, dtype=pl.UInt32), pl.Series(LINE, starts))
+        return Batch(frame, tuple(malformed)), used
 
     def _count_records(self, run: bytes) -> int:
         quoted = compile_patterns(self._dialect, len(self.schema)).quoted
         bare = quoted.sub(b"", run) if quoted and self._dialect.quote in run else run
         return bare.count(b"\n")
+
+    def _find_lines(self, run: bytes, count: int) -> "np.typing.NDArray[np.int64]":
+        """Return the 0-based line on which each of the `count` records of a run starts."""
+        if count == 1 or run.count(b"\n") == count:
+            return np.arange(count)
+        return find_lines(run, find_quotes(run, self._dialect))
 
     def _find_fault(self, piece: Piece, record: bytes) -> tuple[RejectCode, str] | None:
         try:
@@ -181,7 +195,18 @@ class CsvReader:
     def _give_up_record(self, data: bytes, row: int, line: int) -> Batch:
         reason = f"a record longer than {MOST_RECORD_BYTES >> 20} MB"
         fault = MalformedRecord(row, line, RejectCode.MALFORMED_RECORD, reason, show_raw(data))
-        return Batch(pl.DataFrame(schema={**self.schema, ROW: pl.UInt32()}), (fault,))
+        return Batch(pl.DataFrame(schema={**self.schema, ROW: pl.UInt32(), LINE: pl.UInt32()}), (fault,))
+
+
+def _number_lines(
+    data: bytes, quotes: "np.typing.NDArray[np.int64]", line: int, height: int
+) -> pl.Expr | pl.Series:
+    """Return the line on which each of the `height` records of `data` starts, where the first one is on `line`."""
+    # Where a record is a line, as most are, there is nothing to look for.
+    if data.count(b"\n") + (not data.endswith(b"\n")) == height:
+        return pl.int_range(line, line + pl.len(), dtype=pl.UInt32).alias(LINE)
+    lines = find_lines(data, quotes) + line
+    return pl.Series(LINE, lines if len(lines) == height else [None] * height, dtype=pl.UInt32)
 
 
 def _malformed_of(
