@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 from html.entities import html5
 from typing import Final, NamedTuple
 
-from etl.plain import plain_words
+from etl.plain import plain_words, shorten
 
 __all__ = ["MAX_TEXT_CHARS", "Redactor"]
 
 MARKER: Final = "[key]"
 MAX_TEXT_CHARS: Final = 500
-# So much of a text is read: past it nothing can end up in the first 500 characters. What may be half a key at its end
-# goes.
-_MOST_READ_CHARS: Final = 8192
+# So much of a text is read, the more where the first 500 characters aren't yet known by it: it may be white space or
+# escapes for the most part. Past the last nothing can end up in them. What may be half a key at the end goes.
+_READ_CHARS: Final = (1024, 8192)
 _TAIL_CHARS: Final = 128
 _ENOUGH_CHARS: Final = 12
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -75,11 +75,16 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """Return `text` without the key, as one plain line of at most 500 characters."""
-        return plain_words(self._cut(text), MAX_TEXT_CHARS)
+        # One more than is shown: its last may be the sign that it goes on.
+        for most_chars in _READ_CHARS:
+            plain = plain_words(self._cut(text, most_chars), MAX_TEXT_CHARS + 1)
+            if len(text) <= most_chars or len(plain) > MAX_TEXT_CHARS:
+                break
+        return shorten(plain, MAX_TEXT_CHARS)
 
-    def _cut(self, text: str) -> str:
-        is_long = len(text) > _MOST_READ_CHARS
-        text = text[:_MOST_READ_CHARS]
+    def _cut(self, text: str, most_chars: int) -> str:
+        is_long = len(text) > most_chars
+        text = text[:most_chars]
         if not self._targets or len(text) < self._shortest:
             return text
         spans = sorted(span for reading in _readings_of(text) for span in self._find(reading))

@@ -40,6 +40,11 @@ def test_a_cut_of_our_own_leaves_no_piece_of_the_key() -> None:
     text = "=" + "%2525" + "x" * 40
     for pad in range(480, 520):
         assert "CANARY" not in Redactor("CANARY-c0ffee-42").clean("a" * pad + "CANARY-c0ffee-42")
+    for pad in range(890, 1040, 21):
+        for quoted in quotes_of("CANARY-c0ffee-42").values():
+            for between in (" ", "a "):
+                text_there = (between * pad)[:pad] + quoted + " " + "a" * 9_000
+                assert "CANARY-c0ffee" not in Redactor("CANARY-c0ffee-42").clean(text_there)
     for pad in range(8170, 8200):
         blanks = " " * pad
         assert "CANARY" not in Redactor("CANARY-c0ffee-42").clean(blanks + "CANARY-c0ffee-42" + text)
