@@ -35,6 +35,7 @@ LIBRARIES = {
     "uvicorn": {"sandbox"},
     "obstore": {"read"},
     "matplotlib": {"report"},
+    "fastexcel": {"read"},
     "clevercsv": {"guess"},
     "charset_normalizer": {"guess"},
     "opentelemetry": {"watch"},

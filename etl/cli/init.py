@@ -57,7 +57,8 @@ def init(
 
     from etl.report.console import open_console
     from etl.report.init import print_start
-    from etl.scaffold.init import StartOptions, name_job, start_job
+    from etl.scaffold.init import StartOptions, start_job
+    from etl.scaffold.naming import name_job
 
     path = output or Path(f"{name_job(files[0])}.toml")
     if path.exists() and not force:

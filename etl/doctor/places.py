@@ -14,8 +14,9 @@ from etl.errors import BackfillError, JobLocked, StateError
 from etl.job.model import Job
 from etl.ledger.mounts import filesystem_type, is_network_filesystem, read_mounts
 from etl.private import absolute_folder
-from etl.read.files import SourcePath, resolve_files
+from etl.read.files import SourcePath
 from etl.read.remote.pattern import is_remote
+from etl.read.resolve import resolve_files
 from etl.report.proven import proven_line
 from etl.state.lookup import look_into
 from etl.state.place import JobPlace

@@ -52,7 +52,7 @@ class Reading:
     @property
     def has_names(self) -> bool:
         """Whether the columns' names are the files' own."""
-        return self.dialect is None or self.dialect.columns is None
+        return "columns" not in self.table and (self.dialect is None or self.dialect.columns is None)
 
     def choices(self) -> dict[str, Choice]:
         """Return the choices with the keys that a person knows them by."""

@@ -56,7 +56,8 @@ def compile_plans(
     plans: list[Plan] = []
     for index in range(len(source.files)):
         has_flags = source.has_json_flags(index)
-        key = (tuple(source.schemas[index].items()), has_flags)
+        # Frames of one plan may be joined: they have the same columns.
+        key = (tuple(source.schemas[index].items()), has_flags, source.has_lines(index))
         if key not in known:
             compile_it = partial(compile_for, has_flags=has_flags)
             known[key] = _compile_narrowest(job, source, source.schemas[index], compile_it)

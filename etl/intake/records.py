@@ -10,14 +10,14 @@ from typing import Any, Final
 import polars as pl
 
 from etl.errors import BackfillError, InputError
-from etl.job.model import Job
+from etl.job.model import CsvDialect, Job
 from etl.read.kinds import FLAGGED, TYPED, format_in_name
 from etl.read.source import Source, open_source
 from etl.values.rows import ROW, json_flag
 
 __all__ = ["format_of", "has_json", "parse_record", "text_frame", "typed_frame"]
 
-TEXT_FORMATS: Final = ("csv", "tsv")
+TEXT_FORMATS: Final = ("csv", "tsv", "excel")
 
 
 def format_of(job: Job, file: str) -> str:
@@ -37,11 +37,12 @@ def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:
     except BackfillError:
         return "its columns can't be told, because the file is gone; fill in the columns instead of `raw`"
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
+        form = "csv" if form == "excel" else form
         path = Path(folder) / f"record.{form}"
         whole = f"[\n{text}\n]" if form == "json" else text.rstrip("\r\n")
         path.write_text(whole + "\n", encoding="utf-8", newline="")
         try:
-            batches = list(open_source(_job_of_record(job, path, form, columns)).batches(0))
+            batches = list(open_source(_job_of_record(job, file, path, form, columns)).batches(0))
         except BackfillError as error:
             return error.problem.partition(" - ")[0]
     frames = [batch.frame for batch in batches if batch.frame.height]
@@ -69,7 +70,8 @@ def text_frame(
     """Return rows of a text format as the reader gives them: text columns, and where `json_flags` what of it is
     JSON.
     """
-    nulls = set(job.source.csv.null_values) if format_of(job, file) in TEXT_FORMATS else set()
+    own = {"excel": job.source.excel.null_values, **dict.fromkeys(("csv", "tsv"), job.source.csv.null_values)}
+    nulls = set(own.get(format_of(job, file), ()))
     series = [pl.Series(ROW, [row for row, _ in rows], dtype=pl.UInt32)]
     for name in columns:
         values = [values.get(name) for _, values in rows]
@@ -154,11 +156,14 @@ def _columns_of(job: Job, file: str) -> tuple[str, ...]:
     return tuple(open_source(job.model_copy(update={"source": only})).schema)
 
 
-def _job_of_record(job: Job, path: Path, form: str, columns: tuple[str, ...]) -> Job:
+def _job_of_record(job: Job, file: str, path: Path, form: str, columns: tuple[str, ...]) -> Job:
     # The text was decoded when it was read first, and the header stands in the source file.
     dialect = {"encoding": "utf-8", "header": False, "columns": columns or None, "skip_lines": 0}
-    known = type(job.source.csv).model_fields
-    csv = job.source.csv.model_copy(update={key: value for key, value in dialect.items() if key in known})
+    # A row of a sheet is kept as CSV.
+    is_sheet = format_of(job, file) == "excel"
+    own = CsvDialect(null_values=job.source.excel.null_values) if is_sheet else job.source.csv
+    known = type(own).model_fields
+    csv = own.model_copy(update={key: value for key, value in dialect.items() if key in known})
     json_ = job.source.json_.model_copy(update={"path": None})
     changes = {"paths": (glob.escape(str(path)),), "format": form, "csv": csv, "json_": json_}
     source = job.source.model_copy(update=changes)

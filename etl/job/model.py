@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from etl.job.amounts import MaxRejects, Rate, parse_rate
 from etl.job.event_spec import EventSpec, FieldSpec, IdSpec, PropertiesSpec, TimestampSpec
-from etl.job.source_spec import CsvDialect, JsonSpec, NdjsonSpec, SourceSpec
+from etl.job.source_spec import CsvDialect, ExcelSpec, JsonSpec, NdjsonSpec, SourceSpec
 from etl.job.table import Table
 from etl.job.unattended import NoticeCause, NotifySpec, StateSpec
 from etl.job.unfit import Unfit
@@ -22,6 +22,7 @@ __all__ = [
     "OWN_FIELDS",
     "CsvDialect",
     "EventSpec",
+    "ExcelSpec",
     "FieldSpec",
     "FilterSpec",
     "IdSpec",

@@ -13,7 +13,7 @@ from etl.job.amounts import Moment
 from etl.job.table import Table
 from etl.job.unfit import Unfit
 
-__all__ = ["CsvDialect", "JsonSpec", "NdjsonSpec", "SourceSpec"]
+__all__ = ["CsvDialect", "ExcelSpec", "JsonSpec", "NdjsonSpec", "SourceSpec"]
 
 
 def _is_plain_character(text: str) -> bool:
@@ -36,6 +36,14 @@ def _check_comment(text: str) -> str:
     if not text.isascii() or any(char in text for char in "\r\n\0"):
         raise Unfit('an ASCII prefix like "#", or "" for none')
     return text
+
+
+def _check_names(columns: tuple[str, ...] | None, *, has_header: bool) -> None:
+    if not has_header and not columns:
+        raise Unfit("`columns`, the names of the columns in order, because `header = false`", "none")
+    if columns and len(set(columns)) != len(columns):
+        repeated = sorted({name for name in columns if columns.count(name) > 1})
+        raise Unfit("column names that differ", f"`{repeated[0]}` twice")
 
 
 class CsvDialect(Table):
@@ -79,11 +87,27 @@ class CsvDialect(Table):
 
     @model_validator(mode="after")
     def _names_columns(self) -> Self:
-        if not self.header and not self.columns:
-            raise Unfit("`columns`, the names of the columns in order, because `header = false`", "none")
-        if self.columns and len(set(self.columns)) != len(self.columns):
-            repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
-            raise Unfit("column names that differ", f"`{repeated[0]}` twice")
+        _check_names(self.columns, has_header=self.header)
+        return self
+
+
+class ExcelSpec(Table):
+    """Where on a sheet the rows are. Its cells are read as text."""
+
+    skip_rows: Annotated[int, Field(ge=0)] = Field(0, examples=[3])
+    """How many rows of the sheet stand before the header, or before the first row: titles and notes."""
+    header: bool = Field(True, examples=[False])
+    """Whether the first row after those that holds anything has the columns' names."""
+    columns: tuple[str, ...] | None = Field(None, examples=[["user_id", "started", "query"]])
+    """The columns' names, in order: needed where there is no header, and instead of the header's where there is
+    one."""
+    null_values: tuple[str, ...] = Field(("",), examples=[["", "n/a", "#N/A"]])
+    """Texts that mean that there is none. An error like `#N/A` in a column that the job uses makes the row a reject,
+    unless it is in this list."""
+
+    @model_validator(mode="after")
+    def _names_columns(self) -> Self:
+        _check_names(self.columns, has_header=self.header)
         return self
 
 
@@ -160,8 +184,11 @@ class SourceSpec(Table):
     )
     """The files, relative to the job file: `*` stays within a folder, `**` goes into all below. A folder means the
     files in it. Also `s3://`, `gs://` and `https://`."""
-    format: Literal["csv", "tsv", "ndjson", "json", "parquet"] | None = Field(None, examples=["ndjson"])
-    """What the files are, where their names don't end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet."""
+    format: Literal["csv", "tsv", "ndjson", "json", "excel", "parquet"] | None = Field(
+        None, examples=["ndjson"]
+    )
+    """What the files are, where their names don't end in .csv, .tsv, .ndjson, .jsonl, .json, .xlsx, .xls,
+    .ods or .parquet."""
     mode: Literal["once", "incremental"] = Field("once", examples=["incremental"])
     """`once`: a fixed set of files. `incremental`: each run takes new files, and new rows of files that grew."""
     on_change: Literal["error", "restage", "ignore"] = Field("error", examples=["restage"])
@@ -176,10 +203,15 @@ class SourceSpec(Table):
     """Only events before this time."""
     watermark: str | None = Field(None, examples=["updated_at"])
     """A column that only grows: rows below the highest value that a run has seen are skipped."""
+    sheet: Annotated[str, Field(min_length=1)] | None = Field(None, examples=["Data", "2024-*"])
+    """The sheet of each workbook that holds the rows, or a pattern of several. Left out: the only one that holds
+    anything."""
     csv: CsvDialect = CsvDialect()
     """How the delimited files are written."""
     ndjson: NdjsonSpec = NdjsonSpec()
     """Which keys of an NDJSON file are columns."""
+    excel: ExcelSpec = ExcelSpec()
+    """Where on a sheet the rows are."""
     json_: JsonSpec = Field(JsonSpec(), alias="json")
     """Where in a JSON document the rows are."""
     transform: Annotated[str, BeforeValidator(_parse_hook)] | None = Field(

@@ -2,10 +2,14 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import Final
 
-__all__ = ["find_names"]
+__all__ = ["compile_glob", "find_names"]
+
+_TOKEN: Final = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^]/]+\]|(?s:.)")
 
 
 def find_names(pattern: str, folder: Path) -> list[str]:
@@ -43,3 +47,16 @@ def _folders(name: str, root: Path, seen: set[tuple[int, int]]) -> Iterator[str]
             continue  # what can't be looked into matches nothing, as with any glob
         yield name
         waiting += [os.path.join(name, one) for one in reversed(inner)]  # noqa: PTH118 - names, not paths
+
+
+def compile_glob(pattern: str) -> re.Pattern[str]:
+    """Return what `pattern` matches: `*` and `?` stay within a folder, `**/` stands for any folders."""
+    texts = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = []
+    for token in _TOKEN.findall(pattern):
+        if len(token) > 2 and token[0] == "[":
+            inner = token[1:-1].replace("\\", r"\\").replace("[", r"\[")
+            parts.append(f"[^{inner[1:]}]" if inner[0] == "!" else f"[{inner}]")
+        else:
+            parts.append(texts.get(token) or re.escape(token))
+    return re.compile("".join(parts), re.DOTALL)

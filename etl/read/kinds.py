@@ -4,14 +4,24 @@ Rule: the name says what a file is, and its bytes must agree. Where a name says 
 """
 
 import codecs
+import re
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from etl.errors import InputError
-from etl.read.archive import only_member
+from etl.read.archives.single import only_member
 
-__all__ = ["APPENDABLE", "FLAGGED", "TYPED", "Kind", "UnknownFormatError", "format_in_name", "tell_kind"]
+__all__ = [
+    "APPENDABLE",
+    "FLAGGED",
+    "LINED",
+    "TYPED",
+    "Kind",
+    "UnknownFormatError",
+    "format_in_name",
+    "tell_kind",
+]
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -20,11 +30,18 @@ FORMATS: Final = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".json": "json",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
 # Whose columns hold values of several types, row by row.
 FLAGGED: Final = frozenset({"ndjson", "json"})
+# Whose rows come with the line of the file, or the row of the sheet, that they begin in.
+LINED: Final = FLAGGED | {"excel"}
 # To whose files somebody may append rows.
 APPENDABLE: Final = frozenset({"csv", "tsv", "ndjson"})
 # Whose rows are read again from the file itself: no text of a value gives back every one exactly.
@@ -45,6 +62,7 @@ _SIGNATURES: Final = {
 _WEB_PAGE: Final = "a web page (HTML)"
 _PAGE_STARTS: Final = (b"<!doctype html", b"<html", b"<head")
 _HEAD_BYTES: Final = 64
+_NO_TEXT: Final = {"parquet": "Parquet", "excel": "a workbook"}
 
 
 class UnknownFormatError(InputError):
@@ -52,15 +70,15 @@ class UnknownFormatError(InputError):
 
 
 class Kind(NamedTuple):
-    """A file's format (`csv`, `tsv`, `ndjson`, `json`, `parquet`) and compression, if any."""
+    """A file's format (`csv`, `tsv`, `ndjson`, `json`, `excel`, `parquet`) and compression, if any."""
 
     format: str
     compression: str | None
 
 
 def format_in_name(name: str) -> str | None:
-    """Return the format that the name alone tells, None where it tells none."""
-    return _read_suffixes(name)[0]
+    """Return the format that the name alone tells, None where it tells none; `book.xlsx!Data` is a sheet's."""
+    return _read_suffixes(_SHEET.sub("", name))[0]
 
 
 def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:
@@ -84,17 +102,20 @@ def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:
         kind = "parquet"
     if kind is None:
         raise UnknownFormatError(
-            "Expected a name that ends in .csv, .tsv, .ndjson, .json or .parquet (and .gz, .zst, .bz2 or .zip), found "
-            f"`{_last(name)}` - {name}",
+            "Expected a name that ends in .csv, .tsv, .ndjson, .json, .xlsx or .parquet (and .gz, .zst, .bz2 or .zip), "
+            f"found `{_last(name)}` - {name}",
             'Say what the files are: format = "csv" under [source]',
         )
     _check_signature(name, kind, compression, found)
-    if kind == "parquet" and compression:
+    if kind in _NO_TEXT and compression:
         raise InputError(
-            f"Expected Parquet as it is, found it inside {compression} - {name}",
-            "Decompress it: Parquet compresses its own pages",
+            f"Expected {_NO_TEXT[kind]} as it is, found it inside {compression} - {name}",
+            f"Decompress it: {_NO_TEXT[kind]} compresses itself",
         )
     return Kind(kind, compression)
+
+
+_SHEET: Final = re.compile(r"(?is)(?<=\.xlsx|\.xlsm|\.xlsb)!.*|(?<=\.xls|\.ods)!.*")
 
 
 def _read_suffixes(name: str) -> tuple[str | None, str | None]:
@@ -134,6 +155,9 @@ def _name_in_zip(name: str, path: Path) -> str:
 
 
 def _check_signature(name: str, kind: str, compression: str | None, found: str) -> None:
+    if kind == "excel" and compression is None:
+        _check_workbook(name, found)
+        return
     expected = compression or ("parquet" if kind == "parquet" else "text")
     if found == expected:
         return
@@ -141,6 +165,19 @@ def _check_signature(name: str, kind: str, compression: str | None, found: str) 
     shown = found if found == _WEB_PAGE else shown
     wanted = f"{expected} data" if expected != "text" else f"{kind} text"
     raise InputError(f"Expected {wanted}, found {shown} - {name}", _fix_for(found, name, compression))
+
+
+def _check_workbook(name: str, found: str) -> None:
+    if found in ("text", _WEB_PAGE):
+        raise InputError(
+            f"Expected a workbook, found {found} - {name}",
+            'Open it in a spreadsheet and save it as .xlsx, or where it is CSV by another name: format = "csv" under '
+            "[source]",
+        )
+    if found not in ("zip", "Excel"):
+        raise InputError(
+            f"Expected a workbook, found {found} data - {name}", "Export the file again as .xlsx or CSV"
+        )
 
 
 def _fix_for(found: str, name: str, compression: str | None) -> str:
@@ -154,7 +191,7 @@ def _fix_for(found: str, name: str, compression: str | None) -> str:
     if found == _WEB_PAGE:
         return "Download it again, signed in: a login or error page was saved in its place"
     if found in ("Excel", "zip"):
-        return "Save the sheet as CSV (UTF-8), or unpack the archive"
+        return "Name it as what it is: .xlsx, .xls or .ods for a workbook, .zip for an archive"
     return "Export the file again as CSV, TSV, NDJSON, JSON or Parquet"
 
 

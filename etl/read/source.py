@@ -13,12 +13,15 @@ from etl.errors import InputError
 from etl.job.columns import typed_columns, used_columns
 from etl.job.model import Job, TimestampSpec
 from etl.read.csv.reader import CsvReader
-from etl.read.files import SourcePath, resolve_files
+from etl.read.excel.reader import ExcelReader
+from etl.read.files import SourcePath
 from etl.read.growing import NoWholeLine, find_whole_lines
 from etl.read.json.reader import open_json
-from etl.read.kinds import FLAGGED
+from etl.read.kinds import FLAGGED, LINED
 from etl.read.ndjson import NdjsonReader
-from etl.read.parquet.reader import ParquetReader, Uses
+from etl.read.parquet.reader import ParquetReader
+from etl.read.resolve import resolve_files
+from etl.read.uses import Uses
 from etl.read.widening import fit_values, widen
 from etl.read.years import YearTeller
 from etl.values.rows import LINE, ROW, YEAR, Batch, json_flag
@@ -82,6 +85,10 @@ class Source:
     def has_json_flags(self, index: int) -> bool:
         """Whether the frames of the file at `index` say of each column where it holds JSON."""
         return self.files[index].format in FLAGGED
+
+    def has_lines(self, index: int) -> bool:
+        """Whether the frames of the file at `index` say in which line each row begins."""
+        return self.files[index].format in LINED
 
     def read_size(self, index: int) -> int | None:
         """Return how many bytes of the file at `index` its batches took; None for all of it. Read it after them."""
@@ -167,6 +174,8 @@ def _open_reader(file: SourcePath, job: Job) -> Reader:
             uses=lambda names: used_columns(job, names),
             is_open=job.source.transform is not None,
         )
+    if file.format == "excel":
+        return ExcelReader(file, job.source.excel, uses=lambda names: used_columns(job, names))
     if file.format == "json":
         return open_json(file, job.source.json_)
     return (

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, cast
 import pyarrow as pa
 
 from etl.errors import InputError
-from etl.read.archive import only_member
+from etl.read.archives.single import only_member
 from etl.read.files import SourcePath, explain_os_error
 
 __all__ = ["read_stream"]

@@ -101,6 +101,11 @@ def _values(cause: Cause) -> list[str]:
 def _fix_record(_: Job, cause: Cause) -> str:
     example = cause.examples[0]
     at = f"line {example.line}" if example.line else f"row {example.row}"
+    if "holds the error #" in example.text:
+        return (
+            "mend these cells in the workbook, or take such errors for missing: "
+            'null_values = ["", "#N/A"] under [source.excel]'
+        )
     return (
         f"mend these records in the file (the first: {example.file} {at}): quote cells that hold separators, quotes "
         "or line breaks"

@@ -1,7 +1,6 @@
 """Makes a job file from files alone: reads a sample, guesses, writes, and tries the result on the sample."""
 
 import os
-import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,11 +24,12 @@ from etl.job.references import escape
 from etl.read.source import open_source
 from etl.read.years import year_in_name
 from etl.report.init import Decision, Start, Trial
+from etl.scaffold.naming import name_job
 from etl.scaffold.reading import is_typed, read_head, sketch_job
 from etl.scaffold.sample import as_sample
 from etl.values.rows import Batch
 
-__all__ = ["StartOptions", "name_job", "start_job"]
+__all__ = ["StartOptions", "start_job"]
 
 SAMPLE_ROWS: Final = 20_000
 
@@ -181,10 +181,3 @@ def _first(batches: Iterator[Batch]) -> Iterator[Batch]:
 
 def _relative(file: str, folder: Path) -> str:
     return file if "://" in file else os.path.relpath(file, folder)
-
-
-def name_job(file: str) -> str:
-    """Return the name of a job for a file: its own, without folders, suffixes and signs."""
-    stem = re.sub(r"[?#].*", "", file).rstrip("/").rpartition("/")[2].partition(".")[0]
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")
-    return name[:100] or "my-job"

@@ -10,18 +10,22 @@ from etl.guess.encoding import guess_encoding
 from etl.guess.writing import render_value, write_reading
 from etl.job.load import parse_job
 from etl.job.model import Job
-from etl.read.files import SourcePath, resolve_files
+from etl.read.files import SourcePath
 from etl.read.json.lines import holds_lines
 from etl.read.json.reader import list_lists
 from etl.read.kinds import FLAGGED, TYPED, UnknownFormatError
+from etl.read.resolve import resolve_files
 from etl.read.streams import read_stream
+from etl.scaffold.naming import name_job
+from etl.scaffold.workbook import read_workbook
 
 __all__ = ["is_typed", "read_head", "sketch_job"]
 
 SAMPLE_BYTES: Final = 1 << 20
+EVERY_SHEET: Final = Reading("excel", source={"sheet": Choice("*", "")})
 _SHOWN: Final = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 # Enough of a job for the readers, before anything is known of the rows.
-_SKETCH: Final = """name = "sample"
+_SKETCH: Final = """name = {name}
 [source]
 paths = {paths}
 {reading}
@@ -41,7 +45,8 @@ def is_typed(reading: Reading) -> bool:
 def sketch_job(paths: tuple[str, ...], output: Path, reading: Reading | None = None) -> Job:
     """Return a job over `paths` that is read so, for the readers alone."""
     lines = write_reading(reading) if reading is not None else []
-    return parse_job(_SKETCH.format(paths=render_value(paths), reading="\n".join(lines)), output)
+    name, files = render_value(name_job(output.name)), render_value(paths)
+    return parse_job(_SKETCH.format(name=name, paths=files, reading="\n".join(lines)), output)
 
 
 def read_head(paths: tuple[str, ...], output: Path) -> tuple[SourcePath, Reading]:
@@ -49,12 +54,14 @@ def read_head(paths: tuple[str, ...], output: Path) -> tuple[SourcePath, Reading
     source, reading = _tell_format(paths, output)
     if reading.format in ("csv", "tsv"):
         return source, _read_dialect(source, reading)
+    if reading.format == "excel":
+        return source, read_workbook(source)
     return source, _read_document(source, reading) if reading.format == "json" else reading
 
 
 def _tell_format(paths: tuple[str, ...], output: Path) -> tuple[SourcePath, Reading]:
     try:
-        source = resolve_files(sketch_job(paths, output))[0]
+        source = resolve_files(sketch_job(paths, output, EVERY_SHEET))[0]
     except UnknownFormatError:
         pass
     else:

@@ -9,7 +9,8 @@ from etl.job.model import Job
 from etl.ledger.bitmap import set_indices
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
-from etl.read.files import fingerprint, resolve_files
+from etl.read.files import fingerprint
+from etl.read.resolve import resolve_files
 from etl.receipts.issue import issue_due
 from etl.stage.kept import retire_part
 from etl.stage.parts import explain_disk, load_folder, remove_parts

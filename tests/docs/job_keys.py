@@ -14,6 +14,7 @@ TABLES: Final = {
     "keys-source": "SourceSpec",
     "keys-csv": "CsvDialect",
     "keys-ndjson": "NdjsonSpec",
+    "keys-excel": "ExcelSpec",
     "keys-json": "JsonSpec",
     "keys-filter": "FilterSpec",
     "keys-event": "EventSpec",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etl.read.files import LOCALE_FIX
+from etl.read.resolve import LOCALE_FIX
 from tests.workbench import ROOT, row_of, write_job, write_rows
 
 FULL = (

@@ -29,6 +29,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "CsvDialect": ("source", "csv"),
     "NdjsonSpec": ("source", "ndjson"),
     "JsonSpec": ("source", "json"),
+    "ExcelSpec": ("source", "excel"),
     "FilterSpec": ("filter",),
     "EventSpec": ("event",),
     "FieldSpec": ("event", "properties", "example"),
@@ -46,6 +47,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("CsvDialect", "quote"): {"separator": ";"},
     ("NdjsonSpec", "keys"): {"rest": "other"},
     ("NdjsonSpec", "rest"): {"keys": ["id"]},
+    ("ExcelSpec", "header"): {"columns": ["a", "b"]},
     ("JsonSpec", "keys"): {"rest": "other"},
     ("JsonSpec", "rest"): {"keys": ["id"]},
     ("JsonSpec", "beside"): {"path": "messages"},
@@ -65,7 +67,19 @@ def test_every_key_says_what_it_means() -> None:
 
 
 def test_every_key_that_is_no_table_has_an_example() -> None:
-    tables = ("source", "filter", "event", "upload", "limits", "notify", "state", "csv", "ndjson", "json")
+    tables = (
+        "source",
+        "filter",
+        "event",
+        "upload",
+        "limits",
+        "notify",
+        "state",
+        "csv",
+        "ndjson",
+        "json",
+        "excel",
+    )
     assert [key.name for _, key in KEYS if not key.schema.get("examples") and key.name not in tables] == []
 
 

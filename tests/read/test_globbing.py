@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from etl.read.files import resolve_files
 from etl.read.globbing import find_names
+from etl.read.resolve import resolve_files
 from tests.read.sources import job_over
 
 

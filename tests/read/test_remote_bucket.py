@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from etl.errors import InputError, JobError
-from etl.read.remote.bucket import _compile
+from etl.read.globbing import compile_glob
 from etl.read.remote.pattern import fetch_pattern
 from etl.read.source import open_source
 from tests.read.sources import gather, job_over
@@ -191,4 +191,4 @@ def test_google_buckets_too(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     ],
 )
 def test_wildcards_stay_within_a_folder(pattern: str, key: str, matches: bool) -> None:
-    assert bool(_compile(pattern).fullmatch(key)) == matches
+    assert bool(compile_glob(pattern).fullmatch(key)) == matches

@@ -12,7 +12,8 @@ from etl.guess.presets import PRESETS
 from etl.job.load import parse_job
 from etl.report.init import Start
 from etl.report.progress import SilentProgress
-from etl.scaffold.init import StartOptions, name_job, start_job
+from etl.scaffold.init import StartOptions, start_job
+from etl.scaffold.naming import name_job
 from etl.validation.survey import DryOptions, validate_job
 from etl.values.findings import Validation, render_time
 from tests.guess.exports import EXPORTS

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -16,9 +16,10 @@ from etl.read.files import SourcePath, explain_os_error
 from etl.read.parquet.int96 import check_int96, find_int96
 from etl.read.parquet.steps import gather_steps, has_large_dictionary, open_parquet, read_steps
 from etl.read.parquet.types import Unreadable, as_plain, plain_type
+from etl.read.uses import Uses
 from etl.values.rows import ROW, Batch
 
-__all__ = ["ParquetReader", "Uses"]
+__all__ = ["ParquetReader"]
 
 BATCH_ROWS: Final = 65_536
 # Beside a large dictionary, which stays in memory, less of the rows may.
@@ -31,10 +32,6 @@ _DAMAGE: Final = (
     MemoryError,
     pl.exceptions.PolarsError,
 )
-
-
-# Which of some columns a job rests on.
-Uses = Callable[[Iterable[str]], frozenset[str]]
 
 
 class ParquetReader:

@@ -18,6 +18,7 @@ from obstore.store import GCSStore, S3Store
 
 from etl.errors import InputError, JobError
 from etl.network import is_loopback
+from etl.read.globbing import compile_glob
 from etl.read.kinds import format_in_name
 from etl.read.partitions import Partitions, find_partitions
 from etl.read.remote.fetch import Passing, Reply, Version
@@ -26,7 +27,6 @@ __all__ = ["BucketFile", "find_objects"]
 
 _CHUNK_BYTES: Final = 4 << 20
 _MAGIC: Final = re.compile(r"[*?[]")
-_TOKEN: Final = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^]/]+\]|(?s:.)")
 # `fetch` tries again itself, and goes on from where it was: the client below it need not be patient.
 _RETRIES: Final[Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -83,7 +83,7 @@ def find_objects(scheme: str, bucket: str, pattern: str) -> Iterator[tuple[Bucke
         yield BucketFile(store, pattern, shown), ()
         return
     root = pattern[: magic.start()].rpartition("/")[0] if magic else pattern.rstrip("/")
-    matches = _compile(pattern).fullmatch if magic else _is_data
+    matches = compile_glob(pattern).fullmatch if magic else _is_data
     keys = sorted(key for key in _list(store, root, shown) if matches(key))
     if not keys:
         raise InputError(
@@ -112,19 +112,6 @@ def _list(store: Any, root: str, shown: str) -> Iterator[str]:
 def _is_data(key: str) -> bool:
     parts = key.split("/")
     return not any(part.startswith((".", "_")) for part in parts) and format_in_name(parts[-1]) is not None
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Return what `pattern` matches: `*` and `?` stay within a folder, `**/` stands for any folders."""
-    texts = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = []
-    for token in _TOKEN.findall(pattern):
-        if len(token) > 2 and token[0] == "[":
-            inner = token[1:-1].replace("\\", r"\\").replace("[", r"\[")
-            parts.append(f"[^{inner[1:]}]" if inner[0] == "!" else f"[{inner}]")
-        else:
-            parts.append(texts.get(token) or re.escape(token))
-    return re.compile("".join(parts), re.DOTALL)
 
 
 def _open_store(scheme: str, bucket: str) -> Any:
