@@ -16,6 +16,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -39,6 +40,7 @@ from etl.report.progress import SendingView, SilentProgress
 from etl.sandbox.process import SandboxProcess
 from etl.send.key import find_key
 from etl.state.place import Destination, mark_for, state_root
+from etl.typed import JobName
 from etl.upload.run import RunOptions, run_job
 from etl.validation.survey import DryOptions, validate_job
 from etl.values.findings import Validation
@@ -89,7 +91,9 @@ def validate(job: JobLike, *, sample: int | None = None, on_progress: OnProgress
     for files that can't be read, and what `on_progress` raises.
     """
     check_count(sample, "sample")
-    return validate_job(job_of(job), DryOptions(sample=sample), _Reporting(on_progress))
+    parsed = job_of(job)
+    JobName(str(parsed.path)).speak()
+    return validate_job(parsed, DryOptions(sample=sample), _Reporting(on_progress))
 
 
 def run(
@@ -187,6 +191,7 @@ class _Request:
 
 def _run(job: Job, request: _Request, **options: Any) -> Outcome:
     refuse_both(request.endpoint, sandbox=request.sandbox)
+    JobName(str(job.path), request.sandbox, request.endpoint, request.state_dir).speak()
     check_count(request.limit, "limit")
     stop = threading.Event()
     speed = _rate_of(request.rate) or (Rate(None) if request.sandbox else None)
@@ -252,7 +257,7 @@ def outside_any_loop(work: Callable[[], T], stop: threading.Event) -> T:
         except BaseException as error:  # noqa: BLE001 - raised again where it belongs
             answers.append((None, error))
 
-    thread = threading.Thread(target=call, name="backfill run")
+    thread = threading.Thread(target=copy_context().run, args=(call,), name="backfill run")
     thread.start()
     try:
         thread.join()

@@ -21,6 +21,7 @@ from etl.state.lookup import look_into
 from etl.state.place import JobPlace, mark_for
 from etl.state.rejects import Rejects
 from etl.state.status import read_standing
+from etl.typed import JobName
 from etl.values.parameters import Parameters
 from etl.values.reject import RejectCode
 from etl.values.status import Standing
@@ -156,7 +157,10 @@ def refuse_both(endpoint: str | None, *, sandbox: bool) -> None:
 
 
 def place_of(job: Job, endpoint: str | None, state_dir: PathLike | None, *, sandbox: bool) -> JobPlace:
-    """Return where the state of `job` is; raises `JobError` where two destinations are named."""
+    """Return where the state of `job` is, and speak of the job so; raises `JobError` where two destinations are
+    named.
+    """
     refuse_both(endpoint, sandbox=sandbox)
+    JobName(str(job.path), sandbox, endpoint, state_dir).speak()
     folder = None if state_dir is None else path_of(state_dir, "a folder as state_dir", "Give its path")
     return JobPlace.of(job, folder, mark_for(job, sandbox=sandbox, endpoint=endpoint))

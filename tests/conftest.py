@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from etl.sandbox.process import SandboxProcess
+from etl.typed import JobName
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
@@ -46,6 +47,12 @@ def pytest_runtest_makereport(
                 f"{item.nodeid} was left out: {reason}. The reasons that hold are in tests/conftest.py"
             )
     return report
+
+
+@pytest.fixture(autouse=True)
+def _no_job_in_hand() -> None:
+    """No test speaks of the job of the one before it."""
+    JobName("JOB").speak()
 
 
 @pytest.fixture(scope="module")

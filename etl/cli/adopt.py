@@ -90,8 +90,7 @@ def adopt(
     if as_json:
         echo_json(done.to_json())
     else:
-        flags = target.flags
-        say(adoption_lines(done, str(job), flags=flags), error=done.exit_code not in (0, 9))
+        say(adoption_lines(done, target.name_of(job)), error=done.exit_code not in (0, 9))
     raise click.exceptions.Exit(done.exit_code)
 
 

@@ -8,6 +8,7 @@ import click
 
 from etl.cli.options import Target, echo_json, job_argument, json_option, say, target_options
 from etl.errors import JobError
+from etl.typed import type_command
 from etl.values.reject import RejectCode
 
 if TYPE_CHECKING:
@@ -74,10 +75,9 @@ def dismiss(
     request = DismissRequest(codes, rows, file, load)
     with look_into(place.folder, f"backfill dismiss {job}") as ledger:
         if ledger is None:
-            flags = target.flags
             raise JobError(
                 f"Expected a job that has run, found none - {place.folder}",
-                f"Start it: backfill run {job}{flags}",
+                f"Start it: {type_command('run')}",
             )
         if undo:
             done = restore_rejects(parsed, place, ledger, request)

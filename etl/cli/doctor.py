@@ -48,6 +48,8 @@ def doctor(
 
     target.check()
     found: list[Symptom] = []
+    if job is not None:
+        target.name_of(job).speak()
     with ExitStack() as stack:
         patient = _describe(stack, job, target)
         for symptom in examine(patient, os.environ):

@@ -39,5 +39,4 @@ def loads(
     if as_json:
         echo_json(history.to_json())
         return
-    flags = target.flags
-    say(history_lines(history, str(job), flags=flags, every_file=every_file))
+    say(history_lines(history, target.name_of(job), every_file=every_file))

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from etl.errors import JobError, KeyProblem
 from etl.limited import read_limited
 from etl.plain import plain_json, plain_line
 from etl.send.key import find_key
+from etl.typed import JobName
 from etl.values.parameters import NO_PARAMETERS, Parameters
 
 if TYPE_CHECKING:
@@ -65,20 +65,17 @@ class Target:
     key_file: Path | None = None
     parameters: Parameters = NO_PARAMETERS
 
-    @property
-    def flags(self) -> str:
-        """The flags that name the same state again, for a command that is shown to be copied."""
-        flags = " --sandbox" if self.sandbox else ""
-        flags += f" --endpoint {shlex.quote(self.endpoint)}" if self.endpoint else ""
-        flags += f" --state-dir {shlex.quote(str(self.state_dir))}" if self.state_dir else ""
-        return flags + "".join(
-            f" --set {shlex.quote(f'{name}={value}')}" for name, value in self.parameters.given.items()
-        )
+    def name_of(self, path: Path) -> JobName:
+        """Return how the job of the file at `path` is named in a command that means the same state again."""
+        return JobName(str(path), self.sandbox, self.endpoint, self.state_dir, self.parameters.given)
 
     def load(self, path: Path) -> "Job":
-        """Return the job of the file at `path`, with the parameters given; raises `JobError`."""
+        """Return the job of the file at `path`, with the parameters given, and speak of it from now on; raises
+        `JobError`.
+        """
         from etl.job.load import load_job
 
+        self.name_of(path).speak()
         return load_job(path, self.parameters)
 
     def within(self, since: "datetime | None", until: "datetime | None") -> "Target":

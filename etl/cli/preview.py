@@ -9,6 +9,7 @@ import click
 
 from etl.cli.options import echo_json, job_argument, json_option
 from etl.cli.parameters import check_parameters, parameter_option, window_options
+from etl.typed import JobName
 from etl.values.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def preview(
 
     options = PreviewOptions(rows=1 if row is not None else rows, row=row, rejects_only=rejects_only)
     check_parameters(parameters, [job])
+    JobName(str(job), settings=parameters.given).speak()
     parsed = load_job(job, replace(parameters, since=since, until=until))
     found = preview_job(parsed, options, started=datetime.now(UTC))
     if as_json:

@@ -7,6 +7,7 @@ import click
 
 from etl.cli.options import Target, job_argument, say, target_options
 from etl.errors import JobError
+from etl.typed import type_command
 
 __all__ = ["receipt"]
 
@@ -78,7 +79,7 @@ def receipt(
             raise JobError(
                 f"Expected {f'load {number}' if number else 'a load'} of {parsed.name} whose files are kept, found "
                 f"{known} - {job}",
-                f"See them: backfill loads {job}",
+                f"See them: {type_command('loads')}",
             )
         issued = issue_receipt(place.folder, ledger, wanted, issued_at=time.time())
         found = issued.receipt

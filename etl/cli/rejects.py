@@ -12,6 +12,7 @@ from etl.cli.streams import output_bytes
 from etl.errors import JobError
 from etl.output import check_output, form_in_name, open_output, write_output
 from etl.plain import plain_line
+from etl.typed import type_command
 from etl.values.reject import RejectCode
 
 if TYPE_CHECKING:
@@ -85,11 +86,10 @@ def rejects(
     place = target.find_place(parsed)
     with look_into(place.folder, f"backfill rejects {job}") as ledger:
         if ledger is None:
-            flags = target.flags
             say(
                 [
                     f"{parsed.name}: never run, so nothing was rejected",
-                    f"Start it: backfill run {job}{flags}",
+                    f"Start it: {type_command('run')}",
                 ],
                 error=True,
             )
@@ -97,7 +97,7 @@ def rejects(
         if load is not None and load not in {entry.number for entry in ledger.loads()}:
             raise JobError(
                 f"Expected a load of this job, found {load} - --load",
-                f"See how many there are: backfill status {job}",
+                f"See how many there are: {type_command('status')}",
             )
         found = Rejects(
             parsed, place, ledger, code=code, load=load, with_closed=with_closed, corrections=corrections

@@ -9,6 +9,7 @@ import click
 
 from etl.cli.options import Target, job_argument, say, target_options
 from etl.errors import JobError
+from etl.typed import type_command
 
 __all__ = ["reset"]
 
@@ -48,7 +49,7 @@ def reset(job: Path, yes: bool, target: Target) -> None:
         if not sys.stdin.isatty():
             raise JobError(
                 f"Expected a yes before {state} is forgotten, found nobody to ask - {place.folder}",
-                f"Say it: backfill reset {job}{target.flags} --yes",
+                f"Say it: {type_command('reset', '--yes')}",
             )
         click.confirm(f"Forget {state}, in {place.folder}?", abort=True, err=True)
     reset_job(place, marks)

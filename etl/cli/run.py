@@ -179,6 +179,7 @@ def run(
             Destinations(stack, target),
             options,
             metrics,
+            target,
             quiet=quiet or as_json,
             log_form=log_form,
         )
@@ -204,6 +205,7 @@ class _Command:
     destinations: Destinations
     options: "RunOptions"
     metrics: "list[JobMetrics]"
+    target: Target
     quiet: bool
     log_form: LogForm | None
 
@@ -221,6 +223,7 @@ class _Command:
         from etl.watch.metrics import JobMetrics
 
         began_at, noted = time.time(), len(self.metrics)
+        self.target.name_of(path).speak()
         if isinstance(job, BackfillError):
             outcome = Outcome.failed(path.stem, job)
         else:

@@ -140,7 +140,7 @@ def print_outcome(
     """Print the summary: to standard output where all went well or standard error `logs`, else to standard error."""
     from etl.report.summary import summary_lines
 
-    lines = summary_lines(outcome, str(path), flags=target.flags)
+    lines = summary_lines(outcome, target.name_of(path))
     if outcome.exit_code == JobLocked.exit_code:
         # Of two schedulers one is always too late: a line of its mail is enough.
         lines = iter([f"{outcome.message}. {outcome.fix}"])
@@ -161,7 +161,7 @@ def print_outcomes(
     say(table_lines(outcomes, exit_code, left=[str(path) for path in paths[len(outcomes) :]]))
     for outcome, path in zip(outcomes, paths, strict=False):
         is_wrong = outcome.exit_code not in _FINE
-        say(advice_lines(outcome, str(path), flags=target.flags), error=is_wrong and not logs)
+        say(advice_lines(outcome, target.name_of(path)), error=is_wrong and not logs)
 
 
 def choose_rate(text: str | None, *, sandbox: bool) -> "Rate | None":

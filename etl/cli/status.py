@@ -67,7 +67,7 @@ def status(
         say([waiting], error=True)
         told = _await_run(jobs, target)
     while True:
-        shown = _show(told, target.flags, as_json=as_json, over=shown if sys.stdout.isatty() else 0)
+        shown = _show(told, target, as_json=as_json, over=shown if sys.stdout.isatty() else 0)
         if not watch or not _is_running(told):
             break
         time.sleep(WATCH_SECONDS)
@@ -119,7 +119,7 @@ def _await_run(jobs: tuple[Path, ...], target: Target) -> list[_Told]:
         time.sleep(WATCH_SECONDS / 4)
 
 
-def _show(told: list[_Told], flags: str, *, as_json: bool, over: int) -> int:
+def _show(told: list[_Told], target: Target, *, as_json: bool, over: int) -> int:
     """Print where the jobs stand over the `over` rows printed before; return how many rows of the screen it took."""
     from etl.report.console import count_rows, move_up
     from etl.report.status import standing_lines
@@ -133,7 +133,7 @@ def _show(told: list[_Told], flags: str, *, as_json: bool, over: int) -> int:
     lines: list[str] = []
     for one in told if not as_json else ():
         if one.standing is not None:
-            lines += [*([""] if lines else []), *standing_lines(one.standing, str(one.job), flags=flags)]
+            lines += [*([""] if lines else []), *standing_lines(one.standing, target.name_of(one.job))]
     if over:
         move_up(sys.stdout, over)
     say(lines)

@@ -20,6 +20,7 @@ from etl.cli.options import (
 from etl.cli.parameters import check_parameters, parameter_option, window_options
 from etl.errors import BackfillError, JobError
 from etl.output import check_output, write_output
+from etl.typed import JobName
 from etl.values.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -114,15 +115,18 @@ def validate(
     options = DryOptions(sample, rejects_out, state_dir)
     check_parameters(parameters, jobs)
     parameters = replace(parameters, since=since, until=until)
-    found = [_validate_one(path, parameters, options, quiet=quiet or as_json) for path in jobs]
+    names = [JobName(str(path), state_dir=state_dir, settings=parameters.given) for path in jobs]
+    found = [_validate_one(name, parameters, options, quiet=quiet or as_json) for name in names]
     if fail_on == "warn":
         found = [_fail_on_warnings(validation) for validation in found]
     code = worst_exit_code(validation.outcome.exit_code for validation in found)
-    _write(found, jobs, _Outputs(html, junit, annotate, as_json), code)
+    _write(found, names, _Outputs(html, junit, annotate, as_json), code)
     raise click.exceptions.Exit(code)
 
 
-def _validate_one(path: Path, parameters: Parameters, options: "DryOptions", *, quiet: bool) -> "Validation":
+def _validate_one(
+    called: JobName, parameters: Parameters, options: "DryOptions", *, quiet: bool
+) -> "Validation":
     from etl.job.load import load_job
     from etl.report.progress import choose_progress
     from etl.validation.reject_file import check_rejects_path
@@ -132,7 +136,9 @@ def _validate_one(path: Path, parameters: Parameters, options: "DryOptions", *, 
 
     if options.rejects_out is not None:
         check_rejects_path(options.rejects_out)
+    path = Path(called.path)
     name = path.stem
+    called.speak()
     try:
         job = load_job(path, parameters)
         name = job.name
@@ -147,7 +153,7 @@ def _fail_on_warnings(validation: "Validation") -> "Validation":
     return replace(validation, outcome=replace(validation.outcome, exit_code=EXIT_FINDINGS))
 
 
-def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Outputs, code: int) -> None:
+def _write(found: Sequence["Validation"], names: Sequence[JobName], outputs: _Outputs, code: int) -> None:
     if outputs.junit is not None:
         from etl.report.ci import junit_xml
 
@@ -163,16 +169,16 @@ def _write(found: Sequence["Validation"], jobs: Sequence[Path], outputs: _Output
             else {"jobs": [v.to_json() for v in found], "exit_code": code}
         )
         return
-    for position, (path, validation) in enumerate(zip(jobs, found, strict=True)):
+    for position, (name, validation) in enumerate(zip(names, found, strict=True)):
         if position:
             say([""])
-        _print(validation, path)
+        _print(validation, name)
     if outputs.annotate == "github":
         from etl.report.ci import Place, github_annotations
 
         root = _find_root(Path.cwd().resolve())
-        for path, validation in zip(jobs, found, strict=True):
-            say(github_annotations(validation, Place(root, path.resolve())))
+        for name, validation in zip(names, found, strict=True):
+            say(github_annotations(validation, Place(root, Path(name.path).resolve())))
     if outputs.html is not None and found[0].forecast is not None:
         say([f"The report: {outputs.html}"])
 
@@ -182,7 +188,7 @@ def _find_root(folder: Path) -> Path:
     return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)
 
 
-def _print(validation: "Validation", path: Path) -> None:
+def _print(validation: "Validation", name: JobName) -> None:
     from etl.report.console import open_console
     from etl.report.validation import print_validation
 
@@ -190,4 +196,4 @@ def _print(validation: "Validation", path: Path) -> None:
         say([*validation.outcome.message.split("\n"), validation.outcome.fix], error=True)
         return
     with open_console(sys.stdout) as console:
-        print_validation(validation, console, job_path=str(path))
+        print_validation(validation, console, name=name)

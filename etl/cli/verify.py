@@ -143,7 +143,6 @@ def verify(
         raise JobError(
             "Expected one job beside -o, found several", "Verify them one by one to write their differences"
         )
-    flags = target.flags
     found: list[JobVerification] = []
     with ExitStack() as stack:
         destinations = Destinations(stack, target)
@@ -165,7 +164,7 @@ def verify(
             proves = options.sample is not None and one.counts.asked and not one.counts.missing
             share = largest_missing_share(one.counts.asked) if proves else None
             say(
-                verification_lines(one, str(path), flags=flags, share=share),
+                verification_lines(one, target.name_of(path), share=share),
                 error=one.exit_code not in (0, 9),
             )
     raise click.exceptions.Exit(code)

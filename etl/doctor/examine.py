@@ -24,6 +24,7 @@ from etl.job.model import DEFAULT_ENDPOINT, Job
 from etl.send.key import find_key_variable, key_variables
 from etl.send.probe import Probe, judge_key, probe_endpoint
 from etl.state.place import JobPlace, mark_for, state_root
+from etl.typed import type_command
 from etl.values.parameters import NO_PARAMETERS, Parameters
 from etl.values.symptom import Symptom
 from etl.watch.otel import has_sdk, read_settings
@@ -245,7 +246,12 @@ def _judge_key(
         f"there is one, from {source}; the answers ({probe.made_up_status}, {probe.key_status}) don't tell whether "
         "it is good"
     )
-    return Symptom("key", "warning", found, "Send one event and see: backfill run --limit 1 JOB")
+    fix = (
+        f"Send one event and see: {type_command('run', '--limit', '1')}"
+        if job is not None
+        else "Name a job, and send one event of it to see"
+    )
+    return Symptom("key", "warning", found, fix)
 
 
 def _judge_clock(probe: Probe) -> Symptom:

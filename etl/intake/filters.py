@@ -20,6 +20,7 @@ from etl.ledger.notes import NotedFilter
 from etl.ledger.store import Ledger
 from etl.read.growing import NoWholeLine
 from etl.stage.duplicates import DeliveredIds
+from etl.typed import type_command
 
 __all__ = ["FilterChange", "change_lines", "find_change", "note_filter", "of_skipped"]
 
@@ -85,7 +86,7 @@ def change_lines(change: FilterChange) -> Iterable[str]:
             else "rows that were skipped would be events"
         )
         yield f"[filter] changed since load {change.load}: {change.rows:,} {some} now"
-    yield "Take them in: backfill run JOB --take-skipped; else they stay skipped"
+    yield f"Take them in: {type_command('run', '--take-skipped')}; else they stay skipped"
 
 
 def _sql_of(job: Job) -> str | None:

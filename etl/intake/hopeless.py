@@ -5,6 +5,7 @@ from typing import Final
 
 from etl.errors import LimitReached
 from etl.job.model import MaxRejects
+from etl.typed import type_command
 
 __all__ = ["check_hope", "stopped_early"]
 
@@ -27,6 +28,6 @@ def check_hope(read: int, rejected: int, most: MaxRejects, job_path: Path) -> No
     if problem := stopped_early(read, rejected, most, job_path):
         raise LimitReached(
             problem,
-            f"See what is wrong with: backfill validate {job_path}. To stage every row all the same: "
+            f"See what is wrong: {type_command('validate')}. To stage every row all the same: "
             'max_rejects = "100%"; nothing was staged or sent',
         )

@@ -9,6 +9,7 @@ from etl.intake.fingerprint import is_accepted, is_mapped_alike, mapping_fingerp
 from etl.intake.new_ids import compare_loads
 from etl.job.model import Job
 from etl.ledger.store import Ledger
+from etl.typed import type_command
 
 __all__ = ["check_mapping"]
 
@@ -45,5 +46,6 @@ def check_mapping(job: Job, folder: Path, ledger: Ledger, started: datetime) -> 
             *lines,
         ),
         "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is new "
-        "follows the new mapping. To mend rejects alone: backfill retry",
+        "follows the new mapping. To mend rejects alone: "
+        f"{type_command('retry')}",
     )

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from etl.errors import InputError
 from etl.limited import read_limited
 from etl.rejects.spreadsheet import name_own, original_name, rearm
+from etl.typed import type_command
 
 __all__ = ["Mended", "RowKey", "read_mended"]
 
@@ -63,7 +64,7 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(
             f"Expected a file of edited rejects, found: {error.strerror or error} - {path}",
-            "Write one with: backfill rejects JOB -o rejects.csv",
+            f"Write one: {type_command('rejects', '-o', 'rejects.csv')}",
         ) from None
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
@@ -117,6 +118,6 @@ def _read_csv(text: str, path: Path) -> Iterator[tuple[RowKey, Mended]]:
 def _no_reject(where: str, path: Path) -> InputError:
     return InputError(
         f"Expected a reject with its load, file and row, found something else in {where} - {path}",
-        "Edit the original columns only, and keep those that name the row: write the file anew with backfill rejects "
-        "JOB -o FILE",
+        "Edit the original columns only, and keep those that name the row: write the file anew: "
+        f"{type_command('rejects', '-o', 'rejects.csv')}",
     )

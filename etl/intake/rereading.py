@@ -23,13 +23,16 @@ from etl.ledger.store import Ledger
 from etl.read.files import fingerprint
 from etl.read.kinds import TYPED
 from etl.read.source import Source
+from etl.typed import type_command
 from etl.values.reject import RejectCode
 from etl.values.rows import EVENT_SCHEMA, REJECT_SCHEMA, MalformedRecord, Transformed
 from etl.values.staged import SourceFile
 
 __all__ = ["Again", "transform_again", "transform_unchanged"]
 
-_START_OVER: Final = "Or start the job over: backfill reset JOB; it then sends every event again"
+
+def _start_over() -> str:
+    return f"Or start the job over: {type_command('reset')}; it then sends every event again"
 
 
 class Again(NamedTuple):
@@ -108,7 +111,7 @@ def _from_file(source: Source, plans: Plans, index: int, position: int, file: So
             f"Expected the {file.rows:,} rows that were staged, found {read:,} as [source] reads them now - "
             f"{file.path}",
             "Set [source] back as it was: with other rows it can't be told which of them were delivered. "
-            f"{_START_OVER}",
+            f"{_start_over()}",
         )
 
 
@@ -131,7 +134,7 @@ class _KeptRows:
                 "Expected the file as it was when it was staged, because [source] changed since, found it gone or "
                 f"changed - {file.path}",
                 "Put the file back, or set [source] back: what was kept of its rows was read the old way. "
-                f"{_START_OVER}",
+                f"{_start_over()}",
             )
         while (events := self._events.take_part(position)) is not None:
             yield self._apply(position, file, events, int(events["row"][-1]))

@@ -19,10 +19,12 @@ from etl.rejects.damage import find_damage
 from etl.rejects.spreadsheet import cell_text
 from etl.state.place import JobPlace
 from etl.state.rejects import Rejects, null_marker
+from etl.typed import type_command
 
 __all__ = ["RetryRequest", "Taken", "TakenRow", "take_rejects"]
 
 MOST_NOTES: Final = 20
+EDITED: Final = "rejects.csv"
 AS_EDITED: Final = "Where such a change was meant, take every cell as it came: --as-edited"
 
 
@@ -147,8 +149,8 @@ class _Known(NamedTuple):
 def _take_stored(key: RowKey, source: dict[str, Any] | None) -> TakenRow | str:
     if source is None:
         return (
-            "the record itself is malformed; mend it in an edited file: backfill rejects JOB -o FILE, then retry "
-            "--from FILE"
+            f"the record itself is malformed; mend it in an edited file: {type_command('rejects', '-o', EDITED)}, "
+            f"then {type_command('retry', '--from', EDITED)}"
         )
     return TakenRow(key, source)
 
@@ -246,5 +248,5 @@ def _note_unknown(
     if not mended:
         raise InputError(
             f"Expected edited rejects, found none - {request.file}",
-            "Write them anew with: backfill rejects JOB -o FILE",
+            f"Write them anew: {type_command('rejects', '-o', EDITED)}",
         )

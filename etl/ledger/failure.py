@@ -6,6 +6,7 @@ from pathlib import Path
 
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.private import explain_os_error
+from etl.typed import type_command
 
 __all__ = ["Damage", "explain", "may_hide_lost_writes"]
 
@@ -43,8 +44,8 @@ def explain(error: BaseException, path: Path) -> BackfillError:
     if isinstance(error, Damage | UnicodeDecodeError) or code in _DAMAGED or "decode to UTF-8" in str(error):
         return StateError(
             f"Expected a sound ledger, found it damaged ({_text(error)}) - {path}",
-            f"Put back a copy of {path.parent} from a backup, or run `backfill reset` on the job: it starts over, "
-            "and sends every event again with the same ids",
+            f"Put back a copy of {path.parent} from a backup, or start the job over: "
+            f"{type_command('reset')}; it sends every event again with the same ids",
         )
     number = errno.EACCES if code in _SHUT else errno.EIO
     return explain_os_error(OSError(number, _text(error)), path)

@@ -1,9 +1,9 @@
 """Says what adopting a job came to, for a person. Pure: values in, lines out."""
 
-import shlex
 from collections.abc import Iterator
 
 from etl.report.summary import format_duration
+from etl.typed import JobName
 from etl.values.adoption import Adoption, OtherwiseThere
 
 __all__ = ["adoption_lines", "describe_adoption"]
@@ -18,8 +18,8 @@ _MEANING = {
 }
 
 
-def adoption_lines(done: Adoption, job_path: str, *, flags: str = "") -> Iterator[str]:
-    """Yield the lines of `backfill adopt`; `flags` name the same state again."""
+def adoption_lines(done: Adoption, name: JobName) -> Iterator[str]:
+    """Yield the lines of `backfill adopt`, of the job called `name`."""
     if done.load is None:
         yield f"{done.job}: {done.message or 'nothing is pending, and nothing new was found to adopt'}"
         if done.fix:
@@ -36,15 +36,14 @@ def adoption_lines(done: Adoption, job_path: str, *, flags: str = "") -> Iterato
     yield from map(_describe, done.first[:MOST_SHOWN])
     if len(done.first) > MOST_SHOWN:
         yield f"  and {done.altered + done.doubled - MOST_SHOWN:,} more: --json lists the first {len(done.first):,}"
-    path = shlex.quote(job_path)
     if done.message:
         yield done.message
     if done.fix:
-        yield done.fix.replace(" JOB", f"{flags} {path}")
+        yield done.fix
     elif done.pending:
-        yield f"Send the {done.pending:,} that are pending: backfill run{flags} {path}"
+        yield f"Send the {done.pending:,} that are pending: {name.type('run')}"
     else:
-        yield f"Nothing is pending; close the books of the load: backfill run{flags} {path}"
+        yield f"Nothing is pending; close the books of the load: {name.type('run')}"
 
 
 def _describe(one: OtherwiseThere) -> str:

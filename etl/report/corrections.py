@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from etl.typed import type_command
 from etl.values.outcome import CorrectionCounts
 
 __all__ = ["correction_lines"]
@@ -16,7 +17,10 @@ def correction_lines(counts: CorrectionCounts, duplicate: int) -> Iterator[str]:
             f"{told:,} of {duplicate:,} duplicates {verb} from what was delivered: {counts.first}"
             f"{' is the first' if told > 1 else ''}"
         )
-        yield "List them: backfill rejects JOB --corrections; send them: backfill retry JOB --corrections"
+        yield (
+            f"List them: {type_command('rejects', '--corrections')}; send them: "
+            f"{type_command('retry', '--corrections')}"
+        )
     if counts.sent:
         yield f'Sent again under their ids with another content (on_correction = "send"): {counts.sent:,}'
     if counts.rejected:

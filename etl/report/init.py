@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.plain import plain_line
+from etl.typed import JobName
 
 __all__ = ["Decision", "Start", "Trial", "print_start"]
 
@@ -102,7 +103,9 @@ def print_start(start: Start, console: Console) -> None:
             ),
             soft_wrap=True,
         )
-    console.print(Text(f"Next: backfill preview {plain_line(start.path)}", style="bold"), soft_wrap=True)
+    console.print(
+        Text(f"Next: {plain_line(JobName(str(start.path)).type('preview'))}", style="bold"), soft_wrap=True
+    )
 
 
 def _print_trial(trial: Trial, console: Console) -> None:

@@ -1,10 +1,10 @@
 """Says what a job has done so far, for a person. Pure: values in, lines out."""
 
-import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from etl.report.summary import format_duration
+from etl.typed import JobName
 from etl.values.loads import JobHistory, PastLoad, PastRun
 
 __all__ = ["history_lines"]
@@ -13,13 +13,11 @@ MOST_FILES = 5
 _FINE = (0, 3)
 
 
-def history_lines(
-    history: JobHistory, job_path: str, *, flags: str = "", every_file: bool = False
-) -> Iterator[str]:
-    """Yield the lines of `backfill loads`; `flags` are those that name the same state folder again."""
+def history_lines(history: JobHistory, name: JobName, *, every_file: bool = False) -> Iterator[str]:
+    """Yield the lines of `backfill loads`, of the job called `name`."""
     if not history.runs:
         yield f"{history.job}: never run"
-        yield f"Start it: backfill run {shlex.quote(job_path)}{flags}"
+        yield f"Start it: {name.type('run')}"
         return
     loads, runs = len(history.loads), len(history.runs)
     yield f"{history.job}: {loads:,} load{_s(loads)}, {runs:,} run{_s(runs)}"
@@ -29,10 +27,10 @@ def history_lines(
     idle = [run for run in history.runs if run.number not in worked]
     if idle:
         yield f"  runs without a load: {', '.join(_run_text(run) for run in idle[-MOST_FILES:])}"
-    yield from _last_run_lines(history.runs[-1], job_path, flags)
+    yield from _last_run_lines(history.runs[-1], name)
 
 
-def _last_run_lines(run: PastRun, job_path: str, flags: str) -> Iterator[str]:
+def _last_run_lines(run: PastRun, name: JobName) -> Iterator[str]:
     """Yield why the last run ended as it did and what to do, where that isn't well."""
     if run.exit_code in _FINE:
         return
@@ -41,7 +39,7 @@ def _last_run_lines(run: PastRun, job_path: str, flags: str) -> Iterator[str]:
         yield run.fix
     if run.log:
         yield f"Its log: {run.log}"
-    yield f"Then go on: backfill run {shlex.quote(job_path)}{flags}"
+    yield f"Then go on: {name.type('run')}"
 
 
 def _load_lines(history: JobHistory, load: PastLoad, *, every_file: bool) -> Iterator[str]:

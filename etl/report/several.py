@@ -1,10 +1,10 @@
 """Says what a command that ran several jobs came to: one line a job and their sum; then what needs a person. Pure."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from etl.report.summary import open_lines
+from etl.typed import JobName
 from etl.values.books import Books
 from etl.values.outcome import Outcome
 
@@ -29,10 +29,8 @@ def table_lines(outcomes: Sequence[Outcome], exit_code: int, *, left: Sequence[s
         yield f"not begun: {', '.join(left)}"
 
 
-def advice_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[str]:
-    """Yield why a job stopped, and where to see its rejects; `flags` are those that name the same state folder
-    again.
-    """
+def advice_lines(outcome: Outcome, name: JobName) -> Iterator[str]:
+    """Yield why a job stopped, and where to see its rejects. The job is called `name`."""
     for note in outcome.notes:
         yield f"{outcome.job}: {note}"
     if outcome.message:
@@ -40,8 +38,8 @@ def advice_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterato
         yield outcome.fix
     if outcome.books.rejected and outcome.reports:
         codes = ", ".join(f"{count:,} {code}" for code, count in outcome.rejects.items())
-        yield f"{outcome.job}: {codes}; see them by cause: backfill rejects {shlex.quote(job_path)}{flags}"
-    for line in open_lines(outcome, job_path, flags=flags):
+        yield f"{outcome.job}: {codes}; see them by cause: {name.type('rejects')}"
+    for line in open_lines(outcome, name):
         yield f"{outcome.job}: {line}"
 
 

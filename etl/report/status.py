@@ -1,11 +1,11 @@
 """Says where a job stands, for a person. Pure: values in, lines out."""
 
-import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from etl.report.proven import proven_line
 from etl.report.summary import book_lines, format_duration
+from etl.typed import JobName
 from etl.values.status import Standing
 
 __all__ = ["standing_lines"]
@@ -23,11 +23,11 @@ _STATES = {
 _FINE = (0, 3)
 
 
-def standing_lines(standing: Standing, job_path: str, *, flags: str = "") -> Iterator[str]:
-    """Yield the lines of `backfill status`; `flags` are those that name the same state folder again."""
+def standing_lines(standing: Standing, name: JobName) -> Iterator[str]:
+    """Yield the lines of `backfill status`, of the job called `name`."""
     if standing.state == "new":
         yield f"{standing.job}: never run"
-        yield f"Start it: backfill run {shlex.quote(job_path)}{flags}"
+        yield f"Start it: {name.type('run')}"
         return
     yield f"{standing.job}: {', '.join(_headline(standing))}"
     if standing.rows.read:
@@ -54,11 +54,11 @@ def standing_lines(standing: Standing, job_path: str, *, flags: str = "") -> Ite
     if standing.last_exit_code not in _FINE:
         if standing.log:
             yield f"Its log: {standing.log}"
-        yield f"Then go on: backfill run {shlex.quote(job_path)}{flags}"
+        yield f"Then go on: {name.type('run')}"
     if standing.rows.rejected:
         if standing.reports:
             yield f"Rejects, with every original column: {' and '.join(map(str, standing.reports))}"
-        yield f"See them by cause: backfill rejects {shlex.quote(job_path)}{flags}"
+        yield f"See them by cause: {name.type('rejects')}"
 
 
 def _headline(standing: Standing) -> Iterator[str]:

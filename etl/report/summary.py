@@ -1,8 +1,8 @@
 """Says what a run did: the books, why it stopped, where to look next. Pure: values in, lines out."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 
+from etl.typed import JobName
 from etl.values.books import Books
 from etl.values.delivery import UncertainCounts
 from etl.values.outcome import Outcome
@@ -19,11 +19,11 @@ _STATES = {
 }
 
 
-def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[str]:
-    """Yield the lines of a run's summary; `flags` are those that name the same state folder again."""
+def summary_lines(outcome: Outcome, name: JobName) -> Iterator[str]:
+    """Yield the lines of a run's summary, of the job called `name`."""
     if not outcome.loads:
         yield from _without_loads(outcome)
-        yield from open_lines(outcome, job_path, flags=flags)
+        yield from open_lines(outcome, name)
         return
     books = outcome.books
     with_rejects = ", with rejects" if outcome.state == "complete" and books.rejected else ""
@@ -47,8 +47,8 @@ def summary_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterat
         yield f"Its log: {outcome.log}"
     if books.rejected and outcome.reports:
         yield f"Rejects, with every original column: {' and '.join(str(path) for path in outcome.reports)}"
-        yield f"See them by cause: backfill rejects {shlex.quote(job_path)}{flags}"
-    yield from open_lines(outcome, job_path, flags=flags)
+        yield f"See them by cause: {name.type('rejects')}"
+    yield from open_lines(outcome, name)
 
 
 def _uncertain_lines(counts: UncertainCounts) -> Iterator[str]:
@@ -64,7 +64,7 @@ def _uncertain_lines(counts: UncertainCounts) -> Iterator[str]:
         yield f"  {counts.line}"
 
 
-def open_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[str]:
+def open_lines(outcome: Outcome, name: JobName) -> Iterator[str]:
     """Yield one line where rejects are open that the run's own books don't tell of."""
     opened = sum(outcome.open_rejects.values())
     if opened > sum(outcome.rejects.values()):
@@ -72,7 +72,7 @@ def open_lines(outcome: Outcome, job_path: str, *, flags: str = "") -> Iterator[
         earlier = ", those of earlier loads included" if outcome.rejects else " from earlier runs"
         yield (
             f"{opened:,} reject{' is' if opened == 1 else 's are'} open{earlier}: {codes}; "
-            f"see, retry or dismiss them: backfill rejects {shlex.quote(job_path)}{flags}"
+            f"see, retry or dismiss them: {name.type('rejects')}"
         )
 
 

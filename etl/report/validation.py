@@ -13,6 +13,7 @@ from rich.text import Text
 
 from etl.plain import plain_line, plain_words
 from etl.report.summary import format_duration
+from etl.typed import JobName
 from etl.values.findings import Finding, Forecast, KindCount, Validation, render_time
 
 __all__ = ["count_rows", "format_bytes", "print_validation"]
@@ -22,7 +23,7 @@ MOST_DAYS: Final = 10
 _MARKS: Final = {"error": ("✗", "red"), "warning": ("!", "yellow"), "note": ("·", "cyan")}
 
 
-def print_validation(validation: Validation, console: Console, *, job_path: str) -> None:
+def print_validation(validation: Validation, console: Console, *, name: JobName) -> None:
     """Print the books, the findings, what a run would send, and what to do next."""
     _print_books(validation, console)
     if validation.findings:
@@ -32,7 +33,7 @@ def print_validation(validation: Validation, console: Console, *, job_path: str)
     if validation.forecast and validation.forecast.events:
         console.print()
         _print_forecast(validation.forecast, console)
-    _print_conclusion(validation, console, job_path)
+    _print_conclusion(validation, console, name)
 
 
 def format_bytes(count: float) -> str:
@@ -158,7 +159,7 @@ def _days_table(forecast: Forecast) -> Table | None:
     return table
 
 
-def _print_conclusion(validation: Validation, console: Console, job_path: str) -> None:
+def _print_conclusion(validation: Validation, console: Console, name: JobName) -> None:
     outcome = validation.outcome
     console.print()
     if outcome.message:
@@ -167,13 +168,13 @@ def _print_conclusion(validation: Validation, console: Console, job_path: str) -
     elif outcome.books.rejected:
         console.print(
             Text(
-                f"Rejected rows stay behind, with a report; the others can go: backfill run {plain_line(job_path)}"
+                f"Rejected rows stay behind, with a report; the others can go: {plain_line(name.type('run'))}"
             ),
             soft_wrap=True,
         )
     else:
         console.print(
-            Text(f"Ready: backfill run {plain_line(job_path)}   (rehearse first: add --sandbox)"),
+            Text(f"Ready: {plain_line(name.type('run'))}   (rehearse first: add --sandbox)"),
             soft_wrap=True,
         )
 

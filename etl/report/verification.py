@@ -1,10 +1,10 @@
 """Says what verifying a job found, for a person. Pure: values in, lines out."""
 
-import shlex
 from collections.abc import Iterator
 
 from etl.errors import DestinationDiffers
 from etl.report.summary import format_duration
+from etl.typed import JobName
 from etl.values.verification import JobVerification, VerificationCounts
 
 __all__ = ["describe_progress", "verification_lines"]
@@ -19,10 +19,8 @@ _MEANING = {
 }
 
 
-def verification_lines(
-    found: JobVerification, job_path: str, *, flags: str = "", share: float | None = None
-) -> Iterator[str]:
-    """Yield the lines of `backfill verify`; `flags` name the same state again.
+def verification_lines(found: JobVerification, name: JobName, *, share: float | None = None) -> Iterator[str]:
+    """Yield the lines of `backfill verify`, of the job called `name`.
 
     `share` is the share of all events that may at most be missing, where a sample was asked for and none of it was.
     """
@@ -41,12 +39,9 @@ def verification_lines(
         )
     yield from _advice(found)
     if found.counts.differences:
-        yield f"See each: backfill verify{flags} -o differences.csv {shlex.quote(job_path)}"
+        yield f"See each: {name.type('verify', '-o', 'differences.csv')}"
     if found.counts.missing and not found.resent:
-        yield (
-            f"Send what is missing again, with the same ids and bytes: backfill verify --repair{flags} "
-            f"{shlex.quote(job_path)}"
-        )
+        yield (f"Send what is missing again, with the same ids and bytes: {name.type('verify', '--repair')}")
 
 
 def _headline(found: JobVerification) -> str:

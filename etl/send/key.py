@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from etl.errors import KeyProblem
+from etl.typed import type_command
 
 __all__ = ["KEY_VARIABLES", "find_key", "find_key_variable", "key_variables", "no_key"]
 
@@ -34,9 +35,9 @@ def no_key(key_env: str | None) -> KeyProblem:
     if key_env is not None:
         return KeyProblem(
             f"Expected an API key, found none in {key_env}, which [upload] key_env names, or in --key-file",
-            "Set one of them, or rehearse without a key: backfill run --sandbox",
+            f"Set one of them, or rehearse without a key: {type_command('run', '--sandbox')}",
         )
     return KeyProblem(
         f"Expected an API key, found none in {', '.join(KEY_VARIABLES)} or --key-file",
-        "Set one of them, or rehearse without a key: backfill run --sandbox",
+        f"Set one of them, or rehearse without a key: {type_command('run', '--sandbox')}",
     )

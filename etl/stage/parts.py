@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from etl.errors import StateError
 from etl.private import explain_os_error, open_private
+from etl.typed import type_command
 from etl.values.delivery import Outgoing
 from etl.values.staged import KeptFile
 
@@ -184,8 +185,8 @@ def damaged_part(path: Path, found: str) -> StateError:
     """Return what a person reads of a part that is not as it was written: it is believed in no case."""
     return StateError(
         f"Expected the staged part as it was written, found it {found} - {path}",
-        "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same "
-        "ids",
+        f"Restore it from a backup, or start the job over: {type_command('reset')}; it sends every event "
+        "again with the same ids",
     )
 
 
@@ -203,7 +204,8 @@ def explain_disk(error: Exception, path: Path) -> StateError:
     return StateError(
         f"Expected a part that can be written and read, found: {reason} - {path}",
         "Free space or mend the disk, then run the same command again: what was recorded is safe. Where the part "
-        "itself is damaged: restore it from a backup, or start the job over with backfill reset",
+        "itself is damaged: restore it from a backup, or start the job over: "
+        f"{type_command('reset')}",
     )
 
 

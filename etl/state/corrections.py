@@ -14,13 +14,13 @@ from etl.ledger.store import Ledger
 from etl.stage.kept import KeptFolder, read_ids_at
 from etl.stage.parts import corrections_path
 from etl.state.kept import kept_folder
+from etl.typed import type_command
 from etl.values.outcome import CorrectionCounts
 from etl.values.reject import RejectCode
 from etl.values.staged import Corrections
 
 __all__ = ["all_corrections", "count_corrections", "note_corrections", "open_corrections"]
 
-FIX: Final = "send it under its id: backfill retry JOB --corrections"
 SCHEMA: Final = {
     "load": pl.UInt32(),
     "file": pl.String(),
@@ -95,5 +95,5 @@ def _conform(frame: pl.DataFrame, names: Sequence[str], load: int) -> pl.DataFra
         pl.Series("file", [names[position] for position in frame["file"]], dtype=pl.String),
         pl.lit(RejectCode.CONFLICT.value).alias("code"),
         pl.lit("id").alias("field"),
-        pl.lit(FIX).alias("fix"),
+        pl.lit(f"send it under its id: {type_command('retry', '--corrections')}").alias("fix"),
     ).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())

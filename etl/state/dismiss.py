@@ -12,6 +12,7 @@ from etl.ledger.store import Ledger
 from etl.state.place import JobPlace
 from etl.state.rejects import PLACE, Rejects, add_counts, count_open, count_rejects, taken_rows
 from etl.state.reports import refresh_reports
+from etl.typed import type_command
 
 __all__ = ["DismissRequest", "Dismissed", "dismiss_rejects", "restore_rejects"]
 
@@ -96,7 +97,9 @@ def _of_file(found: pl.DataFrame, file: str) -> pl.DataFrame:
         guess = nearest_name(file, names)
         raise JobError(
             f"Expected a file that has rejects, found `{file}` - --file",
-            f"Did you mean {guess}?" if guess else "See which there are: backfill rejects JOB --by file",
+            f"Did you mean {guess}?"
+            if guess
+            else f"See which there are: {type_command('rejects', '--by', 'file')}",
         )
     return found.filter(pl.col("file") == file)
 
@@ -111,7 +114,7 @@ def _of_rows(found: pl.DataFrame, rows: tuple[int, ...]) -> pl.DataFrame:
         if not places:
             raise JobError(
                 f"Expected a row that is rejected, found none such: row {row} - --row",
-                "See which rows are: backfill rejects JOB; one that was retried is a reject no more",
+                f"See which rows are: {type_command('rejects')}; one that was retried is a reject no more",
             )
         if len(places) > 1:
             raise JobError(

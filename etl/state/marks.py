@@ -22,6 +22,7 @@ from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.private import make_private_folder, replace_private
 from etl.state.place import SANDBOX_MARK, JobPlace
+from etl.typed import type_command
 
 __all__ = ["MARK_NAME", "Mark", "Marks"]
 
@@ -112,8 +113,8 @@ def _compare(mark: Mark, now: Mark) -> None:
                 f"Expected the state that delivered {mark.delivered:,} events of this job by {_show(mark.at)} "
                 f"({mark.folder}), found another - {now.folder}",
                 "Go on with that folder (put it back, or name it with --state-dir), have what it delivered found at "
-                "the destination (backfill adopt JOB), or say --accept-state to go on with this one: what the other "
-                "delivered is sent again, with the same ids",
+                f"the destination ({type_command('adopt')}), or say --accept-state to go on with this one: "
+                "what the other delivered is sent again, with the same ids",
             )
     elif (mark.runs, mark.delivered) > (now.runs, now.delivered):
         raise StateError(

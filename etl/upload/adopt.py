@@ -27,6 +27,7 @@ from etl.send.redact import Redactor
 from etl.state.kept import KeptLoad
 from etl.state.marks import Marks
 from etl.state.place import Destination, JobPlace
+from etl.typed import type_command
 from etl.upload.adopting import Adopted, adopt_load
 from etl.upload.closing import can_discard, discard_stale_load
 from etl.values.adoption import Adoption
@@ -137,7 +138,8 @@ def _find_load(
         raise JobError(
             f"Expected the mapping under which load {load.number} was staged, found [event] or [source] "
             f"changed - {job.path}",
-            "Set the mapping back, or let a run stage the rest again: backfill run --accept-new-mapping JOB",
+            "Set the mapping back, or let a run stage the rest again: "
+            f"{type_command('run', '--accept-new-mapping')}",
         )
     discard_stale_load(job, place.folder, ledger)
     if (load := ledger.open_load()) is not None:
@@ -197,7 +199,7 @@ def _concluded(done: Adoption) -> Adoption:
             message=f"{count:,} event{' is' if count == 1 else 's are'} there otherwise than this job would send "
             f"{'it' if count == 1 else 'them'}, and stay{'s' if count == 1 else ''} pending",
             fix="Mend the mapping where that is why and adopt again; or take them as they are there: "
-            "backfill adopt --as-found JOB",
+            f"{type_command('adopt', '--as-found')}",
         )
     if done.unknown:
         return replace(

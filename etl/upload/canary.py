@@ -66,8 +66,9 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class CanaryCheck:
-    """The canary of one load. `again` names job and state for a command; `patience_seconds` is how long an event may
-    take to show. `stop`, once it is set, ends the waiting as an interrupt does.
+    """The canary of one load. `patience_seconds` is how long an event may take to show.
+
+    `stop`, once it is set, ends the waiting as an interrupt does.
     """
 
     job: Job
@@ -76,7 +77,6 @@ class CanaryCheck:
     folder: Path
     load: LoadEntry
     patience_seconds: float
-    again: str
     stop: threading.Event | None = None
 
     def begin(self, count: int) -> CanaryParts | None:
@@ -93,7 +93,7 @@ class CanaryCheck:
         kept = kept_folder(self.folder, self.ledger, number)
         canary = Canary(choose_places(self.ledger, kept, number, count))
         if self.destination.key is not None and (stopped := self._ask(canary, 0.0).stopped) is not None:
-            raise cannot_ask(stopped, self.again)
+            raise cannot_ask(stopped)
         self.note(canary)
         self.ledger.begin_sending(self.load.number)
         return self._parts(canary)
@@ -123,7 +123,7 @@ class CanaryCheck:
             }
             self.note(replace(canary, state="failed"))
             lines = [f"{self._name(place)}: {text}" for place, text in sorted(said.items())]
-            raise differs(lines, count, self.ledger.books(self.load.number).pending, self.again)
+            raise differs(lines, count, self.ledger.books(self.load.number).pending)
         if unknown:
             raise untold(Problem(ProblemKind.NOT_AN_ANSWER, unknown[0].reason), count)
         return seen.lag_seconds

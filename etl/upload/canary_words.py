@@ -5,6 +5,7 @@ from typing import Final
 
 from etl.errors import BackfillError, DestinationDiffers, EndpointError, Incomplete, KeyProblem
 from etl.report.summary import format_duration
+from etl.typed import type_command
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.page import Problem, ProblemKind
 
@@ -23,9 +24,9 @@ def passed_line(load: int, count: int, pending: int, lag_seconds: float) -> str:
     return f"Canary: the {count:,} events that stand for load {load} are there once and as they were sent{late}; {rest}"
 
 
-def cannot_ask(problem: Problem, again: str) -> BackfillError:
+def cannot_ask(problem: Problem) -> BackfillError:
     """Return the error of a destination that can't be asked, before anything is sent."""
-    without = f"run without a canary: backfill run --canary 0 {again}"
+    without = f"run without a canary: {type_command('run', '--canary', '0')}"
     if problem.kind is ProblemKind.KEY_CANNOT_READ:
         return KeyProblem(
             f"Expected a key that can read, to ask for the canary once it is sent, found: {problem.reason}; nothing "
@@ -38,7 +39,7 @@ def cannot_ask(problem: Problem, again: str) -> BackfillError:
     return Incomplete(found, "Run the same command again, later")
 
 
-def differs(said: Sequence[str], count: int, pending: int, again: str) -> DestinationDiffers:
+def differs(said: Sequence[str], count: int, pending: int) -> DestinationDiffers:
     """Return the error of a canary of `count` events, of which those in `said` aren't as they were sent."""
     rest = f"; the other {pending:,} of the load are pending" if pending else ""
     lines = [f"  {line}" for line in said[:MOST_TOLD]]
@@ -51,7 +52,7 @@ def differs(said: Sequence[str], count: int, pending: int, again: str) -> Destin
             *lines,
         ),
         "Find out what changes them; the next run asks for the same events again, and goes on if they are as they were "
-        f"sent. To send the others nevertheless: backfill run --canary 0 {again}",
+        f"sent. To send the others nevertheless: {type_command('run', '--canary', '0')}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from etl.errors import JobError, KeyProblem, LimitReached, StateError
 from etl.job.model import Job, MaxRejects
 from etl.send.account import SendReport
+from etl.typed import type_command
 from etl.values.books import Books
 from etl.values.outcome import RunState
 
@@ -90,7 +91,8 @@ def heed_open_rejects(ending: Conclusion, job: Job, open_rejects: Mapping[str, i
         "complete",
         REJECTS_CODE,
         f"Expected no open rejects, found {total:,}: {codes} - [limits] open_rejects, {job.path}",
-        "Mend and send them again (backfill retry JOB), or close them for a reason (backfill dismiss JOB)",
+        f"Mend and send them again: {type_command('retry')}; or close those that nobody will mend: "
+        f"{type_command('dismiss', '--all', '--reason', 'why')}",
     )
 
 
@@ -102,8 +104,8 @@ def interrupted(number: int) -> Conclusion:
 def _unproven(report: SendReport | None, reason: str) -> Conclusion:
     """Return how a run ended whose successes didn't carry the events: at the wrong place, or at one that changed."""
     fix = (
-        "See what it answers with (backfill doctor JOB), and run again once that is mended; what was answered so may "
-        "be stored there, stays pending, and is sent again with the same id"
+        f"See what it answers with ({type_command('doctor')}), and run again once that is mended; what was "
+        "answered so may be stored there, stays pending, and is sent again with the same id"
     )
     if report is not None and report.sent:
         problem = f"The destination stopped proving what it takes: {reason}"

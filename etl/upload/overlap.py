@@ -21,7 +21,7 @@ from etl.send.transport import Transport
 from etl.stage.kept import KeptFolder
 from etl.state.kept import kept_folder
 from etl.state.place import Destination
-from etl.upload.again import name_again
+from etl.typed import type_command
 from etl.witness.asking import MOST_IN_FLIGHT, ask_all, query_endpoint
 from etl.witness.choose import choose_sample
 from etl.witness.counting import EXTENT_COLUMNS, Extent, count_events
@@ -64,21 +64,18 @@ def is_to_be_looked_for(ledger: Ledger, load: LoadEntry) -> bool:
     )
 
 
-def look_for_load(
-    job: Job, destination: Destination, ledger: Ledger, load: int, folder: Path, state_dir: Path | None
-) -> str:
+def look_for_load(job: Job, destination: Destination, ledger: Ledger, load: int, folder: Path) -> str:
     """Return what a person should know of what the destination holds beside `load`, which may be sent; "" for nothing.
 
     Raises `DestinationDiffers` where some of it is there already.
     """
-    again = name_again(job, destination, state_dir)
     otherwise = ledger.notes.looked_for.of(load)
     if otherwise is not None and otherwise != UNFINISHED:
         raise DestinationDiffers(
             f"Expected a load of which nothing is at the destination, found {otherwise:,} of its events there "
             "otherwise than they would be sent",
-            f"Take them as they are there: backfill adopt --as-found {again}; or send all of it nevertheless: "
-            f"backfill run --overlap=send {again}",
+            f"Take them as they are there: {type_command('adopt', '--as-found')}; or send all of it nevertheless: "
+            f"{type_command('run', '--overlap=send')}",
         )
     kept = kept_folder(folder, ledger, load)
     is_first = not ledger.delivered_any()
@@ -88,8 +85,8 @@ def look_for_load(
         raise DestinationDiffers(
             f"{looked.there:,} of {looked.asked:,} sampled events are there already: sent from another machine, or the "
             "state was lost?",
-            f"Count what is there as delivered: backfill adopt {again}; or send all of it nevertheless: "
-            f"backfill run --overlap=send {again}",
+            f"Count what is there as delivered: {type_command('adopt')}; or send all of it nevertheless: "
+            f"{type_command('run', '--overlap=send')}",
         )
     if not looked.reason:
         ledger.notes.looked_for.put(load, 0)

@@ -45,7 +45,6 @@ from etl.state.retention import clear_old_loads
 from etl.state.status_file import StatusFile
 from etl.state.told import begin_telling, note_told
 from etl.upload.accounting import RunTimes, sum_up
-from etl.upload.again import name_again
 from etl.upload.asker import LoadParts
 from etl.upload.audience import Audience, ReadingView
 from etl.upload.canary import CanaryCheck, send_canary
@@ -385,13 +384,12 @@ class _Run:
                 self.ledger,
                 load.number,
                 self.place.folder,
-                self.options.state_dir,
             )
             self._tell(*filter(None, [line]))
 
     def _send_canary(self, load: LoadEntry, max_rejects: MaxRejects) -> None:
         """Send a few events of the load first; raises `DestinationDiffers` where they aren't there as sent."""
-        options, again = self.options, name_again(self.job, self.destination, self.options.state_dir)
+        options = self.options
         check = CanaryCheck(
             self.job,
             self.destination,
@@ -399,7 +397,6 @@ class _Run:
             self.place.folder,
             load,
             self.policy.patience_seconds,
-            again,
             options.stop,
         )
         send_canary(

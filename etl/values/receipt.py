@@ -13,6 +13,7 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from etl.errors import InputError
+from etl.typed import type_command
 
 __all__ = [
     "Receipt",
@@ -152,5 +153,5 @@ def parse_receipt(written: bytes, name: str) -> Receipt:
         where = ".".join(str(key) for key in first["loc"])
         raise InputError(
             f"Expected a receipt, found {where + ': ' if where else ''}{first['msg']} - {name}",
-            "Write it anew: backfill receipt JOB -o FILE",
+            f"Write it anew: {type_command('receipt', '-o', 'receipt.json')}",
         ) from None

@@ -1,6 +1,7 @@
 """Says why an inquiry stopped before its end, and what to do about it. Pure."""
 
 from etl.errors import Incomplete, KeyProblem
+from etl.typed import type_command
 from etl.witness.page import Problem, ProblemKind
 
 __all__ = ["explain_stop"]
@@ -18,5 +19,5 @@ def explain_stop(problem: Problem) -> tuple[int, str, str]:
     return (
         Incomplete.exit_code,
         f"Expected an answer to every query, found: {problem.reason}; of the events that are left nothing can be told",
-        "Check the endpoint with backfill doctor, then run the same command again to go on",
+        f"Check the endpoint ({type_command('doctor')}), then run the same command again to go on",
     )

@@ -110,7 +110,7 @@ def test_no_key(tmp_path: Path, sandbox: SandboxProcess, monkeypatch: pytest.Mon
     assert said.err == (
         "Expected an API key, found none in INKEEPANALYTICS_API_INTEGRATION_KEY, "
         "INKEEPANALYTICS_WEB_INTEGRATION_KEY or --key-file\n"
-        "Set one of them, or rehearse without a key: backfill run --sandbox\n"
+        f"Set one of them, or rehearse without a key: backfill run {job} --sandbox\n"
     )
     assert not list((tmp_path / ".backfill").rglob("ledger.db"))
 

@@ -100,7 +100,7 @@ def test_a_job_with_a_key_of_its_own_never_takes_the_usual_one(
         assert said.code == 6
         assert said.err == (
             "Expected an API key, found none in STAGING_INKEEP, which [upload] key_env names, or in --key-file\n"
-            "Set one of them, or rehearse without a key: backfill run --sandbox\n"
+            f"Set one of them, or rehearse without a key: backfill run {job} --sandbox\n"
         )
         assert (
             "found none in STAGING_INKEEP or --key-file" in call("doctor", "--endpoint", sandbox.url, job).out

@@ -7,7 +7,9 @@ from etl.sandbox.process import SandboxProcess
 from tests.state.test_marks import run
 from tests.workbench import call, row_of, write_job, write_rows
 
-TAKE = "Take them in: backfill run JOB --take-skipped; else they stay skipped"
+
+def take_skipped(job: str) -> str:
+    return f"Take them in: backfill run {job} --take-skipped; else they stay skipped"
 
 
 def write(folder: Path, sandbox: SandboxProcess, sql: str) -> Path:
@@ -32,10 +34,10 @@ def test_a_changed_filter_is_told_and_what_it_lets_in_is_taken_once(
     assert (first.sent_now, first.books.skipped) == (5, 5)  # as text, 10 comes before 5
     job = write(tmp_path, sandbox, "count < '8'")
     told = "[filter] changed since load 1: 3 rows that were skipped would be events now"
-    assert run(job, sandbox).notes[:2] == (told, TAKE)
+    assert run(job, sandbox).notes[:2] == (told, take_skipped("JOB"))
     findings = json.loads(call("validate", "--json", job).out)["findings"]
     assert [(one["what"], one["fix"]) for one in findings if one["code"] == "filter_changed"] == [
-        (told, TAKE)
+        (told, take_skipped(f"{job}"))
     ]
     taken = run(job, sandbox, take_skipped=True)
     assert (taken.sent_now, taken.books.read, taken.books.rejected) == (3, 11, 0)

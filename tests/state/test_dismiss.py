@@ -73,7 +73,8 @@ def test_open_rejects_fail_a_run_where_the_job_says_so_until_they_are_closed(
         "docs: nothing new to send; every row of its files was settled before\n"
         "Expected no open rejects, found 3: unmapped_value 2, unparsable_timestamp 1 - "
         f"[limits] open_rejects, {job}\n"
-        "Mend and send them again (backfill retry JOB), or close them for a reason (backfill dismiss JOB)\n"
+        f"Mend and send them again: backfill retry {job} --sandbox; or close those that nobody will mend: "
+        f"backfill dismiss {job} --sandbox --all --reason why\n"
         "3 rejects are open from earlier runs: unmapped_value 2, unparsable_timestamp 1; "
         f"see, retry or dismiss them: backfill rejects {job} --sandbox\n"
     )

@@ -38,7 +38,7 @@ def _own_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_after_the_state_was_lost_all_is_found_and_a_run_sends_nothing(tmp_path: Path) -> None:
     with delivered(tmp_path) as (job, sandbox):
         lose_state(job)
-        flags = f" --endpoint {sandbox.url} {job}"
+        flags = f" {job} --endpoint {sandbox.url}"
         found = adopt(job, sandbox)
         assert (found.code, found.err) == (0, "")
         lines = found.out.splitlines()
@@ -73,7 +73,7 @@ def test_what_was_half_sent_elsewhere_is_found_and_a_run_sends_the_rest(tmp_path
         again = adopt(job, sandbox)
         assert again.out.splitlines()[0] == "docs: asked for 150 pending events by id; sent nothing"
         assert again.out.splitlines()[-1] == (
-            f"Send the 150 that are pending: backfill run --endpoint {sandbox.url} {job}"
+            f"Send the 150 that are pending: backfill run {job} --endpoint {sandbox.url}"
         )
         ran = run(job, sandbox)
         assert ran.code == 0, ran.err
@@ -91,7 +91,7 @@ def test_what_is_there_otherwise_is_told_and_stays_pending(tmp_path: Path) -> No
         assert found.out.splitlines()[-2:] == [
             f"{count} events are there otherwise than this job would send them, and stay pending",
             "Mend the mapping where that is why and adopt again; or take them as they are there: "
-            f"backfill adopt --as-found --endpoint {sandbox.url} {job}",
+            f"backfill adopt {job} --endpoint {sandbox.url} --as-found",
         ]
         said = json.loads(adopt(job, sandbox, "--json").out)
         assert {one["id"]: one["finding"] for one in said["first"]} == spoilt
@@ -164,5 +164,6 @@ def test_a_mapping_that_changed_since_a_load_was_partly_found_is_told(tmp_path: 
         assert (found.code, found.err) == (
             2,
             f"Expected the mapping under which load 1 was staged, found [event] or [source] changed - {job}\n"
-            "Set the mapping back, or let a run stage the rest again: backfill run --accept-new-mapping JOB\n",
+            "Set the mapping back, or let a run stage the rest again: "
+            f"backfill run {job} --endpoint {sandbox.url} --accept-new-mapping\n",
         )

@@ -87,8 +87,8 @@ def test_what_is_altered_stops_the_run_until_it_is_passed_over(tmp_path: Path) -
         ) or any("type was sent as" in line for line in lines)
         assert lines[at + 4] == (
             "Find out what changes them; the next run asks for the same events again, and goes on if they are as they "
-            "were sent. To send the others nevertheless: backfill run --canary 0 --endpoint "
-            f"{sandbox.url} {job}"
+            "were sent. To send the others nevertheless: "
+            f"backfill run {job} --endpoint {sandbox.url} --canary 0"
         )
         # Also a run that doesn't ask for one looks at it again, and sends nothing.
         assert run(job, sandbox.url).code == 9
@@ -139,8 +139,8 @@ def test_a_key_that_only_writes_is_told_before_anything_is_sent(
         assert (
             "Expected a key that can read, to ask for the canary once it is sent, found: the key can't read: status "
             "403; nothing was sent\n"
-            "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY), or run without a canary: backfill run "
-            f"--canary 0 --endpoint {sandbox.url} {job}\n"
+            "Use an API integration key (INKEEPANALYTICS_API_INTEGRATION_KEY), or run without a canary: "
+            f"backfill run {job} --endpoint {sandbox.url} --canary 0\n"
         ) in found.err
         assert ids_sent(sandbox) == []
         assert run(job, sandbox.url, "--canary", "0", "--key-file", str(tmp_path / "key")).code == 0

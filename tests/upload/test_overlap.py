@@ -36,8 +36,8 @@ def test_what_another_machine_sent_stops_the_run_before_it_sends(tmp_path: Path)
         assert found.code == 9
         assert found.err.splitlines()[-3:-1] == [
             "300 of 300 sampled events are there already: sent from another machine, or the state was lost?",
-            f"Count what is there as delivered: backfill adopt --endpoint {sandbox.url} {job}; or send all of it "
-            f"nevertheless: backfill run --overlap=send --endpoint {sandbox.url} {job}",
+            f"Count what is there as delivered: backfill adopt {job} --endpoint {sandbox.url}; or send all of it "
+            f"nevertheless: backfill run {job} --endpoint {sandbox.url} --overlap=send",
         ]
         assert sent(sandbox) == 300
         assert run(job, sandbox).code == 9
@@ -76,8 +76,8 @@ def test_what_an_adoption_found_otherwise_is_not_sent_unasked(tmp_path: Path) ->
         assert found.err.splitlines()[-3:-1] == [
             f"Expected a load of which nothing is at the destination, found {altered} of its events there "
             "otherwise than they would be sent",
-            f"Take them as they are there: backfill adopt --as-found --endpoint {sandbox.url} {job}; or send all of it "
-            f"nevertheless: backfill run --overlap=send --endpoint {sandbox.url} {job}",
+            f"Take them as they are there: backfill adopt {job} --endpoint {sandbox.url} --as-found; or send all of it "
+            f"nevertheless: backfill run {job} --endpoint {sandbox.url} --overlap=send",
         ]
         assert sent(sandbox) == 100
 

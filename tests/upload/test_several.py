@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from contextlib import redirect_stderr
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from etl.cli.options import Target
 from etl.cli.run import _Command
 from etl.job.load import load_job
 from etl.job.model import parse_rate
 from etl.report.several import advice_lines, table_lines
 from etl.sandbox.process import SandboxProcess
 from etl.send.pacing import NOTHING_CARRIED
+from etl.typed import JobName
 from etl.upload.pace import SharedPace
 from etl.upload.run import RunOptions
 from etl.values.books import Books
@@ -134,7 +137,9 @@ class BrokenDestinations:
 
 def test_a_bug_in_one_job_keeps_no_other_from_running(tmp_path: Path) -> None:
     jobs = (named(tmp_path, "one"), named(tmp_path, "two"))
-    command = _Command(BrokenDestinations(), RunOptions(), [], quiet=True, log_form=None)  # type: ignore[arg-type]
+    broken: Any = BrokenDestinations()
+    target = Target(sandbox=False, endpoint=None, state_dir=None)
+    command = _Command(broken, RunOptions(), [], target, quiet=True, log_form=None)
     with redirect_stderr(io.StringIO()) as said:
         outcomes = command.run_all([(job, load_job(job)) for job in jobs])
     assert [(outcome.job, outcome.exit_code) for outcome in outcomes] == [("one", 1), ("two", 1)]
@@ -156,7 +161,7 @@ def test_the_advice_names_the_job_the_reason_and_the_command() -> None:
         "a", "aborted", 10, Books(read=2, rejected=2), {"malformed_record": 2}, message="Too many", fix="Mend",
         notes=("a note",), reports=(Path("rejects.csv"),),
     )  # fmt: skip
-    assert list(advice_lines(outcome, "my job.toml", flags=" --sandbox")) == [
+    assert list(advice_lines(outcome, JobName("my job.toml", sandbox=True))) == [
         "a: a note",
         "a: Too many",
         "Mend",

@@ -76,4 +76,4 @@ def test_what_is_no_receipt_is_refused(written: bytes, problem: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_receipt(written, "r.json")
     assert refused.value.problem == problem
-    assert refused.value.fix == "Write it anew: backfill receipt JOB -o FILE"
+    assert refused.value.fix == "Write it anew: backfill receipt JOB -o receipt.json"
