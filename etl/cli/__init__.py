@@ -12,7 +12,7 @@ import click
 from etl.cli.machine import check_machine, loads_polars
 from etl.cli.streams import OutputLost, Streams, prints_only
 from etl.errors import BackfillError, StateError
-from etl.faults import explain_fault
+from etl.machine_faults import explain_fault
 
 __all__ = ["backfill", "main"]
 

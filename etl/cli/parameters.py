@@ -85,7 +85,7 @@ def check_parameters(parameters: Parameters, jobs: Iterable[Path]) -> None:
     """
     if not parameters.given:
         return
-    from etl.job.lines import nearest_name
+    from etl.job.line_numbers import nearest_name
     from etl.job.load import MOST_BYTES
     from etl.job.references import names_in
     from etl.limited import read_limited

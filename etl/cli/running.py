@@ -15,7 +15,7 @@ import click
 
 from etl.cli.options import Target, say
 from etl.errors import BackfillError, JobError, JobLocked
-from etl.faults import as_bug
+from etl.machine_faults import as_bug
 from etl.send.key import find_key
 
 if TYPE_CHECKING:

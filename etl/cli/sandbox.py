@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from etl.sandbox.options import FAULT_OPTIONS, parse_faults
+from etl.sandbox.fault_options import FAULT_OPTIONS, parse_faults
 
 __all__ = ["sandbox"]
 

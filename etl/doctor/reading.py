@@ -11,7 +11,7 @@ from etl.send.connect import open_transport
 from etl.upload.policy import NO_EVENT
 from etl.values.symptom import Symptom
 from etl.witness.asking import ask_page, query_endpoint
-from etl.witness.page import Page, Problem, ProblemKind
+from etl.witness.result_page import Page, Problem, ProblemKind
 
 __all__ = ["check_reading"]
 

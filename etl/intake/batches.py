@@ -15,7 +15,7 @@ from etl.intake.joining import Placed, Stretch, gather
 from etl.intake.plans import Plans, compile_plans
 from etl.intake.watermark import Reached
 from etl.intake.window import EVERYTHING, Window, drop_first
-from etl.job.lines import nearest_name, place_of
+from etl.job.line_numbers import nearest_name, place_of
 from etl.job.model import Job
 from etl.read.source import Source, open_source
 from etl.transform.plan import Plan

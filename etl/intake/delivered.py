@@ -13,7 +13,7 @@ from etl.ledger.store import Ledger
 from etl.stage.duplicates import DeliveredIds
 from etl.stage.kept import KeptFolder, read_ids_at
 from etl.stage.parts import renamed_path
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.values.remapped import RowChange
 from etl.values.renamed import CameAgain
 from etl.values.staged import RenamedRows

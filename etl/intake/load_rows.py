@@ -10,7 +10,7 @@ import polars as pl
 from etl.ledger.facts import LoadEntry, PartEntry
 from etl.ledger.store import Ledger
 from etl.stage.parts import SETTLED, events_path, rejects_path
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.values.staged import DELIVERED, REFUSED, REPEATED
 
 __all__ = [

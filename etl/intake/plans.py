@@ -12,8 +12,8 @@ from functools import partial
 import polars as pl
 
 from etl.errors import JobError
-from etl.job.columns import sql_columns
 from etl.job.model import Job
+from etl.job.needed_columns import sql_columns
 from etl.read.source import Source
 from etl.transform.compile import compile_plan
 from etl.transform.plan import Plan

@@ -18,7 +18,7 @@ from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.stage.numbering import number_repeats
 from etl.stage.parts import events_path, read_part, write_part
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 
 __all__ = ["pair_delivered"]
 

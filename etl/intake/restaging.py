@@ -29,7 +29,7 @@ from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.stage.load import LoadWriter, OnCorrection, Staged
 from etl.stage.parts import SETTLED, events_path, explain_disk, load_folder, read_part, taken_path
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.state.rejects import TAKEN_SCHEMA
 from etl.values.remapped import Remapped
 from etl.values.rows import Transformed

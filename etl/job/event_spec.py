@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from etl.job.table import Table
+from etl.job.toml_table import Table
 from etl.job.unfit import Unfit
 
 __all__ = ["EventSpec", "FieldSpec", "IdSpec", "PropertiesSpec", "TimestampSpec"]

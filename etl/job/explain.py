@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from etl.errors import JobError
 from etl.job.advice import EXPECTED, FIXES, KINDS, MISSING
-from etl.job.lines import Place, find_line, nearest_name
+from etl.job.line_numbers import Place, find_line, nearest_name
 from etl.job.model import OWN_FIELDS, EventSpec, FieldSpec, Job, PropertiesSpec
 from etl.job.unfit import Unfit
 from etl.plain import shorten

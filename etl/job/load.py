@@ -17,7 +17,7 @@ from etl.endpoint import parse_endpoint
 from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
 from etl.job.explain import explain_errors
-from etl.job.lines import nearest_name, place_of
+from etl.job.line_numbers import nearest_name, place_of
 from etl.job.model import OWN_FIELDS, Job
 from etl.job.references import fill_in
 from etl.job.toml_faults import explain_toml, no_job_file

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from etl.job.amounts import MaxRejects, Rate, parse_rate
 from etl.job.event_spec import EventSpec, FieldSpec, IdSpec, PropertiesSpec, TimestampSpec
 from etl.job.source_spec import CsvDialect, ExcelSpec, JsonSpec, NdjsonSpec, SourceSpec
-from etl.job.table import Table
+from etl.job.toml_table import Table
 from etl.job.unattended import NoticeCause, NotifySpec, StateSpec
 from etl.job.unfit import Unfit
 from etl.job.upload_spec import DEFAULT_ENDPOINT, Limits, UploadSpec

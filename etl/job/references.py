@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from etl.errors import JobError
 from etl.job.explain import is_secret
-from etl.job.lines import Place, find_line, nearest_name
+from etl.job.line_numbers import Place, find_line, nearest_name
 from etl.values.parameters import Parameters
 
 __all__ = ["escape", "fill_in", "names_in"]

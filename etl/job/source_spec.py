@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from etl.job.amounts import Moment
-from etl.job.table import Table
+from etl.job.toml_table import Table
 from etl.job.unfit import Unfit
 
 __all__ = ["CsvDialect", "ExcelSpec", "JsonSpec", "NdjsonSpec", "SourceSpec"]

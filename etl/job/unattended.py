@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from etl.job.amounts import MaxRejects, parse_max_rejects
-from etl.job.table import Table
+from etl.job.toml_table import Table
 from etl.job.unfit import Unfit
 
 __all__ = ["NoticeCause", "NotifySpec", "StateSpec"]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from etl.job.amounts import MaxRejects, Moment, Rate, parse_max_rejects, parse_rate, parse_seconds
-from etl.job.table import Table
+from etl.job.toml_table import Table
 from etl.job.unfit import Unfit
 
 __all__ = ["DEFAULT_ENDPOINT", "Limits", "UploadSpec"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from etl.ledger.audit import audit
 from etl.ledger.failure import Damage, explain
-from etl.ledger.schema import MIGRATIONS, Migration, migrate, schema_version
+from etl.ledger.migrations import MIGRATIONS, Migration, migrate, schema_version
 from etl.ledger.session import Session
 from etl.ledger.tables import META, NotedText
 from etl.private import create_private_file, has_private_file, make_private_folder, sync_folder

@@ -40,7 +40,7 @@ from typing import Self
 
 from etl.errors import JobError, StateError
 from etl.ledger.dismissals import Dismissals
-from etl.ledger.events import Events
+from etl.ledger.fates import Events
 from etl.ledger.loads import Loads
 from etl.ledger.opening import create_ledger_file, find_ledger_file, open_session
 from etl.ledger.proofs import Proofs

@@ -1,4 +1,4 @@
-"""The tables of the ledger, each declared from the value that its rows are; `etl.ledger.schema` makes them in the file.
+"""The tables of the ledger, each declared from the value that its rows are. `migrations` makes them in the file.
 
 A new column is a new field of the value, and a migration that adds it.
 """

@@ -10,7 +10,7 @@ import polars as pl
 
 from etl.ledger.store import Ledger
 from etl.output import form_in_name, open_output
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.values.verification import EventDifference
 
 __all__ = ["DIFFERENCE_SCHEMA", "difference_frames", "write_differences"]

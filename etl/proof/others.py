@@ -12,7 +12,7 @@ from etl.ledger.bitmap import count_bits
 from etl.ledger.store import Ledger
 from etl.proof.differences import difference_frames
 from etl.send.transport import Transport
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.values.verification import Others
 from etl.witness.counting import EXTENT_COLUMNS, Extent, count_events
 

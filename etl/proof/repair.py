@@ -11,7 +11,7 @@ from etl.send.sender import send_events
 from etl.send.settings import Ends, SendSettings
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
-from etl.state.kept import KeptLoad
+from etl.state.kept_load import KeptLoad
 from etl.state.place import Destination
 from etl.values.delivery import Outgoing, Refusal
 from etl.values.verification import DifferenceKind, EventDifference, Verification

@@ -13,12 +13,12 @@ from typing import Final
 
 from etl.ledger.bitmap import count_bits, set_indices
 from etl.ledger.store import Ledger
-from etl.state.kept import KeptLoad
+from etl.state.kept_load import KeptLoad
 from etl.values.verification import EventDifference, Verification, VerificationCounts
 from etl.witness.asking import Asking
 from etl.witness.choose import choose_sample
 from etl.witness.inquiry import Finding, Inquiry, Presence
-from etl.witness.page import Problem
+from etl.witness.result_page import Problem
 from etl.witness.sent import Place, SentEvents
 
 __all__ = ["Verified", "verify_load"]

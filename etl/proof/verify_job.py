@@ -12,21 +12,21 @@ from etl.interrupt import run_cancellable
 from etl.job.model import Job
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
-from etl.proof.bodies import bodies_again
 from etl.proof.differences import difference_frames, write_differences
 from etl.proof.others import count_others
 from etl.proof.repair import repair_load
+from etl.proof.source_bodies import bodies_again
 from etl.proof.verify import Verified, verify_load
 from etl.receipts.issue import issue_verified
 from etl.send.connect import open_transport
 from etl.send.redact import Redactor
 from etl.send.transport import Transport
-from etl.state.kept import KeptLoad
+from etl.state.kept_load import KeptLoad
 from etl.state.place import Destination, JobPlace
 from etl.values.verification import JobVerification, Others, Verification, VerificationCounts
 from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, Asking, ask_all, query_endpoint
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
-from etl.witness.page import Problem, ProblemKind
+from etl.witness.result_page import Problem, ProblemKind
 from etl.witness.stop import explain_stop
 
 __all__ = ["ShowVerification", "VerifyOptions", "verify_job"]

@@ -24,7 +24,7 @@ from etl.values.receipt_check import ReceiptCheck
 from etl.witness.asking import MOST_IN_FLIGHT, ask_all, query_endpoint
 from etl.witness.choose import choose_sample
 from etl.witness.inquiry import Finding, Inquiry, Presence
-from etl.witness.page import Problem
+from etl.witness.result_page import Problem
 from etl.witness.stop import explain_stop
 
 __all__ = ["Claim", "read_claim", "verify_receipt"]

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 import polars as pl
 
 from etl.errors import InputError
-from etl.job.columns import typed_columns, used_columns
 from etl.job.model import Job, TimestampSpec
+from etl.job.needed_columns import typed_columns, used_columns
 from etl.read.csv.reader import CsvReader
 from etl.read.excel.reader import ExcelReader
 from etl.read.files import SourcePath

@@ -14,7 +14,7 @@ from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.receipts.ids_digest import digest_ids
 from etl.stage.kept import KeptFolder, read_ids_at
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.state.rejects import count_rejects, reject_frames
 from etl.values.receipt import (
     Receipt,

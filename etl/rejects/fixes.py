@@ -10,7 +10,7 @@ from typing import Final
 
 from etl.event import ENTITY_FIELDS
 from etl.guess.writing import render_value
-from etl.job.lines import Place, place_of
+from etl.job.line_numbers import Place, place_of
 from etl.job.model import FieldSpec, Job
 from etl.plain import shorten
 from etl.rejects.tally import Cause

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from etl.errors import BackfillError
+from etl.sandbox.fault_options import FAULT_OPTIONS, parse_faults
 from etl.sandbox.keys import API_KEY, WEB_KEY
-from etl.sandbox.options import FAULT_OPTIONS, parse_faults
 
 _LAST_SECONDS = 5.0
 

@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from etl.sandbox.answers import Answer, Headers, answer_stored, lie_about, problem, stored_event
 from etl.sandbox.contract import find_violation
+from etl.sandbox.event_store import Arrival, Attempt, Store
 from etl.sandbox.faults import (
     CANNOT_STORE,
     Fault,
@@ -42,7 +43,6 @@ from etl.sandbox.keys import find_access
 from etl.sandbox.moments import microseconds_of, utc_text
 from etl.sandbox.query_api import QueryApi
 from etl.sandbox.requests import MAX_BODY_BYTES, BodyTooLarge, ClientGone, read_body
-from etl.sandbox.store import Arrival, Attempt, Store
 
 __all__ = ["CUT_KEY", "build_app"]
 

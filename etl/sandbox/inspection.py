@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from etl.sandbox.answers import stored_event
-from etl.sandbox.store import Store
+from etl.sandbox.event_store import Store
 
 __all__ = ["Gauge", "inspection_routes", "read_stats"]
 

@@ -8,10 +8,10 @@ from typing import Protocol
 import orjson
 
 from etl.sandbox.answers import Answer, Headers, json_answer
+from etl.sandbox.event_store import Store
 from etl.sandbox.faults import Decision, Faults, FaultState, decide, rate_headers
 from etl.sandbox.keys import Access
 from etl.sandbox.query import QueryProblem, Shown, run_query
-from etl.sandbox.store import Store
 
 __all__ = ["QueryApi"]
 

@@ -23,9 +23,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from etl.errors import JobError
 from etl.network import is_loopback
 from etl.sandbox.app import CUT_KEY, build_app
+from etl.sandbox.event_store import Repeats, Store
 from etl.sandbox.faults import NO_FAULTS, Faults
 from etl.sandbox.host import OnlyLoopback
-from etl.sandbox.store import Repeats, Store
 
 __all__ = ["Settings", "listen", "serve", "url_of"]
 

@@ -17,7 +17,7 @@ from etl.guess.profiles import Profile, profile_columns
 from etl.guess.when import choose_time
 from etl.guess.writing import render_value, write_job
 from etl.intake.batches import open_rows
-from etl.job.lines import nearest_name
+from etl.job.line_numbers import nearest_name
 from etl.job.load import parse_job
 from etl.job.model import Job
 from etl.job.references import escape

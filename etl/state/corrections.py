@@ -13,7 +13,7 @@ import polars as pl
 from etl.ledger.store import Ledger
 from etl.stage.kept import KeptFolder, read_ids_at
 from etl.stage.parts import corrections_path
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.typed import type_command
 from etl.values.outcome import CorrectionCounts
 from etl.values.reject import RejectCode

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from etl.errors import JobError
-from etl.job.lines import nearest_name
+from etl.job.line_numbers import nearest_name
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.state.place import JobPlace

@@ -25,7 +25,7 @@ from etl.rejects.tally import CauseTally
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path, explain_disk, refused_path, rejects_path, taken_path
 from etl.state.corrections import all_corrections, open_corrections
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.state.place import JobPlace
 from etl.values.delivery import Settlement
 

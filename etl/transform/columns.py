@@ -8,7 +8,7 @@ import polars as pl
 from polars.datatypes import DataTypeClass
 
 from etl.errors import JobError
-from etl.job.lines import Place, nearest_name, place_of
+from etl.job.line_numbers import Place, nearest_name, place_of
 from etl.job.model import Job
 from etl.panics import without_panic_text
 from etl.transform.cells import CELL, read_cells

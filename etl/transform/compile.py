@@ -11,7 +11,7 @@ import polars as pl
 
 from etl.errors import JobError
 from etl.event import ENTITY_FIELDS
-from etl.job.lines import nearest_name
+from etl.job.line_numbers import nearest_name
 from etl.job.model import EventSpec, FieldSpec, Job, PropertiesSpec
 from etl.transform.bodies import EventFields
 from etl.transform.columns import Columns

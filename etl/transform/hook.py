@@ -16,7 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from etl.errors import JobError
-from etl.job.lines import nearest_name, place_of
+from etl.job.line_numbers import nearest_name, place_of
 from etl.job.model import Job
 from etl.values.rows import JSON_FLAG, ROW, column_named
 

@@ -24,7 +24,7 @@ from etl.ledger.notes import UNFINISHED
 from etl.ledger.store import Ledger
 from etl.send.connect import check_endpoint, open_transport
 from etl.send.redact import Redactor
-from etl.state.kept import KeptLoad
+from etl.state.kept_load import KeptLoad
 from etl.state.marks import Marks
 from etl.state.place import Destination, JobPlace
 from etl.typed import type_command

@@ -10,12 +10,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from etl.state.kept import KeptLoad
+from etl.state.kept_load import KeptLoad
 from etl.values.adoption import Adoption, OtherwiseThere
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.asking import Asking
 from etl.witness.inquiry import Inquiry
-from etl.witness.page import Problem
+from etl.witness.result_page import Problem
 from etl.witness.sent import Place, SentEvents
 
 __all__ = ["Adopted", "adopt_load"]

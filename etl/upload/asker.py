@@ -30,7 +30,7 @@ from etl.values.delivery import BEFORE_ALL, EventPlace, Outgoing
 from etl.witness.asking import QUERIES_PER_SECOND, ask_all
 from etl.witness.compare import compare_event
 from etl.witness.inquiry import MOST_IDS, Inquiry
-from etl.witness.page import Problem, ProblemKind
+from etl.witness.result_page import Problem, ProblemKind
 
 __all__ = ["Asker", "LoadParts", "asking"]
 

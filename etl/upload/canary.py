@@ -24,7 +24,7 @@ from etl.send.connect import open_transport
 from etl.send.redact import Redactor
 from etl.send.transport import Transport
 from etl.stage.parts import load_folder
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.state.place import Destination
 from etl.upload.canary_parts import CanaryParts, choose_places
 from etl.upload.canary_words import (
@@ -41,7 +41,7 @@ from etl.values.delivery import EventPlace
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.asking import MOST_IN_FLIGHT, ask_all, query_endpoint
 from etl.witness.inquiry import Inquiry, Presence
-from etl.witness.page import Problem, ProblemKind
+from etl.witness.result_page import Problem, ProblemKind
 from etl.witness.sent import SentEvents
 
 __all__ = ["CanaryCheck", "send_canary"]

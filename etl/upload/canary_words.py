@@ -7,7 +7,7 @@ from etl.errors import BackfillError, DestinationDiffers, EndpointError, Incompl
 from etl.report.summary import format_duration
 from etl.typed import type_command
 from etl.values.verification import DifferenceKind, EventDifference
-from etl.witness.page import Problem, ProblemKind
+from etl.witness.result_page import Problem, ProblemKind
 
 __all__ = ["cannot_ask", "describe_difference", "differs", "passed_line", "still_pending", "untold"]
 

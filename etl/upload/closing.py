@@ -14,7 +14,7 @@ from etl.read.resolve import resolve_files
 from etl.receipts.issue import issue_due
 from etl.stage.kept import retire_part
 from etl.stage.parts import explain_disk, load_folder, remove_parts
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 
 __all__ = [
     "can_discard",

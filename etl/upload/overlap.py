@@ -19,7 +19,7 @@ from etl.ledger.store import Ledger
 from etl.send.connect import open_transport
 from etl.send.transport import Transport
 from etl.stage.kept import KeptFolder
-from etl.state.kept import kept_folder
+from etl.state.kept_load import kept_folder
 from etl.state.place import Destination
 from etl.typed import type_command
 from etl.witness.asking import MOST_IN_FLIGHT, ask_all, query_endpoint

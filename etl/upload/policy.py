@@ -7,7 +7,7 @@ from typing import Final, Literal
 from etl.errors import KeyProblem
 from etl.send.transport import Transport
 from etl.witness.asking import ask_page
-from etl.witness.page import Page, Problem, ProblemKind
+from etl.witness.result_page import Page, Problem, ProblemKind
 
 __all__ = ["NO_EVENT", "UncertainPolicy"]
 

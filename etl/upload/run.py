@@ -15,7 +15,6 @@ from typing import Final, Literal
 import polars as pl
 
 from etl.errors import BackfillError, StateError
-from etl.faults import as_bug, explain_fault
 from etl.intake.clock import CLOCK_FIX
 from etl.intake.delivered import find_delivered
 from etl.intake.filters import change_lines, find_change
@@ -30,6 +29,7 @@ from etl.job.model import Job, MaxRejects, Rate
 from etl.ledger.facts import Ending, LoadEntry, RunEntry
 from etl.ledger.lock import JobLock
 from etl.ledger.store import Ledger
+from etl.machine_faults import as_bug, explain_fault
 from etl.report.progress import Progress
 from etl.send.account import SendReport
 from etl.send.connect import check_endpoint

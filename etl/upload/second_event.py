@@ -19,7 +19,7 @@ from etl.send.verdict import Outcome, Verdict, classify_answer, classify_failure
 from etl.values.canary import SecondEventEffect
 from etl.values.canonical import digest_body, has_digest
 from etl.witness.asking import ask_page
-from etl.witness.page import Page
+from etl.witness.result_page import Page
 
 __all__ = ["Prober", "judge_shown", "mark_body"]
 

@@ -8,7 +8,7 @@ from etl.errors import BackfillError, StateError
 from etl.intake.delivered import find_delivered
 from etl.intake.filters import change_lines, find_change
 from etl.intake.id_audit import IdAudit
-from etl.job.lines import place_of
+from etl.job.line_numbers import place_of
 from etl.job.model import Job
 from etl.ledger.opening import find_ledger_file
 from etl.ledger.store import Ledger

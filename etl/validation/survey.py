@@ -27,10 +27,10 @@ from etl.rejects.fixes import describe_cause, explain_fixes
 from etl.rejects.tally import CauseTally
 from etl.report.progress import Progress
 from etl.state.place import JobPlace
-from etl.validation.bodies import BodyLooks
+from etl.validation.body_findings import BodyLooks
 from etl.validation.corrections import can_compare, find_corrections, find_skipped
-from etl.validation.delivered import find_changed_ids
-from etl.validation.events import EventTally
+from etl.validation.event_counts import EventTally
+from etl.validation.id_changes import find_changed_ids
 from etl.validation.reject_file import RejectKeeper
 from etl.validation.warnings import find_warnings
 from etl.values.books import Books

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from etl.intake.id_audit import IdAudit
-from etl.job.lines import place_of
+from etl.job.line_numbers import place_of
 from etl.job.model import Job
-from etl.validation.bodies import BodyLooks
-from etl.validation.events import EventTally
+from etl.validation.body_findings import BodyLooks
+from etl.validation.event_counts import EventTally
 from etl.values.books import Books
 from etl.values.findings import Example, Finding, Level
 

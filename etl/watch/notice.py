@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from etl.job.model import NoticeCause, NotifySpec
 from etl.values.outcome import Outcome
-from etl.watch.wording import public_reason
+from etl.watch.public_reason import public_reason
 
 __all__ = ["Heartbeat", "History", "Notice", "choose_heartbeat", "decide_notices", "webhook_payload"]
 

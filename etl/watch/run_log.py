@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from etl.values.books import Books
 from etl.values.outcome import Outcome
-from etl.watch.lines import Level, LogLine
+from etl.watch.log_line import Level, LogLine
+from etl.watch.public_reason import public_reason
 from etl.watch.sinks import LogFile, Sink
-from etl.watch.wording import public_reason
 
 __all__ = ["RunLog"]
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, TextIO
 
 from etl.errors import StateError
 from etl.private import make_private_folder, open_private
-from etl.watch.lines import LogForm, LogLine, format_json, format_line
+from etl.watch.log_line import LogForm, LogLine, format_json, format_line
 
 __all__ = ["LOGGER_NAME", "LogFile", "Sink", "logger_sink", "old_logs", "stream_sink"]
 

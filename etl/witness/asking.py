@@ -10,7 +10,7 @@ from etl.send.answer import FailureKind, TransportFailure
 from etl.send.hints import read_hints
 from etl.send.transport import Transport
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry, Question
-from etl.witness.page import Page, Problem, ProblemKind, query_for_ids, read_answer
+from etl.witness.result_page import Page, Problem, ProblemKind, query_for_ids, read_answer
 
 __all__ = ["QUERIES_PER_SECOND", "Asking", "ask_all", "ask_page", "query_endpoint"]
 

@@ -25,7 +25,7 @@ from itertools import islice
 from typing import Final
 
 from etl.event import StoredEvent
-from etl.witness.page import Page, Problem, ProblemKind
+from etl.witness.result_page import Page, Problem, ProblemKind
 
 __all__ = ["MOST_IDS", "Finding", "Inquiry", "Presence", "Question"]
 

@@ -2,7 +2,7 @@
 
 from etl.errors import Incomplete, KeyProblem
 from etl.typed import type_command
-from etl.witness.page import Problem, ProblemKind
+from etl.witness.result_page import Problem, ProblemKind
 
 __all__ = ["explain_stop"]
 

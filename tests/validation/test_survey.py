@@ -14,7 +14,7 @@ from etl.errors import InputError
 from etl.job.load import load_job
 from etl.report.progress import SilentProgress
 from etl.sandbox.process import SandboxProcess
-from etl.validation.events import EventTally, is_changed_hour
+from etl.validation.event_counts import EventTally, is_changed_hour
 from etl.validation.survey import DryOptions, validate_job
 from etl.values.findings import Finding, Validation
 from tests.workbench import ROOT, call, row_of, run_here, write_job, write_rows

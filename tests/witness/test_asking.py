@@ -10,7 +10,7 @@ from etl.sandbox.process import SandboxProcess
 from etl.send.connect import TransportKind, open_transport
 from etl.witness.asking import ask_all, query_endpoint
 from etl.witness.inquiry import Finding, Inquiry, Presence
-from etl.witness.page import ProblemKind
+from etl.witness.result_page import ProblemKind
 from tests.sandbox.client import EVENT, post
 
 KINDS: list[TransportKind] = ["pyreqwest", "httpx"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etl.event import StoredEvent
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry, Presence, Question
-from etl.witness.page import Page, Problem, ProblemKind
+from etl.witness.result_page import Page, Problem, ProblemKind
 
 PATIENCE = 120.0
 Answer = Page | Problem

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
-from etl.read.parquet.types import Unreadable
+from etl.read.parquet.column_types import Unreadable
 
 __all__ = ["check_int96", "find_int96"]
 

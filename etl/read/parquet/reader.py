@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from etl.errors import InputError
 from etl.read.csv.head import MOST_COLUMNS
 from etl.read.files import SourcePath, explain_os_error
+from etl.read.parquet.column_types import Unreadable, as_plain, plain_type
 from etl.read.parquet.int96 import check_int96, find_int96
 from etl.read.parquet.steps import gather_steps, has_large_dictionary, open_parquet, read_steps
-from etl.read.parquet.types import Unreadable, as_plain, plain_type
 from etl.read.uses import Uses
 from etl.values.rows import ROW, Batch
 

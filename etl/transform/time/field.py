@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from etl.errors import JobError
-from etl.job.lines import nearest_name
+from etl.job.line_numbers import nearest_name
 from etl.job.model import TimestampSpec
 from etl.times.patterns import (
     EPOCH_UNITS,

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from etl.job.lines import Place, find_line, nearest_name
+from etl.job.line_numbers import Place, find_line, nearest_name
 
 TEXT = """name = "j"
 [source.csv]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from etl.errors import JobError
-from etl.faults import as_bug, explain_fault
+from etl.machine_faults import as_bug, explain_fault
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.watch.lines import LogLine, format_json, format_text
+from etl.watch.log_line import LogLine, format_json, format_text
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
 FIELDS = st.dictionaries(st.sampled_from(["files", "reason", "cause"]), ANY_TEXT | st.integers(), max_size=3)

@@ -8,8 +8,8 @@ import pytest
 
 from etl.errors import StateError
 from etl.ledger.entries import staged_entry
+from etl.ledger.migrations import MIGRATIONS
 from etl.ledger.opening import create_ledger_file, find_ledger_file, open_session
-from etl.ledger.schema import MIGRATIONS
 from etl.ledger.tables import LOADS, META
 from etl.values.staged import KeptFile
 from tests.ledger.staged import delivered, everything, open_ledger, staged_load, staged_part

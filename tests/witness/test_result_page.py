@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from etl.sandbox.process import SandboxProcess
-from etl.witness.page import Page, Problem, ProblemKind, query_for_ids, read_answer
+from etl.witness.result_page import Page, Problem, ProblemKind, query_for_ids, read_answer
 from tests.sandbox.client import EVENT, post, query
 
 ASKED = frozenset({"a", "b"})

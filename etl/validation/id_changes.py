@@ -7,7 +7,7 @@ from pathlib import Path
 
 from etl.errors import BackfillError, JobError, JobLocked
 from etl.intake.id_guard import check_mapping
-from etl.job.lines import place_of
+from etl.job.line_numbers import place_of
 from etl.job.model import Job
 from etl.ledger.opening import find_ledger_file
 from etl.ledger.store import Ledger

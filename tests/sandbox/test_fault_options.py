@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from etl.errors import JobError
+from etl.sandbox.fault_options import FAULT_OPTIONS, parse_faults
 from etl.sandbox.faults import NO_FAULTS, Faults
-from etl.sandbox.options import FAULT_OPTIONS, parse_faults
 
 
 def test_nothing_given_is_a_server_without_faults() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.errors import StateError
+from etl.sandbox.event_store import Arrival, Attempt, Repeats, Store
 from etl.sandbox.inspection import read_stats
-from etl.sandbox.store import Arrival, Attempt, Repeats, Store
 
 
 def arrival(event_id: str, body: str = "{}") -> Arrival:
