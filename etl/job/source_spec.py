@@ -60,11 +60,21 @@ class CsvDialect(Table):
     """Lines that start so are no rows. Left out, there are none."""
     skip_lines: Annotated[int, Field(ge=0)] = Field(0, examples=[3])
     """How many lines stand before the header, or before the first row."""
+    header_prefix: Annotated[str, AfterValidator(_check_comment)] = Field("", examples=["#fields\t"])
+    """What stands before the first name where the header is a comment: the first line that starts so is the header, and
+    what is above it is skipped."""
+    skip_below_header: Annotated[int, Field(ge=0)] = Field(0, examples=[1])
+    """How many records below the header are no rows: units, types, a second line of names."""
     header: bool = Field(True, examples=[False])
     """Whether the first record holds the columns' names."""
     columns: tuple[str, ...] | None = Field(None, examples=[["user_id", "started", "query"]])
     """The columns' names, in order: needed where there is no header, and instead of the header's where there is
     one."""
+    short_records: Literal["reject", "fill"] = Field("reject", examples=["fill"])
+    """A record with fewer values than there are columns: a reject, or its last columns are empty (`fill`), for files
+    that leave out separators at the end of a line."""
+    skip_initial_space: bool = Field(False, examples=[True])
+    """Whether spaces after a separator are no part of the value, so that a quote may stand behind them."""
     null_values: tuple[str, ...] = Field(("",), examples=[["", "NULL"]])
     """Values that mean that there is none. An empty one counts only if it is in this list."""
     encoding: str = Field("utf-8", examples=["windows-1252"])
@@ -83,6 +93,15 @@ class CsvDialect(Table):
                 "a comment prefix that starts with neither the separator, the quote nor the escape",
                 f"`{self.comment}`",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_header(self) -> Self:
+        if not self.header and (self.header_prefix or self.skip_below_header):
+            key = "header_prefix" if self.header_prefix else "skip_below_header"
+            raise Unfit(f"`header = true` beside `{key}`, which is about the header", "`header = false`")
+        if self.skip_initial_space and self.separator == " ":
+            raise Unfit("a separator that is no space beside `skip_initial_space`", "a space")
         return self
 
     @model_validator(mode="after")

@@ -38,10 +38,14 @@ def find_cut(data: bytes, quotes: Positions) -> int:
 
 
 def is_plain(data: bytes, dialect: Dialect, width: int) -> bool:
-    """Return whether `data` is free of what counting can't judge: NULs, bare CRs, escapes, comments."""
+    """Return whether `data` is free of what counting can't judge: NULs, bare CRs, escapes, comments, spaces to skip."""
     if b"\0" in data or (b"\r" in data and data.count(b"\r") != data.count(b"\r\n")):
         return False
     if dialect.escape and dialect.escape in data:
+        return False
+    if dialect.is_spaced and (
+        dialect.separator + b" " in data or b"\n " in data or b"\r " in data or data.startswith(b" ")
+    ):
         return False
     if dialect.comment and (data.startswith(dialect.comment) or b"\n" + dialect.comment in data):
         return False

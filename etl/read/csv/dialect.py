@@ -16,12 +16,16 @@ __all__ = ["RFC_4180", "Dialect", "Patterns", "compile_patterns", "dialect_of", 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Separator, quote and escape are one ASCII byte each; an empty quote, escape or comment is none."""
+    """Separator, quote and escape are one ASCII byte each; an empty quote, escape or comment is none.
+
+    `is_spaced`: spaces after a separator are no part of the value.
+    """
 
     separator: bytes = b","
     quote: bytes = b'"'
     escape: bytes = b""
     comment: bytes = b""
+    is_spaced: bool = False
 
 
 RFC_4180 = Dialect()
@@ -47,7 +51,13 @@ class Patterns:
 def dialect_of(spec: CsvDialect, source_format: str) -> Dialect:
     """Return the dialect a job asks for; tabs separate TSV where the job doesn't say."""
     separator = spec.separator or ("\t" if source_format == "tsv" else ",")
-    return Dialect(separator.encode(), spec.quote.encode(), spec.escape.encode(), spec.comment.encode())
+    return Dialect(
+        separator.encode(),
+        spec.quote.encode(),
+        spec.escape.encode(),
+        spec.comment.encode(),
+        spec.skip_initial_space,
+    )
 
 
 def parse_fields(record: bytes, dialect: Dialect, verbatim: Collection[bytes] = ()) -> list[bytes]:
@@ -60,10 +70,11 @@ def parse_fields(record: bytes, dialect: Dialect, verbatim: Collection[bytes] = 
     position = 0
     while True:
         match = patterns.quoted.match(record, position) if patterns.quoted else None
-        inner = match[0][1:-1] if match else None
+        inner = match[0].lstrip(b" ")[1:-1] if match else None
         match = match or patterns.unquoted.match(record, position)
         assert match is not None
-        text = match[0] if inner is None else inner
+        bare = match[0].lstrip(b" ") if dialect.is_spaced else match[0]
+        text = bare if inner is None else inner
         fields.append(text if text in verbatim else patterns.literal.sub(rb"\g<taken>", text))
         position = match.end()
         if position >= len(record):
@@ -78,7 +89,8 @@ def compile_patterns(dialect: Dialect, width: int) -> Patterns:
     escape = re.escape(dialect.escape)
     escaped = rb"|" + escape + rb"(?s:.)" if escape else b""
     inside = rb"(?:(?>[^" + quote + escape + rb"]++|" + quote * 2 + escaped + rb"))*+"
-    quoted = quote + inside + quote
+    blank = rb" *+" if dialect.is_spaced else b""
+    quoted = blank + quote + inside + quote
     unquoted = rb"(?:(?>[^" + quote + separator + escape + rb"\r\n]++" + escaped + rb"))*+"
     field = rb"(?>" + quoted + rb"|" + unquoted + rb")" if quote else unquoted
     up_to_last = rb"(?:(?>" + field + separator + rb"))*+"
@@ -88,7 +100,7 @@ def compile_patterns(dialect: Dialect, width: int) -> Patterns:
     return Patterns(
         record=re.compile(up_to_last + field + rb"(?=[\r\n]|\Z)"),
         run=re.compile(_run(dialect, width)),
-        unclosed=re.compile(up_to_last + quote + inside + tail) if quote else None,
+        unclosed=re.compile(up_to_last + blank + quote + inside + tail) if quote else None,
         quoted=re.compile(quoted) if quote else None,
         unquoted=re.compile(unquoted),
         literal=re.compile(

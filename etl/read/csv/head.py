@@ -4,6 +4,7 @@ Rule: every column gets a name of its own, and none is made from a header that c
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from etl.errors import InputError, JobError
@@ -74,14 +75,48 @@ def _find_head(data: bytes, name: str, spec: CsvDialect, dialect: Dialect, *, fi
             return Head(start, count_lines(data), spec.columns or ()) if final and not spec.header else None
     if not spec.header:
         return Head(start, count_lines(data[:start]), spec.columns or ())
-    piece = find_record(data[start:], dialect, final=final)
+    if spec.header_prefix:
+        found = _find_prefix(data, start, spec.header_prefix.encode(), name, final=final)
+        if found is None:
+            return None
+        start = found
+    bare = replace(dialect, comment=b"") if spec.header_prefix else dialect
+    piece = find_record(data[start:], bare, final=final)
     if piece is None:
         return None
     end, after = end_of_line(data, start + piece.end)
     if end == len(data) and not final:
         return None
     columns = _fit(_parse_header(data[start:], piece, name, dialect), name, spec)
-    return Head(after, count_lines(data[:after]), columns)
+    below = _skip_records(data, after, spec.skip_below_header, dialect, final=final)
+    return None if below is None else Head(below, count_lines(data[:below]), columns)
+
+
+def _find_prefix(data: bytes, start: int, prefix: bytes, name: str, *, final: bool) -> int | None:
+    """Return where the header begins, behind its prefix; None where `data` doesn't hold it yet."""
+    while start < len(data):
+        if data.startswith(prefix, start):
+            return start + len(prefix)
+        start = end_of_line(data, start)[1]
+    if not final:
+        return None
+    raise InputError(
+        f"Expected a header line that starts with `{prefix.decode()}`, found none - {name}",
+        "Check header_prefix under [source.csv], or leave it out where the header is a line of its own",
+    )
+
+
+def _skip_records(data: bytes, start: int, count: int, dialect: Dialect, *, final: bool) -> int | None:
+    """Return where the records below the header end; None where `data` doesn't hold them all."""
+    for _ in range(count):
+        piece = find_record(data[start:], dialect, final=final)
+        if piece is None:
+            return len(data) if final else None
+        end, after = end_of_line(data, start + piece.end)
+        if end == len(data) and not final:
+            return None
+        start = after
+    return start
 
 
 def _parse_header(data: bytes, piece: Piece, name: str, dialect: Dialect) -> list[str]:

@@ -37,6 +37,7 @@ class CsvReader:
         self._missing = frozenset(text.encode() for text in spec.null_values)
         self._chunk_bytes = chunk_bytes
         self._dialect = dialect_of(spec, source.format)
+        self._fills = spec.short_records == "fill"
         self._head: Head = read_head(self._chunks(), source.name, spec, self._dialect)
         self.schema: dict[str, pl.DataType] = dict.fromkeys(self._head.columns, pl.String())
         self.unread_bytes = 0
@@ -94,7 +95,7 @@ class CsvReader:
                 yield Batch(frame.with_columns(numbers, lines)), used
                 return
             records = count_records(whole, own, self._dialect, len(self.schema))
-            if records is not None:
+            if records is not None and not (self._fills and (records.fields < len(self.schema)).any()):
                 yield from self._parse_counted(whole, records, row, line)
                 return
         yield self._parse_faulty(data, row, line, final=final)
@@ -135,7 +136,9 @@ class CsvReader:
     def _parse_faulty(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[Batch, int]:
         """As `_parse`, piece by piece."""
         pieces, used = split_records(data, self._dialect, len(self.schema), final=final)
-        has_escapes = bool(self._dialect.escape) and self._dialect.escape in data
+        is_rewritten = self._dialect.is_spaced or (
+            bool(self._dialect.escape) and self._dialect.escape in data
+        )
         sound: list[bytes] = []
         rows: list[np.typing.NDArray[np.uint32]] = []
         lines: list[np.typing.NDArray[np.int64]] = []
@@ -143,11 +146,13 @@ class CsvReader:
         for piece in pieces:
             record = data[piece.start : piece.end]
             fault = None if piece.is_run else self._find_fault(piece, record)
+            if fault is not None and self._fills and piece.missing and not self._find_bad_bytes(record):
+                record, fault = record + self._dialect.separator * piece.missing, None
             count = self._count_records(record) if piece.is_run else 1
             if fault is None:
                 sound.append(
                     _quote_fields(parse_fields(record, self._dialect, self._missing))
-                    if has_escapes
+                    if is_rewritten
                     else record
                 )
                 sound.append(b"" if piece.is_run else b"\n")
@@ -158,7 +163,7 @@ class CsvReader:
             row += count
         text = b"".join(sound)
         frame = read_frame(
-            text, RFC_4180 if has_escapes else self._dialect, self.schema, self._spec.null_values
+            text, RFC_4180 if is_rewritten else self._dialect, self.schema, self._spec.null_values
         )
         numbers = np.concatenate(rows) if rows else np.empty(0, np.uint32)
         if frame is None or frame.height != len(numbers):
@@ -179,13 +184,18 @@ class CsvReader:
         return find_lines(run, find_quotes(run, self._dialect))
 
     def _find_fault(self, piece: Piece, record: bytes) -> tuple[RejectCode, str] | None:
+        if (bad := self._find_bad_bytes(record)) is not None:
+            return bad
+        return None if piece.reason is None else (RejectCode.MALFORMED_RECORD, piece.reason)
+
+    def _find_bad_bytes(self, record: bytes) -> tuple[RejectCode, str] | None:
         try:
             record.decode()
         except UnicodeDecodeError as error:
             return RejectCode.INVALID_UTF8, self._explain_byte(record, error)
         if b"\0" in record:
             return RejectCode.MALFORMED_RECORD, "a NUL byte stands in the record"
-        return None if piece.reason is None else (RejectCode.MALFORMED_RECORD, piece.reason)
+        return None
 
     def _explain_byte(self, record: bytes, error: UnicodeDecodeError) -> str:
         if self._spec.encoding.lower() in ("utf-8", "utf8"):

@@ -36,7 +36,8 @@ _BLANK: Final = re.compile(rb"[\r\n]++")
 class Piece(NamedTuple):
     """Bytes `start:end` of the data: one record without its line end, or a run of sound ones with theirs.
 
-    `line` is the 0-based line it starts on; `reason` says what is wrong with a malformed record.
+    `line` is the 0-based line it starts on; `reason` says what is wrong with a malformed record, `missing` how many
+    fields one lacks that is sound but for them.
     """
 
     start: int
@@ -44,6 +45,7 @@ class Piece(NamedTuple):
     line: int
     reason: str | None = None
     is_run: bool = False
+    missing: int = 0
 
 
 def split_records(data: bytes, dialect: Dialect, width: int, *, final: bool) -> tuple[list[Piece], int]:
@@ -102,7 +104,8 @@ class _Scan:
         self._final = final
         self._patterns: Patterns = compile_patterns(dialect, max(width, 1))
         # Runs are read as they stand, so an escape anywhere means record by record.
-        self._takes_runs = bool(width) and not (dialect.escape and dialect.escape in data)
+        has_escapes = bool(dialect.escape) and dialect.escape in data
+        self._takes_runs = bool(width) and not has_escapes and not dialect.is_spaced
         self._decoded_to = 0
         self._is_bad_next = False
 
@@ -136,7 +139,8 @@ class _Scan:
                 return self._take_line("a quoted field that opens on this line is never closed")
             reason = f"expected {self._width} fields, found {fields}"
         self.position, self._line = end_of_line(data, match.end())[1], line + lines + 1
-        return Piece(position, match.end(), line, reason)
+        missing = max(0, self._width - fields) if reason else 0
+        return Piece(position, match.end(), line, reason, missing=missing)
 
     def _take_line(self, reason: str) -> Piece:
         end, after = end_of_line(self.data, self.position)
