@@ -26,13 +26,19 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a delimited file is written; `columns` are names made up for a file without a header, else None."""
+    """How a delimited file is written; `columns` are names that the job has to give, else None.
+
+    `shape` are further keys of [source.csv]. `has_names`: the names are the file's own. `repeated` is the first name of
+    a header that comes again between the rows.
+    """
 
     encoding: str
     separator: str
     columns: tuple[str, ...] | None
     null_values: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    shape: dict[str, Any] = field(default_factory=dict)
+    has_names: bool = True
+    repeated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Reading:
     @property
     def has_names(self) -> bool:
         """Whether the columns' names are the files' own."""
-        return "columns" not in self.table and (self.dialect is None or self.dialect.columns is None)
+        return "columns" not in self.table and (self.dialect is None or self.dialect.has_names)
 
     def choices(self) -> dict[str, Choice]:
         """Return the choices with the keys that a person knows them by."""

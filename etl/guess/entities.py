@@ -26,6 +26,7 @@ WORDS_OF_A_MESSAGE: Final = {
     "fulltext",
 }
 _LONGEST_ID: Final = 64
+_FEW_ROWS: Final = 4
 # Of so many rows on, an id that is mostly there again is none of a message.
 _MANY_ROWS: Final = 20
 Profiles = Mapping[str, Profile]
@@ -45,8 +46,8 @@ def find_own_fields(profiles: Profiles) -> dict[str, Choice]:
 def _can_hold(profile: Profile, field: str) -> bool:
     if not profile.filled or profile.time is not None or profile.cast in ("bool", "json", "float"):
         return False
-    if field == "searchQuery":
-        return profile.is_text and profile.cast is None
+    if field == "searchQuery":  # what stands in every row alike was asked for by nobody
+        return profile.is_text and profile.cast is None and profile.distinct > (profile.rows > _FEW_ROWS)
     if profile.is_text and profile.mean_chars > _LONGEST_ID:  # `message` may hold the words themselves
         return False
     rows = profile.filled * profile.rows

@@ -26,11 +26,13 @@ def guess_mapping(
     timezone: str | None,
     keeps_types: bool,
     year: str = "from-file-time",
+    repeated: str = "",
 ) -> JobGuess:
     """Return a job for a source with these columns.
 
     `year` is what tells the year of times that don't. `has_names`: the names are the source's own, and tell something.
-    `keeps_types`: values have types, so that every column may be sent as it is.
+    `keeps_types`: values have types, so that every column may be sent as it is. `repeated` is a column whose name
+    stands in it where the header comes again.
     """
     own = find_own_fields(profiles) if has_names else find_by_content(profiles)
     entity, own = choose_entity(profiles, own)
@@ -49,15 +51,17 @@ def guess_mapping(
         properties={} if keeps_types else shape_properties(profiles, used),
         user_properties=user,
         every_column=keeps_types,
-        row_filter=_choose_rows(profiles, entity, own, event["createdAt"]),
+        row_filter=_choose_rows(profiles, entity, own, event["createdAt"], repeated),
         candidate_keys=tuple(
             name for name, profile in profiles.items() if profile.is_unique and not profile.time
         )[:5],
     )
 
 
-def _choose_rows(profiles: Profiles, entity: Choice, own: dict[str, Choice], time: Choice) -> Choice | None:
-    """Return a filter where a good part of the rows lacks a time, or what the events are about."""
+def _choose_rows(
+    profiles: Profiles, entity: Choice, own: dict[str, Choice], time: Choice, repeated: str
+) -> Choice | None:
+    """Return a filter where a good part of the rows lacks a time, or what the events are about; or is the header."""
     is_constant = isinstance(entity.value, dict) and "value" in entity.value and len(own) == 1
     wanted = [*(str(choice.value) for choice in own.values() if is_constant), *columns_of(time.value)]
     sparse = [
@@ -67,14 +71,26 @@ def _choose_rows(profiles: Profiles, entity: Choice, own: dict[str, Choice], tim
         and not profile.is_nested
         and 0 < profile.filled < LEAST_FILLED
     ]
-    if not sparse:
-        return None
-    parts = [(profile, profile.name.replace('"', '""')) for profile in sparse]
-    sql = " AND ".join(
-        f"\"{name}\" <> ''" if profile.is_text else f'"{name}" IS NOT NULL' for profile, name in parts
-    )
+    parts = [_is_filled(profile) for profile in sparse]
     lacks = " and ".join(f"{percent(1 - profile.filled)} no `{profile.name}`" for profile in sparse)
-    return Choice(sql, f"of the rows {lacks}: they are skipped, as of another kind", Sureness.CHECK)
+    doubts = [f"of the rows {lacks}: they are skipped, as of another kind"] if sparse else []
+    if repeated in profiles:
+        text = repeated.replace("'", "''")
+        parts.append(f"COALESCE({_quote(repeated)}, '') <> '{text}'")
+        doubts.append("rows that are the header again are skipped")
+    if not parts:
+        return None
+    return Choice(" AND ".join(parts), "; ".join(doubts), Sureness.CHECK if sparse else Sureness.LIKELY)
+
+
+def _is_filled(profile: Profile) -> str:
+    name = _quote(profile.name)
+    return f"{name} <> ''" if profile.is_text else f"{name} IS NOT NULL"
+
+
+def _quote(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _choose_id(profiles: Profiles) -> Choice | None:

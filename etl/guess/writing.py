@@ -107,6 +107,7 @@ def _write_dialect(dialect: Dialect, usual_separator: str) -> list[str]:
         keys["separator"] = dialect.separator
     if dialect.encoding != "utf-8":
         keys["encoding"] = dialect.encoding
+    keys |= dialect.shape
     if dialect.columns is not None:
         keys |= {"header": False, "columns": dialect.columns}
     if dialect.null_values != ("",):
@@ -115,7 +116,8 @@ def _write_dialect(dialect: Dialect, usual_separator: str) -> list[str]:
         return []
     lines = ["", "[source.csv]"]
     for key, value in keys.items():
-        note = "   # made up, after what they hold: rename them as you like" if key == "columns" else ""
+        is_made_up = key == "columns" and not dialect.has_names
+        note = "   # made up, after what they hold: rename them as you like" if is_made_up else ""
         lines.append(f"{key} = {render_value(value)}{note}")
     return lines
 

@@ -104,6 +104,7 @@ def _guess_job(
             timezone=options.timezone,
             keeps_types=is_typed(reading),
             year=year,
+            repeated=reading.dialect.repeated if reading.dialect is not None else "",
         )
     if missing := [name for name in PRESETS[preset].signature if name not in profiles]:
         raise JobError(

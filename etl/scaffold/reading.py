@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from etl.errors import InputError
-from etl.guess.choices import Choice, Dialect, Reading, Sureness
-from etl.guess.dialect import guess_null_values, guess_separator, has_header, name_columns, split_sample
+from etl.guess.choices import Choice, Reading, Sureness
+from etl.guess.delimited import read_dialect
 from etl.guess.encoding import guess_encoding
 from etl.guess.writing import render_value, write_reading
 from etl.job.load import parse_job
@@ -23,7 +23,6 @@ __all__ = ["is_typed", "read_head", "sketch_job"]
 
 SAMPLE_BYTES: Final = 1 << 20
 EVERY_SHEET: Final = Reading("excel", source={"sheet": Choice("*", "")})
-_SHOWN: Final = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 # Enough of a job for the readers, before anything is known of the rows.
 _SKETCH: Final = """name = {name}
 [source]
@@ -101,21 +100,9 @@ def _read_dialect(source: SourcePath, reading: Reading) -> Reading:
     head = _head(source)
     encoding, remark = guess_encoding(head)
     text = head.decode(encoding, "replace").removeprefix("\ufeff")
-    separator, why = guess_separator(text, "\t" if reading.format == "tsv" else ",")
-    records = split_sample(text, separator)
-    named, header_why = has_header(records)
-    columns = None if named else name_columns(records)
-    remarks = [
-        f"encoding {encoding}" + (f": {remark}" if remark else ""),
-        f"separator {_SHOWN.get(separator, separator)}: {why}",
-        f"{'header' if named else 'no header'}: {header_why}",
-    ]
-    markers = guess_null_values(records[1:] if named else records)
-    if markers != ("",):
-        remarks.append(
-            f"missing values are written {', '.join(f'`{marker}`' for marker in markers if marker)}"
-        )
-    dialect = Dialect(encoding, separator, columns, markers)
+    usual = "\t" if reading.format == "tsv" else ","
+    dialect, remarks = read_dialect(text, encoding, usual, is_whole=len(head) < SAMPLE_BYTES)
+    remarks.insert(0, f"encoding {encoding}" + (f": {remark}" if remark else ""))
     return Reading(reading.format, reading.says_format, dialect, remarks=tuple(remarks))
 
 

@@ -4,7 +4,8 @@ from typing import Final
 
 from etl.errors import InputError
 from etl.guess.choices import Choice, Reading, Sureness
-from etl.guess.dialect import guess_null_values, has_header, name_columns
+from etl.guess.columns import guess_null_values, name_columns
+from etl.guess.heads import has_header
 from etl.guess.sheets import find_header_row
 from etl.guess.writing import render_value
 from etl.read.excel.cells import to_texts
@@ -27,7 +28,7 @@ def read_workbook(source: SourcePath) -> Reading:
     best = max(filled, key=lambda sheet: sheet.rows)
     rows = to_texts(workbook.read(best.name).table).head(SAMPLE_ROWS).rows()
     at = find_header_row(rows)
-    records = [[cell or "" for cell in row] for row in rows[at:]]
+    records = [tuple(cell or "" for cell in row) for row in rows[at:]]
     named, why = has_header(records)
     table: dict[str, Choice] = {}
     if any(cell for row in rows[:at] for cell in row):
