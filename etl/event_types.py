@@ -1,8 +1,10 @@
 """The event types that the API's own widgets and documentation use, and what each means. Any other text will do."""
 
+import re
+from difflib import SequenceMatcher
 from typing import Final
 
-__all__ = ["EVENT_TYPES"]
+__all__ = ["EVENT_TYPES", "is_known_type", "nearest_type"]
 
 # By the entity that such an event is about. The names are the API's; the meanings are read from them.
 EVENT_TYPES: Final = {
@@ -33,3 +35,30 @@ EVENT_TYPES: Final = {
         "search_result_clicked": "One of the results was opened.",
     },
 }
+
+_KNOWN: Final = tuple(name for types in EVENT_TYPES.values() for name in types)
+_LEAST_LIKENESS: Final = 0.7
+
+
+def is_known_type(name: str) -> bool:
+    """Whether the API's own widgets and documentation use the type."""
+    return name in _KNOWN
+
+
+def nearest_type(name: str) -> str | None:
+    """Return the known type that `name` most likely means, None where none is near: by letters, or by its words."""
+    words = [
+        word for word in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()) if word
+    ]
+    likeness = {known: _likeness(words, known) for known in _KNOWN}
+    nearest = max(_KNOWN, key=likeness.__getitem__)
+    return nearest if likeness[nearest] >= _LEAST_LIKENESS else None
+
+
+def _likeness(words: list[str], known: str) -> float:
+    """Return how alike the words and a known type are, from 0 to 1."""
+    parts = known.split("_")
+    letters = SequenceMatcher(None, "_".join(words), known).ratio()
+    # Two words or more that are all in the name, in any order, say which is meant, where few others have them.
+    shared = len(words) >= 2 and set(words) <= set(parts)
+    return max(letters, _LEAST_LIKENESS + 0.1 * letters if shared else 0.0)

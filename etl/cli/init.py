@@ -32,6 +32,14 @@ from etl.output import check_output, write_output
     callback=lambda *a: _list_presets(*a),
     help="List the presets.",
 )
+@click.option(
+    "--list-types",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda *a: _list_types(*a),
+    help="List the event types that the API's own widgets send.",
+)
 @json_option
 def init(
     files: tuple[str, ...],
@@ -101,4 +109,16 @@ def _list_presets(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
     for name, preset in PRESETS.items():
         print(f"{name:<10} {preset.title}")
+    context.exit()
+
+
+def _list_types(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from etl.event_types import EVENT_TYPES
+
+    width = max(len(name) for types in EVENT_TYPES.values() for name in types)
+    for entity_type, types in EVENT_TYPES.items():
+        for name, meaning in types.items():
+            print(f"{entity_type:<12} {name:<{width}}  {meaning}")
     context.exit()

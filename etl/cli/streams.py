@@ -21,7 +21,7 @@ from etl.plain import plain_text
 __all__ = ["OutputLost", "Streams", "output_bytes", "prints_only"]
 
 PRINTERS: Final = {"preview", "status", "rejects", "loads", "schema", "completion"}
-_ASKS_FOR_TEXT: Final = {"-h", "--help", "--version", "--list-presets"}
+_ASKS_FOR_TEXT: Final = {"-h", "--help", "--version", "--list-presets", "--list-types"}
 
 
 class OutputLost(Exception):  # noqa: N818 - it states a condition

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-__all__ = ["EventTally", "is_changed_hour"]
+__all__ = ["OTHER", "EventTally", "is_changed_hour"]
 
 HOUR_US: Final = 3_600_000_000
 QUARTER_US: Final = 900_000_000

@@ -1,14 +1,17 @@
 """Finds what no check refuses and a person should still look at before sending. Pure: counts in, findings out."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from etl.event_types import is_known_type, nearest_type
+from etl.guess.writing import render_value
 from etl.intake.id_audit import IdAudit
 from etl.job.line_numbers import place_of
 from etl.job.model import Job
 from etl.validation.body_findings import BodyLooks
-from etl.validation.event_counts import EventTally
+from etl.validation.event_counts import OTHER, EventTally
 from etl.values.books import Books
 from etl.values.findings import Example, Finding, Level
 
@@ -16,6 +19,7 @@ __all__ = ["find_warnings"]
 
 MIDNIGHT_SHARE: Final = 0.05
 FEW_EVENTS: Final = 20
+MOST_TYPES_TOLD: Final = 10
 
 
 def find_warnings(
@@ -32,6 +36,7 @@ def find_warnings(
         *_look_at_times(job, tally, books, now),
         *_look_at_ids(job, ids, books, names),
         *_look_at_people(job, looks, names),
+        *_look_at_types(job, tally, books),
     ]
 
 
@@ -114,6 +119,36 @@ def _look_at_people(job: Job, looks: BodyLooks, names: tuple[str, ...]) -> Itera
             field=noticed.path, examples=(Example(names[noticed.file], noticed.row, None, noticed.kind),),
             job_file=str(place.path) if place.line else None, job_line=place.line,
         )  # fmt: skip
+
+
+def _look_at_types(job: Job, tally: EventTally, books: Books) -> Iterator[Finding]:
+    """Yield the types that history would be counted under apart from what comes in today."""
+    events: Counter[str] = Counter()
+    for (_, kind), count in tally.kinds.items():
+        if count > 0 and kind != OTHER and not is_known_type(kind):
+            events[kind] += count
+    place = place_of(job, "event", "type")
+    for kind, count in events.most_common(MOST_TYPES_TOLD):
+        nearest = nearest_type(kind)
+        what = f"the type `{kind}` is none that the API's own widgets send"
+        fix = "keep it, if your reports count it by this name; the known ones: backfill init --list-types"
+        if nearest is not None:
+            fix = f"did you mean `{nearest}`? {_say_type(job, kind, nearest)}"
+        yield Finding(
+            "note" if nearest is None else "warning", "unknown_type", what, count, count / books.read, fix,
+            field="type", column=job.event.type.column or "",
+            job_file=str(place.path) if place.line else None, job_line=place.line,
+        )  # fmt: skip
+
+
+def _say_type(job: Job, kind: str, meant: str) -> str:
+    """Return what to write, so that events of the type `kind` get the one that is meant."""
+    spec = job.event.type
+    if spec.value is not None:
+        return f"type = {render_value({'value': meant})}"
+    if spec.map is not None:
+        return f"put it in the `map` of type in place of {render_value(kind)}"
+    return f"in type, map = {render_value({kind: meant})}, with each other value as itself"
 
 
 def _at_time(job: Job, level: Level, code: str, what: str, rows: int, books: Books, fix: str) -> Finding:

@@ -169,6 +169,34 @@ def test_the_presets_are_listed() -> None:
     assert len(said.out.splitlines()) == 9
 
 
+def test_the_types_are_listed() -> None:
+    said = call("init", "--list-types")
+    assert (said.code, len(said.out.splitlines())) == (0, 20)
+    assert said.out.splitlines()[0] == (
+        "message      user_message_submitted                 A person sent a question to the assistant."
+    )
+
+
+def test_a_type_that_no_widget_sends_is_told_once_and_the_nearest_named(tmp_path: Path) -> None:
+    rows = [row_of(number, action="q" if number % 2 else "z") for number in range(1, 11)]
+    job = write_job(tmp_path, rows, more=', z = "searchResultClick"')
+    said = call("validate", job, "--fail-on", "warn")
+    assert said.code == 3
+    found = said.out[said.out.index("! ") :].split("\n\n")[0]
+    assert found == (
+        "! 5 rows (50.0%): the type `searchResultClick` is none that the API's own widgets send  unknown_type\n"
+        f"    → {job} line 9: did you mean `search_result_clicked`? put it in the `map` of type in place of "
+        '"searchResultClick"'
+    )
+    job.write_text(job.read_text().replace("searchResultClick", "search_result_clicked"))
+    assert call("validate", job, "--fail-on", "warn").code == 0
+    # A name of one's own is no fault: it is noted.
+    job.write_text(job.read_text().replace("search_result_clicked", "page_view"))
+    said = call("validate", job, "--fail-on", "warn")
+    assert said.code == 0
+    assert "backfill init --list-types" in said.out
+
+
 def test_the_schema_takes_every_sample_job_and_refuses_a_typo() -> None:
     schema = json.loads(call("schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)
