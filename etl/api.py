@@ -260,7 +260,7 @@ def outside_any_loop(work: Callable[[], T], stop: threading.Event) -> T:
     thread = threading.Thread(target=copy_context().run, args=(call,), name="backfill run")
     thread.start()
     try:
-        thread.join()
+        thread.join()  # it ends as the run ends, whose waits have bounds of their own
     except BaseException:
         # The notebook's stop button: drain, then let it have its way.
         stop.set()

@@ -34,6 +34,7 @@ SIGNALS: Final[tuple[signal.Signals, ...]] = tuple(
 )
 # How long the work in hand may take to end after a signal: a job's own function can't be broken off in another thread.
 PATIENCE_SECONDS: Final = 4.5
+MOST_CANCELLING_SECONDS: Final = 20.0
 
 
 class Interrupted(BaseException):
@@ -127,14 +128,15 @@ def _listening() -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(wakeup)
         tells.close()
-        listener.join()
+        listener.join()  # it hears that nobody tells any more
         told.close()
 
 
 def run_cancellable(work: Coroutine[Any, Any, T]) -> tuple[T | None, int | None]:
     """Return what `work` returns and None, or None and the number of the signal that cancelled it.
 
-    The second signal ends the process at once. In another thread than the main one no signal is heeded.
+    The second signal ends the process at once, as does work that isn't cancelled in time. In another thread than the
+    main one no signal is heeded.
     """
     heard: list[int] = []
 
@@ -143,6 +145,8 @@ def run_cancellable(work: Coroutine[Any, Any, T]) -> tuple[T | None, int | None]
             exit_at_once(number)
         heard.append(number)
         task.cancel()
+        # A thread that it waits for may never answer.
+        asyncio.get_running_loop().call_later(MOST_CANCELLING_SECONDS, exit_at_once, number)
 
     async def watched() -> T:
         task = asyncio.ensure_future(work)

@@ -81,5 +81,5 @@ def _count_threads(wanted: int) -> int:
     finally:
         done.set()
         for thread in threads:
-            thread.join()
+            thread.join()  # each waits for nothing but `done`
     return len(threads)

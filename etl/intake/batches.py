@@ -130,5 +130,6 @@ def _apply(plan: Plan, stretch: Stretch, window: Window) -> tuple[Transformed, R
 
 def _take(waiting: deque[_Waiting]) -> TransformedBatch:
     stretch, work = waiting.popleft()
+    # A job's own function may never end: then a signal ends the process (`etl.interrupt`).
     transformed, reached = work.result()
     return TransformedBatch(stretch.file, transformed, stretch.malformed, reached, stretch.rows())

@@ -83,7 +83,10 @@ class Settler:
         self.take(part, index, refusal)
 
     async def close(self) -> None:
-        """Commit what is left and end the thread; raises what any commit raised."""
+        """Commit what is left and end the thread; raises what any commit raised.
+
+        A disk that doesn't answer is waited for: nothing breaks a commit off. Whoever was told to stop bounds it.
+        """
         self._is_due = True
         try:
             self._commit_if_due()
@@ -117,9 +120,13 @@ class Settler:
         self._drop_timer()
         self._filling, self._is_due, self._committing = [], False, True
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._thread, self._ledger.settle, self._load, batch).add_done_callback(
-            self._committed
-        )
+        try:
+            commit = loop.run_in_executor(self._thread, self._ledger.settle, self._load, batch)
+        except RuntimeError as failure:  # no thread can be started: nobody would ever tell how it went
+            self._committing, self._failure = False, failure
+            self._changed.set()
+            return
+        commit.add_done_callback(self._committed)
 
     def _committed(self, done: "asyncio.Future[tuple[int, int]]") -> None:
         self._committing = False

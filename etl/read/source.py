@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import polars as pl
 
@@ -29,6 +29,8 @@ from etl.values.rows import LINE, ROW, YEAR, Batch, json_flag
 __all__ = ["Source", "open_source"]
 
 READ_AHEAD: Final = 2
+# How often it is looked whether the thread that reads is still there.
+LOOK_SECONDS: Final = 1.0
 SMALL_BYTES: Final = 64 << 10
 # What follows holds several times a frame's own size: short rows make frames of no more than this.
 MOST_ROWS: Final = 131_072
@@ -235,9 +237,13 @@ def _is_small(file: SourcePath) -> bool:
         return True
 
 
+# A batch, the error that ended the reading, or None at its end.
+_Item: TypeAlias = Batch | BaseException | None
+
+
 def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     """Yield `batches`, read by a thread that keeps a few ready: reading and transforming overlap."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(READ_AHEAD)
+    ready: queue.Queue[_Item] = queue.Queue(READ_AHEAD)
     stopped = threading.Event()
 
     def read() -> None:
@@ -253,20 +259,26 @@ def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     thread = threading.Thread(target=read, name="read-ahead", daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not None:
+        while (item := _next_of(ready, thread)) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
     finally:
         stopped.set()
-        thread.join()
+        thread.join()  # it looks for the word between two batches
 
 
-def _offer(
-    ready: "queue.Queue[Batch | BaseException | None]",
-    item: Batch | BaseException | None,
-    stopped: threading.Event,
-) -> bool:
+def _next_of(ready: "queue.Queue[_Item]", thread: threading.Thread) -> _Item:
+    """Return what the thread offers next; raises `MemoryError` where it ended without a word: nothing else ends it."""
+    while True:
+        try:
+            return ready.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            if not thread.is_alive() and ready.empty():
+                raise MemoryError from None
+
+
+def _offer(ready: "queue.Queue[_Item]", item: _Item, stopped: threading.Event) -> bool:
     while not stopped.is_set():
         try:
             ready.put(item, timeout=0.1)

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from etl.sandbox.keys import API_KEY, WEB_KEY
 
 __all__ = ["SandboxProcess"]
 
+_START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 60.0
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
@@ -56,9 +58,14 @@ class SandboxProcess:
             start_new_session=True,
         )
         assert self._child.stdout is not None
+        # A child that neither starts nor ends is ended, and then read to its end as one that ended itself.
+        patience = threading.Timer(_START_SECONDS, self._child.kill)
+        patience.daemon = True
+        patience.start()
         line = self._child.stdout.readline()
+        patience.cancel()
         if not line:
-            code = self._child.wait()
+            code = self._child.wait()  # it has closed its output, or is killed
             self._release()
             raise StateError(
                 f"Expected the sandbox to start, found it gone with exit code {code}",

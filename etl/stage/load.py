@@ -259,6 +259,7 @@ class LoadWriter:
         columns = [*EVENT_COLUMNS, *(name for name in ("name", "content", SETTLED) if name in frame.columns)]
         if not self._numbers_repeats:
             self._finder.add(_ids_of(frame))
+        # Its thread ends each with what came of it; a signal bounds the wait (`etl.interrupt`), here as below.
         if len(self._writes) >= WRITES_AHEAD:
             self._writes[-WRITES_AHEAD].result()
         self._writes.append(

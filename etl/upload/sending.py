@@ -30,6 +30,8 @@ from etl.witness.asking import MOST_IN_FLIGHT, query_endpoint
 __all__ = ["Sending", "send_load"]
 
 POLL_SECONDS = 0.25
+# After the signal to stop: 4.5 s for the answers, and the rest for what was answered to be settled.
+MOST_DRAIN_SECONDS = 20.0
 # Where events were sent again unasked, only a send that was through with all it took leaves nothing uncertain.
 _ALL_TOLD = (None, "limit")
 
@@ -196,6 +198,7 @@ def _pending_events(parts: LoadParts, after: EventPlace) -> Generator[Outgoing, 
     groups = _pending_groups(parts, after)
     with ThreadPoolExecutor(1, "read") as pool:
         ahead = pool.submit(next, groups, None)
+        # A few megabytes of one part: it takes as long as the disk takes to give them.
         while (events := ahead.result()) is not None:
             ahead = pool.submit(next, groups, None)
             yield from events
@@ -215,6 +218,7 @@ class _Interrupt:
         self.event = asyncio.Event()
         self.signal: int | None = None
         self._loop = loop
+        self._watchdog: asyncio.TimerHandle | None = None
         self._before = {number: signal.getsignal(number) for number in heeded_signals() if handles_signals()}
         for number in self._before:
             loop.add_signal_handler(number, self._take, number)
@@ -224,6 +228,8 @@ class _Interrupt:
             exit_at_once(self.signal)
         self.signal = number
         self.event.set()
+        # What doesn't end by itself then, as a commit to a disk that doesn't answer, is left: it is as if killed.
+        self._watchdog = self._loop.call_later(MOST_DRAIN_SECONDS, exit_at_once, number)
 
     def request(self) -> None:
         """Ask to drain, as the first signal does."""
@@ -232,6 +238,8 @@ class _Interrupt:
 
     def remove(self) -> None:
         """Give the signals back to whoever had them."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
         for number, handler in self._before.items():
             self._loop.remove_signal_handler(number)
             signal.signal(number, handler)
