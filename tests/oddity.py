@@ -13,10 +13,11 @@ from etl.sandbox.process import SandboxProcess
 
 
 class Shown(NamedTuple):
-    """An answer: its status and its body."""
+    """An answer: its status, its body, and headers beside the usual ones (a date of its own takes that one's place)."""
 
     status: int
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> "Shown":
@@ -70,7 +71,9 @@ def showing(
             self.show(shown)
 
         def show(self, shown: Shown) -> None:
-            self.send_response(shown.status)
+            self.send_response_only(shown.status)
+            for name, value in {"date": self.date_time_string(), **dict(shown.headers)}.items():
+                self.send_header(name, value)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(shown.body)))
             self.end_headers()

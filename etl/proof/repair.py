@@ -124,7 +124,7 @@ async def _ask(kept: KeptFolder, sent: list[tuple[int, int]], asking: Asking) ->
     by_part: dict[int, list[int]] = {}
     for part, index in sent:
         by_part.setdefault(part, []).append(index)
-    events = SentEvents(kept, by_part)
+    events = SentEvents(kept, by_part.items())
     there = []
     async for finding in asking.ask(Inquiry(events.ids(), patience_seconds=asking.patience_seconds)):
         settled = events.settle(finding)

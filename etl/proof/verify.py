@@ -6,12 +6,13 @@ What is found is in the ledger, batch by batch, so that a verification that is k
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from etl.ledger.bitmap import count_bits, set_indices
+from etl.ledger.bitmap import set_indices
+from etl.ledger.facts import PartEntry
 from etl.ledger.store import Ledger
 from etl.state.kept_load import KeptLoad
 from etl.values.verification import EventDifference, Verification, VerificationCounts
@@ -69,12 +70,16 @@ async def verify_load(
     far it is, and how many there are in all. Raises `StateError` where the ledger or a kept file fails.
     """
     ledger = load.ledger
-    wanted = _wanted(ledger, load.number, sample)
-    total = sum(map(len, wanted.values()))
-    drawn = None if sample is None else total
-    verification = ledger.proofs.begin(load.number, began_at=wall_clock(), sample=drawn)
-    events = {part.number: part.events for part in ledger.parts(load.number)}
-    sent = SentEvents(load.files, _without_settled(ledger, load.number, wanted), asking.clean)
+    parts = ledger.parts(load.number)
+    total = sum(part.n_delivered for part in parts)
+    if sample is not None:
+        total = min(total, sample[0])
+    verification = ledger.proofs.begin(
+        load.number, began_at=wall_clock(), sample=None if sample is None else total
+    )
+    events = {part.number: part.events for part in parts}
+    left = _without_settled(ledger, load.number, _wanted(parts, sample))
+    sent = SentEvents(load.files, left, asking.clean)
     inquiry = Inquiry(sent.ids(), patience_seconds=asking.patience_seconds, most_ids=asking.most_ids)
     queries, found = verification.queries, _Found()
     try:
@@ -104,27 +109,31 @@ async def verify_load(
     return Verified(verification, inquiry.stopped)
 
 
-def _wanted(ledger: Ledger, load: int, sample: tuple[int, int] | None) -> dict[int, list[int]]:
-    """Return the indices of the delivered events by part: all, or those that are drawn."""
-    parts = [part for part in ledger.parts(load) if part.n_delivered]
-    delivered = {part.number: set_indices(part.delivered) for part in parts}
+def _wanted(
+    parts: Sequence[PartEntry], sample: tuple[int, int] | None
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield the indices of the delivered events by part: all, or those that are drawn."""
+    parts = [part for part in parts if part.n_delivered]
     if sample is None:
-        return delivered
-    drawn = choose_sample([count_bits(part.delivered) for part in parts], *sample)
-    return {
-        parts[at].number: [delivered[parts[at].number][place] for place in places] for at, places in drawn
-    }
+        yield from ((part.number, set_indices(part.delivered)) for part in parts)
+        return
+    for at, places in choose_sample([part.n_delivered for part in parts], *sample):
+        delivered = set_indices(parts[at].delivered)
+        yield parts[at].number, [delivered[place] for place in places]
 
 
-def _without_settled(ledger: Ledger, load: int, wanted: dict[int, list[int]]) -> dict[int, list[int]]:
-    settled = {part: set(set_indices(bits)) for part, bits in ledger.proofs.confirmed(load).items()}
+def _without_settled(
+    ledger: Ledger, load: int, wanted: Iterator[tuple[int, Sequence[int]]]
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield those of the `wanted` indices that an earlier command didn't settle, part by part."""
+    confirmed = ledger.proofs.confirmed(load)
+    different: dict[int, set[int]] = {}
     for one in ledger.proofs.differences(load):
-        settled.setdefault(one.part, set()).add(one.index)
-    left = {
-        part: [index for index in indices if index not in settled.get(part, ())]
-        for part, indices in wanted.items()
-    }
-    return {part: indices for part, indices in left.items() if indices}
+        different.setdefault(one.part, set()).add(one.index)
+    for part, indices in wanted:
+        settled = different.get(part, set()).union(set_indices(confirmed.get(part, b"")))
+        if left := [index for index in indices if index not in settled]:
+            yield part, left
 
 
 def _lag(finding: Finding) -> float:

@@ -23,7 +23,7 @@ from etl.send.redact import Redactor
 from etl.send.transport import Transport
 from etl.state.kept_load import KeptLoad
 from etl.state.place import Destination, JobPlace
-from etl.values.verification import JobVerification, Others, Verification, VerificationCounts
+from etl.values.verification import DifferenceKind, JobVerification, Others, Verification, VerificationCounts
 from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, Asking, ask_all, query_endpoint
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
 from etl.witness.result_page import Problem, ProblemKind
@@ -214,7 +214,7 @@ class _Work:
 def _sum_up(work: _Work, stopped: Problem | None, number: int | None, seconds: float) -> JobVerification:
     newest = [last for load in work.loads if (last := work.ledger.proofs.newest(load)) is not None]
     counts = sum((last.counts for last in newest), VerificationCounts())
-    code, message, fix = _conclude(counts, stopped, number)
+    code, message, fix = _conclude(counts, stopped, number, _why_unknown(work, counts))
     done = JobVerification(work.job.name, counts, tuple(newest), seconds, code, message, fix)
     return replace(
         done,
@@ -226,8 +226,16 @@ def _sum_up(work: _Work, stopped: Problem | None, number: int | None, seconds: f
     )
 
 
+def _why_unknown(work: _Work, counts: VerificationCounts) -> str:
+    """Return why the first event of which nothing can be told is so; nothing where there is none."""
+    if not counts.unknown:
+        return ""
+    found = (one for load in work.loads for one in work.ledger.proofs.differences(load))
+    return next((one.reason for one in found if one.kind is DifferenceKind.UNKNOWN), "")
+
+
 def _conclude(
-    counts: VerificationCounts, stopped: Problem | None, number: int | None
+    counts: VerificationCounts, stopped: Problem | None, number: int | None, unknown: str
 ) -> tuple[int, str, str]:
     if number is not None:
         return (
@@ -244,7 +252,7 @@ def _conclude(
             5,
             (
                 f"Of {counts.unknown:,} of {counts.asked:,} events it can't be told whether they are there as they "
-                "were sent"
+                f"were sent: {unknown}"
             ),
             "Run the same command again, later",
         )

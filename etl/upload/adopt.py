@@ -205,7 +205,8 @@ def _concluded(done: Adoption) -> Adoption:
         return replace(
             done,
             exit_code=5,
-            message=f"Of {done.unknown:,} of {done.asked:,} events it can't be told whether they are there",
+            message=f"Of {done.unknown:,} of {done.asked:,} events it can't be told whether they are there: "
+            f"{done.unknown_reason}",
             fix="Run the same command again, later",
         )
     return done

@@ -54,6 +54,8 @@ class _Tally:
         word = "found" if difference is None else _WORDS[difference.kind]
         counted = {name: getattr(self.adoption, name) + 1 for name in ("asked", word)}
         self.adoption = replace(self.adoption, **counted)
+        if difference is not None and difference.reason and not self.adoption.unknown_reason:
+            self.adoption = replace(self.adoption, unknown_reason=difference.reason)
         is_otherwise = word in ("altered", "doubled")
         if is_otherwise and difference is not None and len(self.adoption.first) < MOST_TOLD:
             self.adoption = replace(self.adoption, first=(*self.adoption.first, self._describe(difference)))
@@ -92,10 +94,12 @@ async def adopt_load(
     is told how far it is, and of how many events in all. Raises `StateError`.
     """
     ledger, number = load.ledger, load.number
-    pending = {part.number: ledger.unsettled(number, part.number) for part in ledger.parts(number)}
-    total = sum(map(len, pending.values()))
+    parts = [part for part in ledger.parts(number) if part.n_pending]
+    total = sum(part.n_pending for part in parts)
     sent = SentEvents(
-        load.files, {part: indices for part, indices in pending.items() if indices}, asking.clean
+        load.files,
+        ((part.number, ledger.unsettled(number, part.number)) for part in parts),
+        asking.clean,
     )
     inquiry = Inquiry(sent.ids(), patience_seconds=asking.patience_seconds)
     tally = _Tally(load, as_found, Adoption(job, number))

@@ -63,6 +63,13 @@ class _Seen:
     lag_seconds: float = 0.0
     stopped: Problem | None = None
 
+    @property
+    def problem(self) -> Problem | None:
+        """Why nothing at all is known; None where something is."""
+        if self.stopped is None and self.differences and all(one.reason for one in self.differences):
+            return Problem(ProblemKind.NOT_AN_ANSWER, self.differences[0].reason)
+        return self.stopped
+
 
 @dataclass(frozen=True, slots=True)
 class CanaryCheck:
@@ -92,8 +99,8 @@ class CanaryCheck:
         number = self.load.number
         kept = kept_folder(self.folder, self.ledger, number)
         canary = Canary(choose_places(self.ledger, kept, number, count))
-        if self.destination.key is not None and (stopped := self._ask(canary, 0.0).stopped) is not None:
-            raise cannot_ask(stopped)
+        if self.destination.key is not None and (problem := self._ask(canary, 0.0).problem) is not None:
+            raise cannot_ask(problem)
         self.note(canary)
         self.ledger.begin_sending(self.load.number)
         return self._parts(canary)
@@ -179,7 +186,7 @@ class CanaryCheck:
             for part, indices in canary.by_part().items()
         }
         clean = Redactor(self.destination.key or "").clean
-        sent = SentEvents(kept_folder(self.folder, self.ledger, number), wanted, clean)
+        sent = SentEvents(kept_folder(self.folder, self.ledger, number), wanted.items(), clean)
         inquiry = Inquiry(sent.ids(), patience_seconds=patience_seconds, outage_seconds=OUTAGE_SECONDS)
         found: list[EventDifference] = []
         lag = 0.0

@@ -120,13 +120,15 @@ async def _look(job: Job, destination: Destination, ids: list[str], extent: Exte
 async def _ask(transport: Transport, ids: list[str]) -> _Looked:
     inquiry = Inquiry(ids, patience_seconds=0.0, outage_seconds=0.0)
     known = there = 0
+    unknown = ""
     asking = ask_all(inquiry, transport, rate_per_second=MOST_IN_FLIGHT)
     async with aclosing(asking) as findings:  # type: ignore[type-var]  # an async generator
         async for finding in findings:
             known += finding.presence is not Presence.UNKNOWN
             there += finding.presence in _THERE
+            unknown = unknown or finding.reason
     reason = inquiry.stopped.reason if inquiry.stopped else ""
-    return _Looked(known, there, reason=reason or ("" if known else "no answer was one"))
+    return _Looked(known, there, reason=reason or ("" if known else unknown))
 
 
 def _sample_ids(ledger: Ledger, kept: KeptFolder, load: int) -> list[str]:

@@ -34,7 +34,8 @@ class Adoption:
 
     `found` are there once and as they would be sent, and count as delivered now; `absent` aren't there. `altered` are
     there otherwise, `doubled` more than once: they stay pending unless `accepted` says that they count as delivered,
-    too. `first` are some of those. `message` says why it is not all well, `fix` what to do.
+    too. `first` are some of those, `unknown_reason` says why one can't be told. `message` says why it is not all well,
+    `fix` what to do.
     """
 
     job: str
@@ -48,6 +49,7 @@ class Adoption:
     accepted: int = 0
     pending: int = 0
     first: tuple[OtherwiseThere, ...] = ()
+    unknown_reason: str = ""
     queries: int = 0
     elapsed_seconds: float = 0.0
     message: str = ""

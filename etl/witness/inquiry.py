@@ -13,8 +13,8 @@ halved, too, and the size that works is kept.
 holds ids which were never asked for. It is asked again twice first.
 
 *What ends it.* A key that can't read and a destination without the route end the inquiry at once; answers that prove
-nothing, three questions in a row; passing troubles, once they have lasted for `outage_seconds`. `stopped` then says
-why, and of the ids that were not yet settled nothing is said.
+nothing, three questions in a row; passing troubles, once they have lasted for `outage_seconds`, or where it is asked to
+wait for longer than that. `stopped` then says why, and of the ids that were not yet settled nothing is said.
 """
 
 from collections import deque
@@ -34,6 +34,8 @@ MOST_IDS: Final = 500
 MOST_WAITING: Final = 50_000
 FIRST_WAIT_SECONDS: Final = 2.0
 BACKOFF_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+# A destination that asks to wait for longer ends the inquiry, unless it may last longer anyway.
+LONGEST_WAIT_SECONDS: Final = 300.0
 TRIES: Final = 3
 _ENDS: Final = frozenset({ProblemKind.KEY_CANNOT_READ, ProblemKind.NO_ROUTE})
 
@@ -95,6 +97,7 @@ class Inquiry:
         self._is_exhausted = False
         self._patience = patience_seconds
         self._outage_seconds = outage_seconds
+        self._longest_wait_seconds = max(outage_seconds, LONGEST_WAIT_SECONDS)
         self._again: deque[Question] = deque()
         self._absent: deque[_Absent] = deque()
         self._first_absent: dict[str, float] = {}
@@ -229,6 +232,9 @@ class Inquiry:
                 yield self._settle(event_id, Presence.UNKNOWN, now, reason=problem.reason)
 
     def _pause(self, problem: Problem, now: float) -> None:
+        if (asked := problem.wait_seconds or 0.0) > self._longest_wait_seconds:
+            reason = f"{problem.reason}, and it asks to wait {asked:,.0f} s"
+            self.stopped = replace(problem, reason=reason)
         if self._trouble_since is None:
             self._trouble_since = now
         elif now - self._trouble_since >= self._outage_seconds:

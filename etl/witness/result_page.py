@@ -108,6 +108,8 @@ def _read_page(body: bytes, asked: frozenset[str]) -> Page | Problem:
         return _no_answer("how many results there are in all (`total`)", "none")
     if count != len(rows) or total < count:
         return _no_answer(f"{count} results of {total}", f"{len(rows)}")
+    if total and not count:
+        return _no_answer(f"some of {total} results", "a page of none")
     return _sort_rows(rows, total, asked)
 
 

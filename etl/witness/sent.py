@@ -1,6 +1,6 @@
 """The events of a load to ask for, and what was sent under each: judges what the destination shows of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,12 +44,12 @@ class _Suspect:
 class SentEvents:
     """The delivered events of a load that are to be asked for: their ids, and what was sent under each.
 
-    Memory holds one part, and the places of the ids that are asked for and not yet settled. `clean` makes texts of the
-    destination fit to be shown.
+    Memory holds one part, and the places of the ids that are asked for and not yet settled. `indices` are those of each
+    part, taken as they are needed; `clean` makes texts of the destination fit to be shown.
     """
 
     def __init__(
-        self, kept: KeptFolder, indices: dict[int, list[int]], clean: Callable[[str], str] = str
+        self, kept: KeptFolder, indices: Iterable[tuple[int, list[int]]], clean: Callable[[str], str] = str
     ) -> None:
         self._kept, self._clean = kept, clean
         self._suspects: dict[str, _Suspect] = {}
@@ -60,7 +60,7 @@ class SentEvents:
 
     def ids(self) -> Iterator[str]:
         """Yield the ids, part by part."""
-        for part, indices in self._indices.items():
+        for part, indices in self._indices:
             frame = self._kept.read_ids(part, ["id"], if_there=["digest"])[indices]
             digests = frame["digest"].to_list() if "digest" in frame.columns else [None] * len(frame)
             for index, event_id, digest in zip(indices, frame["id"].to_list(), digests, strict=True):
