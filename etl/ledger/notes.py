@@ -195,6 +195,8 @@ class Notes:
     second_event = Note(
         "second_event", _second_event_of, lambda found: json.dumps([found.effect, found.found_at])
     )
+    # Whether the newest run asks for what may be there already before it sends it again (1), or not (0).
+    asks = Note("asks", int)
 
     # How far the watermark had come after a load, and the span which all loads up to it have read whole.
     watermark = NotePerLoad("watermark", _from_json(Watermark), lambda mark: json.dumps(mark._asdict()))

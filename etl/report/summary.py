@@ -36,7 +36,7 @@ def summary_lines(outcome: Outcome, name: JobName) -> Iterator[str]:
             f"  sent {outcome.sent_now:,} now in {format_duration(outcome.send_seconds)} "
             f"({outcome.events_per_second:,.0f}/s), {outcome.attempts:,} attempts{again}"
         )
-    yield from _uncertain_lines(outcome.uncertain)
+    yield from _uncertain_lines(outcome.uncertain, name)
     if outcome.second_event is not None:
         yield f"  {outcome.second_event.means}"
     yield from outcome.notes
@@ -51,14 +51,19 @@ def summary_lines(outcome: Outcome, name: JobName) -> Iterator[str]:
     yield from open_lines(outcome, name)
 
 
-def _uncertain_lines(counts: UncertainCounts) -> Iterator[str]:
+def _uncertain_lines(counts: UncertainCounts, name: JobName) -> Iterator[str]:
     """Yield what became of uncertain events, and what a run does with them."""
-    if counts.found_there or counts.sent_again:
-        yield f"  uncertain: {counts.found_there:,} found there, {counts.sent_again:,} sent again"
+    if counts.found_there or counts.sent_again or counts.pending:
+        waited = f", not there after {format_duration(counts.patience_seconds)}"
+        yield (
+            f"  uncertain: {counts.found_there:,} found there, {counts.sent_again:,} sent again"
+            f"{waited if counts.sent_again and counts.reads else ''}"
+            f"{f', {counts.pending:,} pending: the next run asks for them' if counts.pending else ''}"
+        )
     if counts.doubled or counts.altered:
         yield (
-            f"  of those found there, {counts.doubled:,} are there more than once, "
-            f"{counts.altered:,} not as they were sent: backfill verify names each"
+            f"  of those found there {counts.doubled:,} more than once, {counts.altered:,} not as sent: "
+            f"{name.type('verify')} names each"
         )
     if counts.line:
         yield f"  {counts.line}"

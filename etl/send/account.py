@@ -23,6 +23,8 @@ StopCause = Literal[
     "rejects",
     "retries",
     "unproven",
+    "unasked",
+    "unreadable",
     "disk",
 ]
 

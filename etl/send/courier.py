@@ -142,8 +142,9 @@ class Courier:
                     progress.delivered += 1
                     break
                 if verdict.is_uncertain and self._apart is not None:
-                    if (room_again := self._apart.hold(event)) is not None and (reason := await room_again):
-                        self._end("outage", reason)
+                    has_room = self._apart.hold(event, verdict.reason)
+                    if has_room is not None and not await has_room and self._apart.unresolved is not None:
+                        self._end(*self._apart.unresolved)
                     break
                 trial = trial or _Trial(sent_at)
                 trial.add(verdict, sent_at)

@@ -48,14 +48,28 @@ async def send_events(
 
 
 class _Joined(Iterator[Outgoing]):
-    """What is to be sent again, and the events, which end for good only once both have."""
+    """What isn't there and goes again, then the events: at most `limit`, of which one that goes again counts once.
 
-    def __init__(self, apart: Apart, events: Iterator[Outgoing]) -> None:
-        self._again, self._events = apart.again, events
+    It ends for now: `wait` tells whether there is more to come.
+    """
+
+    def __init__(self, apart: Apart, events: Iterator[Outgoing], limit: int | None) -> None:
+        self._apart, self._events, self._left = apart, events, limit
 
     def __next__(self) -> Outgoing:
-        event = self._again()
-        return next(self._events) if event is None else event
+        if (again := self._apart.again()) is not None:
+            return again
+        if self._left == 0:
+            raise StopIteration
+        missed = self._apart.missed()
+        event = next(self._events) if missed is None else missed
+        if self._left is not None:
+            self._left -= 1
+        return event
+
+    async def wait(self) -> bool:
+        """Return true once there is another event, false once there will be none."""
+        return await self._apart.wait(for_missed=self._left != 0)
 
 
 class _Sender:
@@ -70,7 +84,8 @@ class _Sender:
         self._source, self._settings, self._progress = events, settings, progress
         limited = events if settings.limit is None else islice(events, settings.limit)
         self._apart = ends.apart
-        self._events = limited if ends.apart is None else _Joined(ends.apart, limited)
+        self._joined = None if ends.apart is None else _Joined(ends.apart, events, settings.limit)
+        self._events = self._joined or limited
         self._clock = timing.clock
         self._started_at = timing.clock()
         # No wait of our own is so long that giving up comes much later than it is due.
@@ -180,17 +195,7 @@ class _Sender:
 
     async def _wait_for_apart(self) -> bool:
         """Return true once an event held apart is to be sent again, false once none will be or the send ends."""
-        if self._apart is None or self._gate.is_closing:
-            return False
-        waiting = asyncio.ensure_future(self._apart.wait())
-        waiting.add_done_callback(lambda _: self._worker_ended.set())
-        try:
-            while not (waiting.done() or self._gate.is_closing):
-                self._worker_ended.clear()
-                await self._worker_ended.wait()
-            return waiting.done() and waiting.result()
-        finally:
-            waiting.cancel()
+        return self._joined is not None and not self._gate.is_closing and await self._joined.wait()
 
     def _end(self, cause: StopCause, reason: str) -> None:
         if not self._gate.is_closing:
@@ -199,6 +204,8 @@ class _Sender:
 
     def _close(self) -> None:
         self._gate.close()
+        if self._apart is not None:
+            self._apart.close()
         self._worker_ended.set()
 
     def _report(self) -> SendReport:
@@ -208,8 +215,8 @@ class _Sender:
         stopped, reason = self._stopped, self._stop_reason
         if stopped is None and self._courier.left:
             stopped, reason = "retries", self._courier.left_reason
-        if stopped is None and self._apart is not None and self._apart.unresolved:
-            stopped, reason = "retries", self._apart.unresolved
+        if stopped is None and self._apart is not None and self._apart.unresolved is not None:
+            stopped, reason = self._apart.unresolved
         if stopped is None and self._settings.limit is not None and next(self._source, None) is not None:
             stopped, reason = "limit", f"sent the {self._settings.limit:,} events that were asked for"
         return SendReport(

@@ -7,14 +7,17 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
+from etl.send.account import StopCause
 from etl.send.pacing import NOTHING_CARRIED, Carried
 from etl.send.transport import Transport
 from etl.send.verdict import ConflictPolicy
 from etl.values.delivery import Outgoing, Refusal
 
-__all__ = ["Apart", "Ends", "SendSettings", "Settle", "StopSignal", "Timing"]
+__all__ = ["MOST_LEFT", "Apart", "Ends", "SendSettings", "Settle", "StopSignal", "Timing"]
+
+MOST_LEFT: Final = 100
 
 # Takes the fate of an event (part, index, refusal or None for delivered) at once and returns None, or returns what
 # ends once it has been taken.
@@ -31,21 +34,29 @@ class StopSignal(Protocol):
 class Apart(Protocol):
     """Takes the events that may be stored although nothing proves it, and gives back those that aren't."""
 
-    def hold(self, event: Outgoing) -> Awaitable[str] | None:
-        """Take an uncertain event at once; return None, or what ends once there is room for another.
+    def hold(self, event: Outgoing, reason: str) -> Awaitable[bool] | None:
+        """Take an event at once that is uncertain for `reason`; return None, or what ends once there is room again.
 
-        It then says why the send must end, nothing where it need not.
+        It is false where there never will be, for which `unresolved` says why.
         """
 
     def again(self) -> Outgoing | None:
-        """Return an event that is to be sent again, None where there is none now."""
+        """Return an event of this send that is to be sent again, None where there is none now."""
 
-    async def wait(self) -> bool:
-        """Return true once an event is to be sent again, false once none will be."""
+    def missed(self) -> Outgoing | None:
+        """Return an event of an earlier send that never arrived, None where there is none now."""
+
+    async def wait(self, *, for_missed: bool) -> bool:
+        """Return true once an event is to be sent again, or `for_missed` one of an earlier send; false once none
+        will be.
+        """
+
+    def close(self) -> None:
+        """Let nobody wait any more: the send ends."""
 
     @property
-    def unresolved(self) -> str:
-        """Why some events that were taken stay pending, empty where none does."""
+    def unresolved(self) -> tuple[StopCause, str] | None:
+        """Why some events that were taken stay pending, None where none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ class SendSettings:
     concurrency: int | None = None
     conflict: ConflictPolicy = "rejected"
     limit: int | None = None
-    max_left: int = 100
+    max_left: int = MOST_LEFT
     max_refused: Callable[[int], bool] | int | None = None
     give_up_seconds: float = 120.0
     first_answer_seconds: float = 10.0

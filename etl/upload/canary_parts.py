@@ -7,11 +7,9 @@ import polars as pl
 
 from etl.ledger.store import Ledger
 from etl.stage.kept import KeptFolder
-from etl.upload.asker import LoadParts
-from etl.upload.uncertain import UncertainEvent
+from etl.upload.load_parts import LoadParts
 from etl.values.canary import Canary
-from etl.values.canonical import digest_body
-from etl.values.delivery import EventPlace
+from etl.values.delivery import BEFORE_ALL, EventPlace
 from etl.witness.choose import CANARY_COLUMNS, choose_canary
 
 __all__ = ["CanaryParts", "choose_places"]
@@ -36,14 +34,14 @@ class CanaryParts(LoadParts):
         """Note, before they are handed out, that events of the canary may be on the server; of the others none is."""
         self.ledger.notes.canary.put(self.load, replace(self.canary, state="open"))
 
-    def note_nothing_uncertain(self) -> None:
-        """Note that what is pending of the canary is not on the server."""
-        self.ledger.notes.canary.put(self.load, replace(self.canary, state="chosen"))
+    def note_uncertain_through(self, place: EventPlace) -> None:
+        """Note, once a send has ended, whether something that is pending of the canary may be on the server."""
+        if place == BEFORE_ALL:
+            self.ledger.notes.canary.put(self.load, replace(self.canary, state="chosen"))
 
-    def maybe_there(self) -> list[UncertainEvent]:
-        """Return those that an earlier run may have brought there."""
-        pending = self.pending() if self.canary.state == "open" else iter(())
-        return [UncertainEvent(EventPlace(*event[:2]), event[2], digest_body(event[3])) for event in pending]
+    def offered(self) -> EventPlace:
+        """Return up to where events of the canary may have been handed to a sender."""
+        return max(self.canary.places) if self.canary.state == "open" else BEFORE_ALL
 
 
 def choose_places(ledger: Ledger, kept: KeptFolder, load: int, count: int) -> tuple[EventPlace, ...]:

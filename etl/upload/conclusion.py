@@ -16,6 +16,10 @@ __all__ = ["Conclusion", "check_rejects", "conclude", "heed_open_rejects", "inte
 
 REJECTS_CODE = 3
 INCOMPLETE_CODE = 5
+_ASK_LATER = (
+    "Run again with a key that reads: they are asked for first, and sent only where they aren't there; or send them "
+    "unasked: --on-uncertain resend"
+)
 
 
 class Conclusion(NamedTuple):
@@ -65,6 +69,12 @@ def conclude(report: SendReport | None, *, rejected: int, number: int | None) ->
             return Conclusion("aborted", StateError.exit_code, problem, fix)
         case "unproven":
             return _unproven(report, reason)
+        case "unreadable":
+            return Conclusion(
+                "incomplete", KeyProblem.exit_code, f"The key reads no more: {reason}", _ASK_LATER
+            )
+        case "unasked":
+            return Conclusion("incomplete", INCOMPLETE_CODE, f"Gave up asking for now: {reason}", _ASK_LATER)
         case _:
             return _gave_up(report, reason)
 

@@ -45,11 +45,11 @@ from etl.state.retention import clear_old_loads
 from etl.state.status_file import StatusFile
 from etl.state.told import begin_telling, note_told
 from etl.upload.accounting import RunTimes, sum_up
-from etl.upload.asker import LoadParts
 from etl.upload.audience import Audience, ReadingView
 from etl.upload.canary import CanaryCheck, send_canary
 from etl.upload.closing import can_discard, complete_load, discard_stale_load, finish_closing
 from etl.upload.conclusion import Conclusion, check_rejects, conclude, interrupted
+from etl.upload.load_parts import LoadParts
 from etl.upload.overlap import is_to_be_looked_for, look_for_load
 from etl.upload.pace import SharedPace
 from etl.upload.policy import UncertainPolicy
@@ -487,6 +487,8 @@ class _Run:
             sent_again=sum(report.sent_again for report in reports),
             doubled=sum(sending.doubled for sending in self.sendings),
             altered=sum(sending.altered for sending in self.sendings),
+            pending=sum(sending.uncertain for sending in self.sendings),
+            patience_seconds=self.policy.patience_seconds,
             reads=self.policy.reads,
             line=self.policy.line,
         )

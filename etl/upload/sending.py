@@ -4,11 +4,13 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Coroutine, Generator, Iterator, Mapping
+import time
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain, islice
+from typing import Any, Final
 
 from etl.interrupt import exit_at_once, handles_signals, heeded_signals
 from etl.job.model import Job, MaxRejects, Rate
@@ -19,32 +21,37 @@ from etl.send.connect import open_transport
 from etl.send.sender import send_events
 from etl.send.settings import Ends, SendSettings
 from etl.state.place import SANDBOX_MARK, Destination
-from etl.upload.asker import Asker, LoadParts, asking
+from etl.upload.asker import Asker, asking
 from etl.upload.audience import Audience, SendingCounts
+from etl.upload.load_parts import LoadParts
 from etl.upload.pace import SharedPace
 from etl.upload.policy import UncertainPolicy
 from etl.values.books import Books
-from etl.values.delivery import EventPlace, Outgoing
+from etl.values.delivery import BEFORE_ALL, EventPlace, Outgoing
 from etl.witness.asking import MOST_IN_FLIGHT, query_endpoint
 
-__all__ = ["Sending", "send_load"]
+__all__ = ["Sending", "next_at_once", "send_load"]
 
 POLL_SECONDS = 0.25
 # After the signal to stop: 4.5 s for the answers, and the rest for what was answered to be settled.
 MOST_DRAIN_SECONDS = 20.0
-# Where events were sent again unasked, only a send that was through with all it took leaves nothing uncertain.
-_ALL_TOLD = (None, "limit")
+# What is handed to the sender at once: the more, the faster it goes. What a killed run may have sent is hardly more.
+LEAST_AT_ONCE: Final = 32
+MOST_AT_ONCE: Final = 1_024
+QUICK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
     """What one load's sending came to, and the signal that ended it early, if one did.
 
-    Of the events that were found there, `doubled` are so more than once, `altered` not as they were sent.
+    `uncertain` events stay pending. Of those that were found there, `doubled` are so more than once, `altered` not as
+    they were sent.
     """
 
     report: SendReport
     signal: int | None
+    uncertain: int = 0
     doubled: int = 0
     altered: int = 0
 
@@ -66,8 +73,8 @@ def send_load(
     """Send the pending events of `parts` until all are settled or something says stop.
 
     `rejects` are those that the load has by now, by code; `max_rejects` is how many it may have in the end.
-    `policy` says what becomes of events that may be
-    stored although nothing proves it. `stop`, once it is set, ends the sending as an interrupt does.
+    `policy` says what becomes of events that may be stored although nothing proves it. `stop`, once it is set, ends the
+    sending as an interrupt does.
 
     Raises `StateError` where the ledger or a part fails, `EndpointError` and `KeyProblem` before anything is sent.
     """
@@ -148,10 +155,12 @@ async def _send(
         stack.callback(interrupt.remove)
         showing = asyncio.create_task(show())
         try:
-            await policy.find_out(reader)
-            asker = Asker(
-                parts, reader, counts.add_committed, policy, now, replaces=job.source.on_correction == "send"
-            )
+            offered = parts.offered()
+            relied_on = parts.count_pending_through(offered) if ledger.notes.asks else 0
+            await policy.find_out(reader, interrupt.event, relied_on)
+            ledger.notes.asks = int(policy.asks)
+            replaces = job.source.on_correction == "send"
+            asker = Asker(parts, reader, policy, now, counts.add_committed, replaces=replaces)
             try:
                 async with asking(asker, parts, policy) as (after, apart):
                     # Left to the garbage collector, it might be closed by its own thread, which can't wait for itself.
@@ -165,13 +174,24 @@ async def _send(
                         )
             finally:
                 await settler.close()
-            if not report.unanswered and (asker.leaves_none if apart else report.stopped in _ALL_TOLD):
-                parts.note_nothing_uncertain()
+            through = asker.through if apart else _resent_through(report, parts, offered)
+            if through is not None and not report.unanswered:
+                parts.note_uncertain_through(through)
         finally:
             showing.cancel()
             await transport.close()
             await reader.close()
-    return Sending(report, interrupt.signal, asker.counts["doubled"], asker.counts["altered"])
+    return Sending(report, interrupt.signal, asker.pending, asker.counts["doubled"], asker.counts["altered"])
+
+
+def _resent_through(report: SendReport, parts: LoadParts, offered: EventPlace) -> EventPlace | None:
+    """Return up to where events may be there after a send that asked for none, None where that isn't known better.
+
+    Up to `offered` some may have been there before it.
+    """
+    if report.stopped not in (None, "limit"):
+        return None
+    return offered if parts.count_pending_through(offered) else BEFORE_ALL
 
 
 def _choose_settings(
@@ -190,25 +210,37 @@ def _choose_settings(
     )
 
 
-def _pending_events(parts: LoadParts, after: EventPlace) -> Generator[Outgoing, None, None]:
+def _pending_events(
+    parts: LoadParts, after: EventPlace, clock: Callable[[], float] = time.monotonic
+) -> Generator[Outgoing, None, None]:
     """Yield the events past `after` that are not settled, part by part, each part checked before it is used.
 
-    While some events are sent, a thread reads the next few, so that nothing in flight waits for them.
+    While some events are sent, a thread reads the next few, and makes it durable that they may be on the server, so
+    that nothing in flight waits for them.
     """
-    groups = _pending_groups(parts, after)
+    events = chain.from_iterable(parts.pending(after))
+    at_once = LEAST_AT_ONCE
+
+    def read() -> list[Outgoing]:
+        if some := list(islice(events, at_once)):
+            parts.note_offered(EventPlace(*some[-1][:2]))
+        return some
+
     with ThreadPoolExecutor(1, "read") as pool:
-        ahead = pool.submit(next, groups, None)
-        # A few megabytes of one part: it takes as long as the disk takes to give them.
-        while (events := ahead.result()) is not None:
-            ahead = pool.submit(next, groups, None)
-            yield from events
+        ahead = pool.submit(read)
+        # A few events of one part: it takes as long as the disk takes to give them.
+        while some := ahead.result():
+            began_at = clock()
+            ahead = pool.submit(read)
+            yield from some
+            at_once = next_at_once(at_once, clock() - began_at)
 
 
-def _pending_groups(parts: LoadParts, after: EventPlace) -> Iterator[Iterator[Outgoing]]:
-    for some in parts.pending_groups(after):
-        events = list(some)
-        parts.note_offered(EventPlace(*events[-1][:2]))
-        yield iter(events)
+def next_at_once(at_once: int, seconds: float) -> int:
+    """Return how many events to hand out at once, where the last so many were gone after `seconds`."""
+    if seconds < QUICK_SECONDS:
+        return min(2 * at_once, MOST_AT_ONCE)
+    return max(at_once // 2, LEAST_AT_ONCE) if seconds > 4 * QUICK_SECONDS else at_once
 
 
 class _Interrupt:

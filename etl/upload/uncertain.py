@@ -15,7 +15,7 @@ An event that replaces another of its id (a corrected row) is there only if what
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -35,11 +35,12 @@ ROUNDS_AT_FULL_PACE: Final = 4
 
 
 class UncertainEvent(NamedTuple):
-    """An event that may be stored: its place, its id, and the digest of what was sent."""
+    """An event that may be stored: its place, its id, the digest of what was sent, and why nothing proves it."""
 
     place: EventPlace
     id: str
     digest: bytes
+    reason: str = "the run that sent it was killed"
 
 
 class Found(NamedTuple):
@@ -60,13 +61,13 @@ class Uncertain:
     """The uncertain events of one load. `replaces`: events may have the id of one that was delivered before them."""
 
     replaces: bool = False
-    held: dict[str, UncertainEvent] = field(default_factory=dict)
+    held: dict[EventPlace, UncertainEvent] = field(default_factory=dict)
     asked: dict[str, UncertainEvent] = field(default_factory=dict)
     found: deque[Found] = field(default_factory=deque)
     absent: list[UncertainEvent] = field(default_factory=list)
-    left: int = 0
+    left: list[EventPlace] = field(default_factory=list)
     left_reason: str = ""
-    times: dict[str, int] = field(default_factory=dict)
+    times: dict[EventPlace, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -78,23 +79,36 @@ class Uncertain:
         """Whether whoever brings another event must wait."""
         return self.count >= MOST_HELD
 
+    def places(self) -> Iterator[EventPlace]:
+        """Yield where the events are that are neither settled, nor absent, nor left."""
+        yield from self.held
+        yield from (event.place for event in self.asked.values())
+        yield from (found.event.place for found in self.found)
+
     def hold(self, events: Iterable[UncertainEvent]) -> None:
         """Take events that may be stored."""
         for event in events:
-            self.held[event.id] = event
+            self.held[event.place] = event
 
     def begin_round(self) -> list[str]:
         """Return the ids to be asked for next; `take` is told of each, or `give_back` of those that weren't settled."""
-        ids = list(self.held)[:MOST_A_ROUND]
-        for event_id in ids:
-            self.asked[event_id] = self.held.pop(event_id)
-        return ids
+        some: dict[str, UncertainEvent] = {}
+        for event in self.held.values():
+            # Two events may share an id, where one corrects the other: they are asked for one after the other.
+            if event.id not in self.asked:
+                some.setdefault(event.id, event)
+            if len(some) == MOST_A_ROUND:
+                break
+        for event in some.values():
+            del self.held[event.place]
+        self.asked |= some
+        return list(some)
 
     def take(self, finding: Finding) -> None:
         """Take what is known of an event that was asked for."""
         event = self.asked.pop(finding.id)
         if finding.presence is Presence.UNKNOWN:
-            self._leave(f"whether it is there can't be told: {finding.reason}")
+            self._leave(event, f"whether it is there can't be told: {finding.reason}; {event.reason}")
         elif finding.presence is Presence.MISSING:
             self._send_again(event)
         else:
@@ -121,12 +135,12 @@ class Uncertain:
             self.found.append(Found(event, is_doubled, shown))
 
     def _send_again(self, event: UncertainEvent) -> None:
-        times = self.times[event.id] = self.times.get(event.id, 1) + 1
+        times = self.times[event.place] = self.times.get(event.place, 1) + 1
         if times > MOST_TIMES:
-            self._leave(f"it was sent {MOST_TIMES} times, and is neither answered nor there")
+            self._leave(event, f"it was sent {MOST_TIMES} times and isn't there; {event.reason}")
         else:
             self.absent.append(event)
 
-    def _leave(self, reason: str) -> None:
-        self.left += 1
+    def _leave(self, event: UncertainEvent, reason: str) -> None:
+        self.left.append(event.place)
         self.left_reason = reason

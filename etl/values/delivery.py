@@ -28,19 +28,23 @@ class UncertainCounts:
     """What became of a run's uncertain events: those that may have been stored although no answer proved it.
 
     `found_there` were found at the destination, of them `doubled` more than once and `altered` otherwise than they were
-    sent; `sent_again` weren't there. `reads` is whether the key can read, None where that isn't known; `line` says it.
+    sent; `sent_again` weren't there within `patience_seconds`; `pending` are still to be asked for. `reads` is whether
+    the key can read, None where that isn't known; `line` says it.
     """
 
     found_there: int = 0
     sent_again: int = 0
+    pending: int = 0
     doubled: int = 0
     altered: int = 0
     reads: bool | None = None
+    patience_seconds: float = 0.0
     line: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, as `--json` writes them."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "line"}
+        told = self.__dataclass_fields__.keys() - {"line", "patience_seconds"}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name in told}
 
 
 class Refusal(NamedTuple):

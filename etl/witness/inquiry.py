@@ -25,7 +25,7 @@ from itertools import islice
 from typing import Final
 
 from etl.event import StoredEvent
-from etl.witness.result_page import Page, Problem, ProblemKind
+from etl.witness.result_page import LASTING, Page, Problem, ProblemKind
 
 __all__ = ["MOST_IDS", "Finding", "Inquiry", "Presence", "Question"]
 
@@ -37,7 +37,6 @@ BACKOFF_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 # A destination that asks to wait for longer ends the inquiry, unless it may last longer anyway.
 LONGEST_WAIT_SECONDS: Final = 300.0
 TRIES: Final = 3
-_ENDS: Final = frozenset({ProblemKind.KEY_CANNOT_READ, ProblemKind.NO_ROUTE})
 
 
 class Presence(StrEnum):
@@ -213,7 +212,7 @@ class Inquiry:
         )
 
     def _take_problem(self, question: Question, problem: Problem, now: float) -> Iterator[Finding]:
-        if problem.kind in _ENDS:
+        if problem.kind in LASTING:
             self.stopped = problem
         elif problem.kind is ProblemKind.PASSING:
             self._again.append(question)

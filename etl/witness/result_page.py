@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from etl.event import StoredEvent
 
-__all__ = ["Page", "Problem", "ProblemKind", "query_for_ids", "read_answer"]
+__all__ = ["LASTING", "Page", "Problem", "ProblemKind", "query_for_ids", "read_answer"]
 
 _FIELDS: Final = (
     "id",
@@ -42,6 +42,10 @@ class ProblemKind(StrEnum):
     KEY_CANNOT_READ = "key cannot read"
     NO_ROUTE = "no route"
     NOT_AN_ANSWER = "not an answer"
+
+
+# What asking again won't mend.
+LASTING: Final = frozenset({ProblemKind.KEY_CANNOT_READ, ProblemKind.NO_ROUTE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ OF_A_JOB: dict[str, tuple[str, Any]] = {
         '["keeps two", 1700000000.5]',
         SecondEvent(SecondEventEffect.KEEPS_TWO, 1_700_000_000.5),
     ),
+    "asks": ("1", 1),
 }
 OF_A_LOAD: dict[str, list[tuple[str, Any]]] = {
     "watermark": [

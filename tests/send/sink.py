@@ -38,18 +38,27 @@ class Reply(NamedTuple):
     silent: bool = False
 
 
+def takes_no_queries(_: Request) -> Reply:
+    """Answer a query as a place that has no such route."""
+    return Reply(404)
+
+
 def stored(request: Request) -> Reply:
     """Answer as the events API does: 200 and the event."""
     return Reply(body=request.body)
 
 
 class Sink:
-    """`answer` is asked for each reply; `requests` holds all requests, `most_at_once` the most under way together."""
+    """`answer` is asked for each reply; `requests` holds all requests, `most_at_once` the most under way together.
+
+    Queries are `answer_query`'s, and not among the requests.
+    """
 
     def __init__(
         self, answer: Callable[[Request], Reply] = stored, tls: ssl.SSLContext | None = None
     ) -> None:
         self.answer = answer
+        self.answer_query: Callable[[Request], Reply] = takes_no_queries
         self.requests: list[Request] = []
         self.answered: list[tuple[float, int]] = []
         self.connections = 0
@@ -128,14 +137,14 @@ class _Connection(asyncio.Protocol):
 
     def _receive(self, line: str, headers: dict[str, str], body: bytes) -> None:
         sink = self._sink
-        if "/query/" in line:  # a run asks once whether its key reads; this is no place to ask
-            self.transport.write(b"HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n")
-            return
         request = Request(len(sink.requests), line, headers, body, time.monotonic())
-        sink.requests.append(request)
         sink.under_way += 1
-        sink.most_at_once = max(sink.most_at_once, sink.under_way)
-        reply = sink.answer(request)
+        if "/query/" in line:
+            reply = sink.answer_query(request)
+        else:
+            sink.requests.append(request)
+            sink.most_at_once = max(sink.most_at_once, sink.under_way)
+            reply = sink.answer(request)
         if reply.delay_seconds:
             asyncio.get_running_loop().call_later(reply.delay_seconds, self._send, reply)
         else:

@@ -77,7 +77,7 @@ class Fates(RuleBasedStateMachine):
             *self.found,
         ]
         assert len(places) == len(set(places))
-        assert len(places) + one.left == self.held
+        assert len(places) + len(one.left) == self.held
         assert set(one.asked) == set().union(*self.rounds)
         assert all(times <= MOST_TIMES + 1 for times in one.times.values())
 
@@ -91,6 +91,28 @@ def test_an_event_that_replaces_another_is_there_only_as_it_was_sent() -> None:
     one.take(Finding(one.begin_round()[0], Presence.THERE))
     assert [event.id for event in one.absent] == ["id-1"]
     assert not one.found
+
+
+def test_two_events_of_one_id_are_asked_for_one_after_the_other_and_neither_is_lost() -> None:
+    one = Uncertain()
+    first, second = event_of(1), event_of(1)._replace(place=EventPlace(0, 2), digest=b"2" * 16)
+    one.hold([first, second])
+    assert one.begin_round() == ["id-1"]
+    assert one.begin_round() == []
+    one.take(Finding("id-1", Presence.MISSING))
+    assert one.absent == [first]
+    assert one.begin_round() == ["id-1"]
+    one.take(Finding("id-1", Presence.THERE))
+    assert [found.event for found in one.found] == [second]
+
+
+def test_what_was_sent_too_often_is_left_for_its_reason() -> None:
+    one = Uncertain()
+    for _ in range(MOST_TIMES):
+        one.hold([event_of(1)._replace(reason="500 Internal Server Error")])
+        one.take(Finding(one.begin_round()[0], Presence.MISSING))
+    assert one.left == [EventPlace(0, 1)]
+    assert one.left_reason == "it was sent 5 times and isn't there; 500 Internal Server Error"
 
 
 def test_rounds_are_further_apart_the_more_are_under_way() -> None:
