@@ -3,7 +3,7 @@
 import glob
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from etl.read.kinds import FLAGGED, TYPED, format_in_name
 from etl.read.source import Source, open_source
 from etl.values.rows import ROW, json_flag
 
-__all__ = ["format_of", "has_json", "parse_record", "text_frame", "typed_frame"]
+__all__ = ["format_of", "has_json", "parse_record", "text_frame", "typed_frames"]
 
 TEXT_FORMATS: Final = ("csv", "tsv", "excel")
 
@@ -54,9 +54,9 @@ def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:
     return _values_of(frames[0])
 
 
-def has_json(job: Job, rows: Iterable[tuple[str, dict[str, Any]]]) -> bool:
-    """Whether some of the (file, values) are of a format whose columns hold values of several types."""
-    return any(format_of(job, file) in FLAGGED for file, _ in rows)
+def has_json(job: Job, files: Iterable[str]) -> bool:
+    """Whether some of the files are of a format whose columns hold values of several types."""
+    return any(format_of(job, file) in FLAGGED for file in files)
 
 
 def text_frame(
@@ -93,29 +93,51 @@ def text_frame(
     return pl.DataFrame(series)
 
 
-def typed_frame(
-    source: Source, index: int, rows: Sequence[tuple[int, dict[str, Any], frozenset[str]]]
-) -> pl.DataFrame:
-    """Return rows of a typed format as they stand in the source file at `index`, with the edited values put in.
+def typed_frames(
+    source: Source,
+    index: int,
+    numbers: pl.Series,
+    edits: Sequence[tuple[int, dict[str, Any], frozenset[str]]],
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows `numbers`, which ascend, of a typed format as they stand in the source file at `index`, with the
+    edited values put in, a batch at a time.
 
     Raises `InputError` where a row is not there any more, or an edited value is not of its column's type.
     """
-    numbers = pl.Series("wanted", [row for row, _, _ in rows], dtype=pl.UInt32)
-    found = [batch.frame.filter(pl.col(ROW).is_in(numbers.implode())) for batch in source.batches(index)]
-    frame = pl.concat(found).sort(ROW)
-    if frame.height != len(rows):
+    found = 0
+    for batch in source.batches(index):
+        frame = batch.frame.filter(pl.col(ROW).is_in(_between(numbers, batch.frame[ROW]).implode()))
+        if frame.height:
+            found += frame.height
+            yield _put_in(source, index, frame, edits)
+    if found != len(numbers):
         raise InputError(
-            f"Expected {len(rows):,} of its rows, found {frame.height:,} - {source.files[index].name}",
+            f"Expected {len(numbers):,} of its rows, found {found:,} - {source.files[index].name}",
             "Put back the file that was staged",
         )
-    schema = source.schemas[index]
-    for name in sorted({name for _, _, edited in rows for name in edited if name in schema}):
-        edits = [(row, values[name]) for row, values, edited in rows if name in edited]
+
+
+def _between(numbers: pl.Series, rows: pl.Series) -> pl.Series:
+    if not len(rows):
+        return numbers[:0]
+    return numbers[numbers.search_sorted(rows[0], "left") : numbers.search_sorted(rows[-1], "right")]
+
+
+def _put_in(
+    source: Source,
+    index: int,
+    frame: pl.DataFrame,
+    edits: Sequence[tuple[int, dict[str, Any], frozenset[str]]],
+) -> pl.DataFrame:
+    schema, rows = source.schemas[index], set(frame[ROW]) if edits else set()
+    here = [edit for edit in edits if edit[0] in rows]
+    for name in sorted({name for _, _, edited in here for name in edited if name in schema}):
+        values = [(row, values[name]) for row, values, edited in here if name in edited]
         put = pl.DataFrame(
             [
-                pl.Series(ROW, [row for row, _ in edits], dtype=pl.UInt32),
-                _decode(name, schema[name], [value for _, value in edits], source.files[index].name),
-                pl.Series("\x1fedited", [True] * len(edits)),
+                pl.Series(ROW, [row for row, _ in values], dtype=pl.UInt32),
+                _decode(name, schema[name], [value for _, value in values], source.files[index].name),
+                pl.Series("\x1fedited", [True] * len(values)),
             ]
         )
         joined = frame.join(put, on=ROW, how="left", suffix="\x1fnew", maintain_order="left")

@@ -16,7 +16,7 @@ from etl.intake.mended import RowKey
 from etl.intake.plans import Plans
 from etl.intake.records import format_of
 from etl.intake.retry import transform_taken
-from etl.intake.taking import TakenRow
+from etl.intake.taken_rows import TakenRow, TakenRows
 from etl.job.model import Job
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
@@ -156,7 +156,10 @@ class _KeptRows:
             for row, source in rows.select("row", "source").iter_rows()
         ]
         done = [
-            some for _, some in transform_taken(self._job, self._folder, self._ledger, taken, self._started)
+            some
+            for _, some in transform_taken(
+                self._job, self._folder, self._ledger, TakenRows.of(taken), self._started
+            )
         ]
         return Transformed(
             pl.concat([some.events for some in done] or [pl.DataFrame(schema=EVENT_SCHEMA)]),

@@ -7,9 +7,7 @@ whatever becomes of a row is told by its newest load alone.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
@@ -17,9 +15,10 @@ from etl.errors import InputError
 from etl.intake.clock import NEVER, doubt_clock, writing_times
 from etl.intake.delivered import find_delivered
 from etl.intake.plans import compile_plans
-from etl.intake.records import format_of, has_json, text_frame, typed_frame
+from etl.intake.records import format_of, has_json, text_frame, typed_frames
 from etl.intake.staging import describe_load
-from etl.intake.taking import RetryRequest, TakenRow, take_rejects
+from etl.intake.taken_rows import TakenRows
+from etl.intake.taking import RetryRequest, take_rejects
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.read.files import fingerprint
@@ -28,15 +27,13 @@ from etl.read.source import Source, open_source
 from etl.stage.load import LoadWriter, OnCorrection
 from etl.state.corrections import note_corrections
 from etl.state.place import JobPlace
-from etl.state.rejects import TAKEN_SCHEMA, count_rejects
+from etl.state.rejects import add_counts, count_rejects
 from etl.transform.compile import compile_plan
 from etl.values.reject import RejectCode
 from etl.values.rows import Transformed, json_flag
 from etl.values.staged import SourceFile
 
 __all__ = ["Rehearsal", "RetryRequest", "StagedRetry", "rehearse_retry", "stage_retry", "transform_taken"]
-
-ROWS_AT_ONCE: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ def stage_retry(
     if not taken.rows:
         return StagedRetry(None, tuple(taken.notes()), tuple(taken.left), tuple(taken.undone))
     number = ledger.next_load_number
-    files = sorted({row.key.file for row in taken.rows})
+    files = taken.rows.files
     numbers_repeats = job.event.id.duplicates == "number"
     # The repeats among the rejects are numbered afresh, so that an id of theirs may be that of another row.
     delivered_ids = [] if numbers_repeats else find_delivered(job, place.folder, ledger)
@@ -93,7 +90,7 @@ def stage_retry(
     ) as writer:
         for file, transformed in transform_taken(job, place.folder, ledger, taken.rows, started):
             writer.add(files.index(file), transformed, ())
-        writer.note_taken(pl.DataFrame([row.key for row in taken.rows], schema=TAKEN_SCHEMA, orient="row"))
+        writer.note_taken(taken.rows.keys)
         staged = writer.finish()
     if staged.read != len(taken.rows):
         raise AssertionError(f"load {number}: took {len(taken.rows)} rejects, staged {staged.read}")
@@ -111,12 +108,17 @@ def rehearse_retry(
 ) -> Rehearsal:
     """Return what `stage_retry` would come to, and stage nothing."""
     taken = take_rejects(job, place, ledger, request)
-    done = [transformed for _, transformed in transform_taken(job, place.folder, ledger, taken.rows, started)]
+    events = skipped = 0
+    rejects: list[dict[str, int]] = []
+    for _, done in transform_taken(job, place.folder, ledger, taken.rows, started):
+        events += done.events.height
+        skipped += done.skipped
+        rejects.append(count_rejects([done.rejects]))
     return Rehearsal(
         taken=len(taken.rows),
-        events=sum(transformed.events.height for transformed in done),
-        skipped=sum(transformed.skipped for transformed in done),
-        rejects=count_rejects(transformed.rejects for transformed in done),
+        events=events,
+        skipped=skipped,
+        rejects=add_counts(rejects),
         notes=tuple(taken.notes()),
         left_out=tuple(taken.left),
         undone=tuple(taken.undone),
@@ -136,55 +138,42 @@ def _on_correction(job: Job, request: RetryRequest) -> OnCorrection:
 
 
 def transform_taken(
-    job: Job, folder: Path, ledger: Ledger, rows: list[TakenRow], started: datetime
+    job: Job, folder: Path, ledger: Ledger, rows: TakenRows, started: datetime
 ) -> Iterator[tuple[str, Transformed]]:
-    """Yield what becomes of the rows, file by file, by row number."""
-    text = [row for row in rows if format_of(job, row.key.file) not in TYPED]
-    typed = [row for row in rows if format_of(job, row.key.file) in TYPED]
-    yield from _transform_text(job, text, started)
-    yield from _transform_typed(job, folder / "fetched", ledger, typed, started)
+    """Yield what becomes of the rows, file by file, by row number, some at a time."""
+    typed = [file for file in rows.files if format_of(job, file) in TYPED]
+    text = [file for file in rows.files if file not in typed]
+    if text:
+        yield from _transform_text(job, rows.of_files(text), started)
+    if typed:
+        yield from _transform_typed(job, folder / "fetched", ledger, rows.of_files(typed), started)
 
 
-def _transform_text(job: Job, rows: list[TakenRow], started: datetime) -> Iterator[tuple[str, Transformed]]:
-    if not rows:
-        return
-    columns = list(dict.fromkeys(name for row in rows for name in row.values))
-    flagged = has_json(job, ((row.key.file, row.values) for row in rows))
+def _transform_text(job: Job, rows: TakenRows, started: datetime) -> Iterator[tuple[str, Transformed]]:
+    columns = rows.columns()
+    flagged = has_json(job, rows.files)
     flags = {name: json_flag(name) for name in columns} if flagged else {}
     start = NEVER if doubt_clock(started, ()) else started
     plan = compile_plan(job, dict.fromkeys(columns, pl.String()), json_flags=flags, started=start)
-    for file, some in _by_file(rows):
-        for at in range(0, len(some), ROWS_AT_ONCE):
-            numbered = [(row.key.row, row.values) for row in some[at : at + ROWS_AT_ONCE]]
-            yield file, plan.apply(text_frame(job, file, numbered, columns, json_flags=flagged))
+    for file, some in rows.chunks():
+        numbered = [(row.key.row, row.values) for row in some]
+        yield file, plan.apply(text_frame(job, file, numbered, columns, json_flags=flagged))
 
 
 def _transform_typed(
-    job: Job, fetched: Path, ledger: Ledger, rows: list[TakenRow], started: datetime
+    job: Job, fetched: Path, ledger: Ledger, rows: TakenRows, started: datetime
 ) -> Iterator[tuple[str, Transformed]]:
     """Typed values are read again from the file itself: no text of them gives back every one exactly."""
-    if not rows:
-        return
     source = open_source(job, fetched)
     start = NEVER if doubt_clock(started, writing_times(source.files)) else started
     plans = compile_plans(job, source, started=start)
     known = ledger.known_files()
-    for file, some in _by_file(rows):
+    for file in rows.files:
         index = _find_unchanged(source, known[file])
-        yield (
-            file,
-            plans.of(index).apply(
-                typed_frame(source, index, [(row.key.row, row.values, row.edited) for row in some])
-            ),
-        )
-
-
-def _by_file(rows: list[TakenRow]) -> Iterator[tuple[str, list[TakenRow]]]:
-    def place(row: TakenRow) -> tuple[str, int]:
-        return row.key.file, row.key.row
-
-    for file, some in groupby(sorted(rows, key=place), key=lambda row: row.key.file):
-        yield file, list(some)
+        some = rows.of_files([file])
+        edits = [(row.key.row, row.values, row.edited) for row in some.edits()]
+        for frame in typed_frames(source, index, some.numbers(), edits):
+            yield file, plans.of(index).apply(frame)
 
 
 def _find_unchanged(source: Source, before: SourceFile) -> int:

@@ -1,27 +1,30 @@
 """Picks the rejects to try again, from the ledger or from an edited file, and says why others are left.
 
-Memory depends on how many rejects are tried again, never on the size of the source.
+Memory depends on how many rejects are tried again, never on the size of the source nor on how many others are there.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import polars as pl
 
 from etl.errors import InputError
 from etl.intake.field_sources import field_origins
 from etl.intake.mended import Mended, RowKey, read_mended
 from etl.intake.records import parse_record
+from etl.intake.taken_rows import TakenRow, TakenRows
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.rejects.damage import find_damage
 from etl.rejects.spreadsheet import cell_text
 from etl.state.place import JobPlace
-from etl.state.rejects import Rejects, null_marker
+from etl.state.rejects import PLACE, TAKEN_SCHEMA, Rejects, null_marker
 from etl.typed import type_command
 
-__all__ = ["RetryRequest", "Taken", "TakenRow", "take_rejects"]
+__all__ = ["RetryRequest", "Taken", "take_rejects"]
 
 MOST_NOTES: Final = 20
 EDITED: Final = "rejects.csv"
@@ -43,20 +46,11 @@ class RetryRequest:
     corrections: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TakenRow:
-    """One reject to try again: where it is from, its original columns as they are now, and the edited ones."""
-
-    key: RowKey
-    values: dict[str, Any]
-    edited: frozenset[str] = frozenset()
-
-
 @dataclass(slots=True)
 class Taken:
     """The rejects to try again, and what to tell of the others: rows `left` out or `settled` before, cells `undone`."""
 
-    rows: list[TakenRow] = field(default_factory=list)
+    rows: TakenRows = field(default_factory=lambda: TakenRows([]))
     left: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
@@ -80,45 +74,95 @@ def take_rejects(job: Job, place: JobPlace, ledger: Ledger, request: RetryReques
 
     A reject that an earlier retry has taken up is not open: it is never taken twice.
     """
-    mended = read_mended(request.file) if request.file is not None else None
-    taken, seen = Taken(), set()
-    causes = _Causes(job)
-    for key, code, source, raw, cause in _open_rejects(job, place, ledger, request):
-        seen.add(key)
-        if (mended is not None and key not in mended) or (request.code is not None and code != request.code):
-            continue
-        if request.limit is not None and len(taken.rows) >= request.limit:
-            continue
-        row = (
-            _take_stored(key, source)
-            if mended is None
-            else _take_mended(
-                job, key, source, raw, mended[key], _Known(causes.of(*cause, source), request, taken.undone)
-            )
-        )
-        if isinstance(row, str):
-            taken.left.append(f"{key.file} row {key.row}: {row}")
-        else:
-            taken.rows.append(row)
-    if mended is not None:
-        _note_unknown(taken, mended, seen, request, _every_key(job, place, ledger, request))
+    taken = Taken()
+    if request.file is None:
+        taken.rows = _take_as_they_were(job, place, ledger, request, taken)
+    else:
+        mended = read_mended(request.file)
+        rows, seen = _take_edited(job, place, ledger, request, mended, taken)
+        taken.rows = TakenRows.of(rows)
+        _note_unknown(taken, mended, seen, request, _closed_of(job, place, ledger, request, mended))
     return taken
 
 
+def _take_as_they_were(
+    job: Job, place: JobPlace, ledger: Ledger, request: RetryRequest, taken: Taken
+) -> TakenRows:
+    """Return the rejects as they were, and note those that can't be taken so."""
+    every = Rejects(job, place, ledger, code=request.code, corrections=request.corrections)
+    frames, room = [], request.limit
+    for frame in every.frames([*PLACE, "source"]):
+        whole = frame.filter(pl.col("source").is_not_null())
+        frames.append(whole if room is None else whole.head(room))
+        if room is not None and (room := room - frames[-1].height) <= 0:
+            break
+        malformed = frame.filter(pl.col("source").is_null())
+        why = _malformed_stays() if malformed.height else ""
+        taken.left += [
+            f"{file} row {row}: {why}" for file, row in malformed.select("file", "row").iter_rows()
+        ]
+    return TakenRows(frames)
+
+
+def _malformed_stays() -> str:
+    return (
+        f"the record itself is malformed; mend it in an edited file: {type_command('rejects', '-o', EDITED)}, "
+        f"then {type_command('retry', '--from', EDITED)}"
+    )
+
+
+def _take_edited(
+    job: Job,
+    place: JobPlace,
+    ledger: Ledger,
+    request: RetryRequest,
+    mended: dict[RowKey, Mended],
+    taken: Taken,
+) -> tuple[list[TakenRow], set[RowKey]]:
+    """Return the rejects as a person edited them, and which of those in the file are open; note what stays as it
+    was.
+    """
+    rows: list[TakenRow] = []
+    seen: set[RowKey] = set()
+    causes = _Causes(job)
+    for key, code, source, raw, cause in _open_rejects(job, place, ledger, request, mended):
+        seen.add(key)
+        if request.code is not None and code != request.code:
+            continue
+        if request.limit is not None and len(rows) >= request.limit:
+            continue
+        known = _Known(causes.of(*cause, source), request, taken.undone)
+        row = _take_mended(job, key, source, raw, mended[key], known)
+        if isinstance(row, str):
+            taken.left.append(f"{key.file} row {key.row}: {row}")
+        else:
+            rows.append(row)
+    return rows, seen
+
+
 def _open_rejects(
-    job: Job, place: JobPlace, ledger: Ledger, request: RetryRequest
+    job: Job, place: JobPlace, ledger: Ledger, request: RetryRequest, wanted: Collection[RowKey]
 ) -> Iterator[tuple[RowKey, str, dict[str, Any] | None, str | None, tuple[str, str]]]:
-    for frame in Rejects(job, place, ledger, corrections=request.corrections).frames():
-        for load, file, row, code, source, raw, field_, column in frame.select(
-            "load", "file", "row", "code", "source", "raw", "field", "column"
-        ).iter_rows():
+    columns = [*PLACE, "code", "source", "raw", "field", "column"]
+    keys = pl.DataFrame(list(wanted), schema=TAKEN_SCHEMA, orient="row")
+    for frame in Rejects(job, place, ledger, corrections=request.corrections).frames(columns):
+        some = frame.join(keys, on=PLACE, how="semi", maintain_order="left")
+        for load, file, row, code, source, raw, field_, column in some.iter_rows():
             values = None if source is None else json.loads(source)
             yield RowKey(load, file, row), code, values, raw, (field_ or "", column or "")
 
 
-def _every_key(job: Job, place: JobPlace, ledger: Ledger, request: RetryRequest) -> set[RowKey]:
-    frames = Rejects(job, place, ledger, with_closed=True, corrections=request.corrections).frames()
-    return {RowKey(*key) for frame in frames for key in frame.select("load", "file", "row").iter_rows()}
+def _closed_of(
+    job: Job, place: JobPlace, ledger: Ledger, request: RetryRequest, wanted: Collection[RowKey]
+) -> set[RowKey]:
+    """Return which of the rejects there ever were, open or not."""
+    keys = pl.DataFrame(list(wanted), schema=TAKEN_SCHEMA, orient="row")
+    every = Rejects(job, place, ledger, with_closed=True, corrections=request.corrections)
+    return {
+        RowKey(*key)
+        for frame in every.frames(PLACE)
+        for key in frame.join(keys, on=PLACE, how="semi").iter_rows()
+    }
 
 
 class _Causes:
@@ -144,15 +188,6 @@ class _Known(NamedTuple):
     causes: frozenset[str]
     request: RetryRequest
     undone: list[str]
-
-
-def _take_stored(key: RowKey, source: dict[str, Any] | None) -> TakenRow | str:
-    if source is None:
-        return (
-            f"the record itself is malformed; mend it in an edited file: {type_command('rejects', '-o', EDITED)}, "
-            f"then {type_command('retry', '--from', EDITED)}"
-        )
-    return TakenRow(key, source)
 
 
 def _take_mended(

@@ -136,6 +136,11 @@ def _came_again_of(text: str) -> CameAgain:
     return CameAgain(**said | {"example": RowChange(*said["example"]) if said["example"] else None})
 
 
+def _open_of(text: str) -> tuple[str, dict[int, dict[str, int]]]:
+    state, counts = json.loads(text)
+    return state, {int(load): codes for load, codes in counts.items()}
+
+
 def _from_json(make: Callable[..., T]) -> Callable[[str], T]:
     def read(text: str) -> T:
         said: dict[str, Any] = json.loads(text)
@@ -189,6 +194,8 @@ class Notes:
     # The newest receipt, and the number of the newest load that has one, with all before it.
     newest_receipt = Note("newest_receipt", _from_json(ReceiptMark), lambda mark: json.dumps(mark._asdict()))
     receipts_through = Note("receipts_through", int)
+    # How many rejects of each load were open, by code, and of which state of them that is true.
+    open_rejects = Note("open_rejects", _open_of, json.dumps)
     # How many ids one query may hold, as the destination was seen to take.
     ids_a_query = Note("ids_a_query", int)
     # What the destination was found to do with a second event of one id.

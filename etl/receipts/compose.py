@@ -55,7 +55,7 @@ def compose_receipt(folder: Path, ledger: Ledger, load: LoadEntry, *, issued_at:
         last_event_at=delivered["last"].max(),
         ids_sha256=_digest(ledger, kept, load.number, books.delivered, None),
         found_there=ledger.proofs.count_found(load.number),
-        rejects=count_rejects(reject_frames(folder, ledger, [load.number])),
+        rejects=count_rejects(reject_frames(folder, ledger, [load.number], ["code"])),
         staged_at=_moment(load.staged_at),
         completed_at=None if load.completed_at is None else _moment(load.completed_at),
         issued_at=_moment(issued_at),

@@ -77,9 +77,10 @@ def _find(job: Job, place: JobPlace, ledger: Ledger, request: DismissRequest) ->
     """
     rejects = Rejects(job, place, ledger, load=request.load, with_closed=True)
     taken = taken_rows(place.folder, ledger)
-    nothing = pl.DataFrame(schema=rejects.schema)
+    columns = [*PLACE, "code", "dismissed"]
+    nothing = pl.DataFrame(schema={name: rejects.schema[name] for name in columns})
     # A reject that a retry took up is told by that retry's own load.
-    every = [frame.join(taken, on=PLACE, how="anti") for frame in (nothing, *rejects.frames())]
+    every = [frame.join(taken, on=PLACE, how="anti") for frame in (nothing, *rejects.frames(columns))]
     found = pl.concat(
         frame.select(*PLACE, "code", pl.col("dismissed").is_not_null().alias("is_dismissed"))
         for frame in every

@@ -28,6 +28,7 @@ from etl.state.corrections import all_corrections, open_corrections
 from etl.state.kept_load import kept_folder
 from etl.state.place import JobPlace
 from etl.values.delivery import Settlement
+from etl.values.rows import REJECT_SCHEMA
 
 __all__ = [
     "PLACE",
@@ -36,7 +37,9 @@ __all__ = [
     "add_counts",
     "count_open",
     "count_rejects",
+    "describe_rejects",
     "dismissed_rows",
+    "note_open",
     "null_marker",
     "open_reject_frames",
     "reject_frames",
@@ -44,15 +47,19 @@ __all__ = [
 ]
 
 REFUSALS_AT_ONCE: Final = 4096
+OpenCounts = dict[int, dict[str, int]]
 # What tells one reject from another.
 PLACE: Final = ("load", "file", "row")
 TAKEN_SCHEMA: Final = {name: REPORT_SCHEMA[name] for name in PLACE}
 
 
-def reject_frames(folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
-    """Yield the rejects of `loads` as frames of `REPORT_SCHEMA`: first those of staging, then the server's.
+def reject_frames(
+    folder: Path, ledger: Ledger, loads: Iterable[int], columns: Sequence[str] = tuple(REPORT_SCHEMA)
+) -> Iterator[pl.DataFrame]:
+    """Yield the rejects of `loads` as frames of `REPORT_SCHEMA`, or some `columns` of it: first those of staging, then
+    the server's.
 
-    Those that a retry has taken up since are among them.
+    Those that a retry has taken up since are among them. Only what the columns need is read.
     """
     cleared = ledger.cleared_through
     for load in loads:
@@ -61,14 +68,19 @@ def reject_frames(folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterato
         names = [file.path for file in ledger.files(load)]
         kept = kept_folder(folder, ledger, load)
         if ledger.load(load).rejected:  # those of a load that another took over are that one's now
-            yield from _staging_rejects(kept, names, load)
-        yield from _server_rejects(kept, ledger, names, load)
+            yield from _staging_rejects(kept, names, load, columns)
+        yield from _server_rejects(kept, ledger, names, load, columns)
 
 
-def open_reject_frames(folder: Path, ledger: Ledger, loads: Iterable[int]) -> Iterator[pl.DataFrame]:
-    """Yield the open rejects of `loads`: neither dismissed nor taken up by a retry."""
+def open_reject_frames(
+    folder: Path, ledger: Ledger, loads: Iterable[int], columns: Sequence[str] = tuple(REPORT_SCHEMA)
+) -> Iterator[pl.DataFrame]:
+    """Yield the open rejects of `loads`, neither dismissed nor taken up by a retry, or some `columns` and where they
+    are.
+    """
+    columns = list(dict.fromkeys([*PLACE, *columns]))
     closed = pl.concat([taken_rows(folder, ledger), dismissed_rows(ledger).select(PLACE)])
-    for frame in reject_frames(folder, ledger, loads):
+    for frame in reject_frames(folder, ledger, loads, columns):
         left = frame.join(closed, on=PLACE, how="anti", maintain_order="left") if closed.height else frame
         if left.height:
             yield left
@@ -96,11 +108,40 @@ def dismissed_rows(ledger: Ledger) -> pl.DataFrame:
     return pl.DataFrame(told, schema=TAKEN_SCHEMA | {"dismissed": pl.String()}, orient="row")
 
 
-def count_open(folder: Path, ledger: Ledger) -> dict[int, dict[str, int]]:
-    """Return how many open rejects of each code there are in each load that has any."""
+def count_open(folder: Path, ledger: Ledger) -> OpenCounts:
+    """Return how many open rejects of each code there are in each load that has any.
+
+    Where none has come or gone since they were last noted, no reject is read.
+    """
+    noted = ledger.notes.open_rejects
+    return noted[1] if noted is not None and noted[0] == describe_rejects(ledger) else _count(folder, ledger)
+
+
+def note_open(folder: Path, ledger: Ledger) -> OpenCounts:
+    """Return what `count_open` does, and note it for those who ask next."""
+    counts, state = count_open(folder, ledger), describe_rejects(ledger)
+    noted = ledger.notes.open_rejects
+    if noted is None or noted[0] != state:
+        ledger.notes.open_rejects = (state, counts)
+    return counts
+
+
+def describe_rejects(ledger: Ledger) -> str:
+    """Return a text that changes whenever the rejects change."""
+    loads = ledger.loads()
+    newest = loads[-1].number if loads else 0
+    rejected = ledger.books_of(load.number for load in loads).rejected
+    decisions, dismissed = len(ledger.dismissals.decisions()), ledger.dismissals.count()
+    return (
+        f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared "
+        f"{ledger.cleared_through}"
+    )
+
+
+def _count(folder: Path, ledger: Ledger) -> OpenCounts:
     loads = [load.number for load in ledger.loads() if ledger.books(load.number).rejected]
-    counts: dict[int, dict[str, int]] = {}
-    for frame in open_reject_frames(folder, ledger, loads):
+    counts: OpenCounts = {}
+    for frame in open_reject_frames(folder, ledger, loads, ["code"]):
         load = counts.setdefault(frame["load"][0], {})
         for code, count in frame["code"].value_counts().iter_rows():
             load[code] = load.get(code, 0) + count
@@ -153,12 +194,15 @@ class Rejects:
         """The columns of the frames."""
         return REPORT_SCHEMA | {"dismissed": pl.String()} if self._with_closed else REPORT_SCHEMA
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """Yield them as frames of `schema`; raises `StateError` where a part can't be read."""
-        for frame in self._find():
+    def frames(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """Yield them as frames of `schema`, or of some `columns` of it; raises `StateError` where a part can't be
+        read.
+        """
+        wanted = list(self.schema) if columns is None else list(columns)
+        for frame in self._find([*wanted, "code"]):
             some = frame if self._code is None else frame.filter(pl.col("code") == self._code)
             if some.height:
-                yield some
+                yield some.select(wanted)
 
     def told(self) -> Iterator[pl.DataFrame]:
         """Yield them as `frames` does, each with the fix of its cause; a cause is counted over all of them first."""
@@ -193,7 +237,7 @@ class Rejects:
             raise explain_disk(error, path) from None
         return written
 
-    def _find(self) -> Iterator[pl.DataFrame]:
+    def _find(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         folder, ledger, loads = self._place.folder, self._ledger, self._loads
         if self._corrections:
             if self._with_closed:
@@ -203,11 +247,11 @@ class Rejects:
             yield _conform(every, self.schema)
         elif self._with_closed:
             dismissed = dismissed_rows(ledger)
-            for frame in reject_frames(folder, ledger, loads):
-                told = frame.join(dismissed, on=PLACE, how="left", maintain_order="left")
-                yield told.select(list(self.schema))
+            kept = dict.fromkeys([*PLACE, *(name for name in columns if name in REPORT_SCHEMA)])
+            for frame in reject_frames(folder, ledger, loads, list(kept)):
+                yield frame.join(dismissed, on=PLACE, how="left", maintain_order="left")
         else:
-            yield from open_reject_frames(folder, ledger, loads)
+            yield from open_reject_frames(folder, ledger, loads, columns)
 
 
 def null_marker(job: Job) -> str:
@@ -215,31 +259,43 @@ def null_marker(job: Job) -> str:
     return "" if "" in job.source.csv.null_values else next(iter(job.source.csv.null_values), "")
 
 
-def _staging_rejects(kept: KeptFolder, names: list[str], load: int) -> Iterator[pl.DataFrame]:
-    number = 0
+def _staging_rejects(
+    kept: KeptFolder, names: list[str], load: int, columns: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    number, schema = 0, {name: REPORT_SCHEMA[name] for name in columns}
+    wanted = [name for name in REJECT_SCHEMA if name in schema]
     while kept.has(path := rejects_path(kept.folder, number)):
-        frame = kept.read(path)
-        yield _conform(
-            frame.with_columns(
-                pl.lit(load).alias("load"),
-                pl.Series("file", [names[position] for position in frame["file"]], dtype=pl.String),
-            )
-        )
+        frame = kept.read(path, ["file"], if_there=wanted)
+        yield _conform(frame.with_columns(pl.lit(load).alias("load"), _file_names(names)), schema)
         number += 1
 
 
-def _server_rejects(kept: KeptFolder, ledger: Ledger, names: list[str], load: int) -> Iterator[pl.DataFrame]:
+def _file_names(names: list[str]) -> pl.Expr:
+    """Return the names of files for their positions."""
+    return pl.col("file").replace_strict(list(range(len(names))), names, return_dtype=pl.String)
+
+
+def _server_rejects(
+    kept: KeptFolder, ledger: Ledger, names: list[str], load: int, columns: Sequence[str]
+) -> Iterator[pl.DataFrame]:
     refusals = ledger.refusals(load)
     while settlements := list(islice(refusals, REFUSALS_AT_ONCE)):
         for part in dict.fromkeys(settlement.part for settlement in settlements):
             some = [settlement for settlement in settlements if settlement.part == part]
-            yield _join_events(kept, names, load, part, some)
+            found = _join_events(kept, names, load, part, some, has_source="source" in columns)
+            yield found.select(columns)
 
 
 def _join_events(
-    kept: KeptFolder, names: list[str], load: int, part: int, settlements: Sequence[Settlement]
+    kept: KeptFolder,
+    names: list[str],
+    load: int,
+    part: int,
+    settlements: Sequence[Settlement],
+    *,
+    has_source: bool,
 ) -> pl.DataFrame:
-    columns = ["file", "row", "id", "source"]
+    columns = ["file", "row", "id", *(["source"] if has_source else [])]
     retired = refused_path(kept.folder, part)
     if kept.has(retired):
         events = kept.read(retired, ["index", *columns])
@@ -255,7 +311,7 @@ def _join_events(
     return _conform(
         rows.with_columns(
             pl.lit(load).alias("load"),
-            pl.Series("file", [names[position] for position in rows["file"]], dtype=pl.String),
+            _file_names(names),
             pl.Series("code", [refusal.code.value for refusal in refusals]),
             pl.Series("reason", [refusal.reason for refusal in refusals]),
             pl.Series("status", [refusal.status for refusal in refusals]),

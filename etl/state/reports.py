@@ -9,7 +9,7 @@ from pathlib import Path
 from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.state.place import JobPlace
-from etl.state.rejects import Rejects
+from etl.state.rejects import Rejects, describe_rejects
 
 __all__ = ["refresh_reports"]
 
@@ -20,7 +20,7 @@ def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ..
     Raises `StateError` where the disk won't have them.
     """
     paths = (place.rejects_csv, place.rejects_jsonl)
-    state = _describe_state(ledger)
+    state = describe_rejects(ledger)
     there = [path for path in paths if path.exists()]
     if not there and not any(ledger.books(load.number).rejected for load in ledger.loads()):
         return ()
@@ -30,15 +30,3 @@ def refresh_reports(job: Job, place: JobPlace, ledger: Ledger) -> tuple[Path, ..
         found.write_file("jsonl", place.rejects_jsonl)
         ledger.notes.reported = state
     return paths
-
-
-def _describe_state(ledger: Ledger) -> str:
-    """Return a text that changes whenever the rejects change."""
-    loads = ledger.loads()
-    newest = loads[-1].number if loads else 0
-    rejected = ledger.books_of(load.number for load in loads).rejected
-    decisions, dismissed = len(ledger.dismissals.decisions()), ledger.dismissals.count()
-    return (
-        f"loads {newest}, rejected {rejected}, dismissed {dismissed} by {decisions}, cleared "
-        f"{ledger.cleared_through}"
-    )

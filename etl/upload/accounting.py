@@ -9,7 +9,7 @@ from etl.report.corrections import correction_lines
 from etl.send.account import SendReport
 from etl.state.corrections import count_corrections
 from etl.state.place import JobPlace
-from etl.state.rejects import add_counts, count_open
+from etl.state.rejects import add_counts, note_open
 from etl.state.reports import refresh_reports
 from etl.upload.conclusion import Conclusion, heed_open_rejects
 from etl.values.outcome import Outcome, SendSample
@@ -42,7 +42,7 @@ def sum_up(
     books = ledger.books_of(loads)
     if not books.balances:
         raise AssertionError(f"the books of loads {list(loads)} don't balance: {books}")
-    opened = count_open(place.folder, ledger)
+    opened = note_open(place.folder, ledger)
     rejects = add_counts(counts for load, counts in opened.items() if load in loads)
     open_rejects = add_counts(opened.values())
     ending = heed_open_rejects(ending, job, open_rejects)

@@ -429,7 +429,7 @@ class _Run:
             rate=self.rate,
             pace=self.options.pace,
             limit=self._events_left(),
-            rejects=count_rejects(open_reject_frames(self.place.folder, self.ledger, [load])),
+            rejects=count_rejects(open_reject_frames(self.place.folder, self.ledger, [load], ["code"])),
             max_rejects=max_rejects,
             policy=self.policy,
             stop=self.options.stop,

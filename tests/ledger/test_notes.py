@@ -34,6 +34,10 @@ OF_A_JOB: dict[str, tuple[str, Any]] = {
     "reported": ("loads 2, rejected 0", "loads 2, rejected 0"),
     "newest_receipt": ('{"number": 2, "sha256": "0a"}', ReceiptMark(2, "0a")),
     "receipts_through": ("1", 1),
+    "open_rejects": (
+        '["loads 2, rejected 1", {"1": {"unmapped_value": 1}}]',
+        ("loads 2, rejected 1", {1: {"unmapped_value": 1}}),
+    ),
     "ids_a_query": ("50", 50),
     "second_event": (
         '["keeps two", 1700000000.5]',

@@ -13,10 +13,13 @@ from etl.sandbox.process import SandboxProcess
 from tests.workbench import call, place_of, row_of, run_here, write_job, write_rows
 
 INCREMENTAL = 'mode = "incremental"'
-FIX = (
-    "Restore it from a backup, or start the job over: backfill reset JOB; it sends every event again with the same "
-    "ids"
-)
+
+
+def fix_of(job: str) -> str:
+    return (
+        f"Restore it from a backup, or start the job over: backfill reset {job}; it sends every event again with the "
+        "same ids"
+    )
 
 
 def write_night(folder: Path, *numbers: int) -> Path:
@@ -53,7 +56,7 @@ def test_a_file_that_a_run_rests_on_is_refused(
     with pytest.raises(StateError) as caught:
         run_here(job, sandbox) if name.startswith("ids") else run_here(job, sandbox, retry=RetryRequest())
     assert caught.value.problem == f"Expected the staged part as it was written, found it {found} - {path}"
-    assert caught.value.fix == FIX
+    assert caught.value.fix == fix_of("JOB")
     assert sandbox.stats()["attempts"] == before
 
 
@@ -70,7 +73,7 @@ def test_what_a_retry_took_is_refused_where_it_is_damaged(
     with pytest.raises(StateError, match=f"found it {found}"):
         run_here(job, sandbox, retry=RetryRequest())
     said = call("rejects", "--sandbox", job)
-    assert (said.code, said.err.splitlines()[-1].strip()) == (7, FIX)
+    assert (said.code, said.err.splitlines()[-1].strip()) == (7, fix_of(f"{job} --sandbox"))
     assert sandbox.stats()["attempts"] == before
 
 
@@ -118,3 +121,21 @@ def test_a_part_that_changed_before_its_ids_were_kept_is_refused(
         run_here(job, sandbox)
     with Ledger.open_existing(place_of(job).folder) as ledger:
         assert not ledger.load(1).ids_kept
+
+
+def test_a_run_with_nothing_new_reads_no_reject_and_still_tells_of_those_that_are_open(
+    tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    job = write_job(tmp_path, [row_of(1), row_of(2, action="zoom"), row_of(3, at="n/a")])
+    assert run_here(job, sandbox).exit_code == 3
+    rejects = load_one(job) / "rejects-00000.parquet"
+    whole = rejects.read_bytes()
+    flip(rejects)
+    again = run_here(job, sandbox)
+    assert (again.exit_code, again.open_rejects) == (0, {"unmapped_value": 1, "unparsable_timestamp": 1})
+    assert call("status", "--sandbox", job).code == 0
+    with pytest.raises(StateError, match="found it changed"):
+        run_here(job, sandbox, retry=RetryRequest())
+    rejects.write_bytes(whole)
+    assert call("dismiss", "--sandbox", job, "--row", 2, "--reason", "a test").code == 0
+    assert run_here(job, sandbox).open_rejects == {"unparsable_timestamp": 1}
