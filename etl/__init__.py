@@ -1,12 +1,13 @@
 """Upload years of historical logs to the Inkeep Analytics events API: typed, checkpointed, resumable.
 
-from etl import load_job, preview, read_rejects, retry, run, status, validate
+from etl import dismiss, load_job, preview, read_rejects, retry, run, status, validate
 
     job = load_job("jobs/search.toml")
     validate(job)                      # every row checked; nothing sent, no key needed
     run(job, sandbox=True)             # a rehearsal against a local stand-in
     run(job, check=True)               # the upload; raises unless every row is settled
     read_rejects(job)                  # what was left behind, as a Polars frame
+    dismiss(job, codes=["unparsable_timestamp"], reason="a test account")
 
 Rule: importing this loads nothing else; each name is found when it is first used.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from etl.api import ProgressView, retry, run, validate
-    from etl.api_inspect import load_job, preview, read_rejects, status
+    from etl.api_inspect import dismiss, load_job, preview, read_rejects, status
     from etl.api_proof import adopt, verify
     from etl.errors import (
         BackfillError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from etl.event import ConversationEvent, Event, MessageEvent, SearchEvent, StoredEvent
     from etl.job.model import Job
     from etl.report.preview import Preview
+    from etl.state.dismiss import Dismissed
     from etl.values.adoption import Adoption
     from etl.values.books import Books
     from etl.values.findings import Finding, Validation
@@ -46,6 +48,7 @@ __all__ = [
     "Books",
     "ConversationEvent",
     "DestinationDiffers",
+    "Dismissed",
     "EndpointError",
     "Event",
     "Finding",
@@ -67,6 +70,7 @@ __all__ = [
     "StoredEvent",
     "Validation",
     "adopt",
+    "dismiss",
     "load_job",
     "preview",
     "read_rejects",
@@ -86,6 +90,8 @@ _HOMES = {
     "SearchEvent": "etl.event",
     "StoredEvent": "etl.event",
     "adopt": "etl.api_proof",
+    "dismiss": "etl.api_inspect",
+    "Dismissed": "etl.state.dismiss",
     "verify": "etl.api_proof",
     "Books": "etl.values.books",
     "Finding": "etl.values.findings",

@@ -4,7 +4,8 @@ Rule: as `etl.api`, whose jobs and places it understands in one way.
 """
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from etl.job.model import Job
 from etl.rejects.report import REPORT_SCHEMA
 from etl.report.preview import Preview
 from etl.scaffold.preview import PreviewOptions, preview_job
+from etl.state.dismiss import Dismissed, DismissRequest, dismiss_rejects, restore_rejects
 from etl.state.lookup import look_into
 from etl.state.place import JobPlace, mark_for
 from etl.state.rejects import Rejects
 from etl.state.status import read_standing
-from etl.typed import JobName
+from etl.typed import JobName, type_command
 from etl.values.parameters import Parameters
 from etl.values.reject import RejectCode
 from etl.values.status import Standing
@@ -30,6 +32,7 @@ __all__ = [
     "JobLike",
     "check_code",
     "check_count",
+    "dismiss",
     "job_of",
     "load_job",
     "path_of",
@@ -117,6 +120,53 @@ def read_rejects(
             return pl.DataFrame(schema=REPORT_SCHEMA | ({"dismissed": pl.String()} if closed else {}))
         found = Rejects(parsed, place, ledger, code=code, load=load, with_closed=closed)
         return pl.concat([pl.DataFrame(schema=found.schema), *found.told()])
+
+
+def dismiss(
+    job: JobLike,
+    *,
+    reason: str | None = None,
+    codes: Sequence[str] = (),
+    rows: Sequence[int] = (),
+    every: bool = False,
+    file: str | None = None,
+    load: int | None = None,
+    undo: bool = False,
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    state_dir: PathLike | None = None,
+) -> Dismissed:
+    """Close the open rejects of `job` that have one of `codes` or are at `rows`, or `every` one, for `reason`, and
+    return what changed.
+
+    `file`, `load`: only those of it. `undo`: open them again instead. Raises `JobError` where nothing is named, a named
+    row has no reject, or the job has never run; `JobLocked` and `StateError` as `read_rejects` does.
+    """
+    parsed = job_of(job)
+    for code in codes:
+        check_code(code)
+    for row in rows:
+        check_count(row, "rows")
+    check_count(load, "load")
+    if not (codes or rows or every):
+        raise JobError(
+            "Expected codes, rows or every=True, found none of them", 'As in: codes=["unmapped_value"]'
+        )
+    if not undo and not (reason and reason.strip()):
+        raise JobError(
+            "Expected a reason, found none", 'Say why nobody will mend them: reason="a test account"'
+        )
+    place = place_of(parsed, endpoint, state_dir, sandbox=sandbox)
+    request = DismissRequest(tuple(codes), tuple(rows), file, load)
+    with look_into(place.folder, "etl.dismiss") as ledger:
+        if ledger is None:
+            raise JobError(
+                f"Expected a job that has run, found none - {place.folder}",
+                f"Start it: {type_command('run')}",
+            )
+        if undo:
+            return restore_rejects(parsed, place, ledger, request)
+        return dismiss_rejects(parsed, place, ledger, request, str(reason).strip(), wall_clock=time.time)
 
 
 def job_of(job: JobLike) -> Job:

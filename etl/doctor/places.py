@@ -13,14 +13,18 @@ from typing import Final
 from etl.errors import BackfillError, JobLocked, StateError
 from etl.job.model import Job
 from etl.ledger.mounts import filesystem_type, is_network_filesystem, read_mounts
+from etl.ledger.store import Ledger
 from etl.private import absolute_folder
 from etl.read.files import SourcePath
 from etl.read.remote.pattern import is_remote
 from etl.read.resolve import resolve_files
 from etl.report.proven import proven_line
+from etl.state.corrections import count_corrections
 from etl.state.lookup import look_into
+from etl.state.marks import Marks
 from etl.state.place import JobPlace
 from etl.state.proven import read_proven
+from etl.typed import type_command
 from etl.values.canary import SecondEvent
 from etl.values.symptom import Symptom
 
@@ -76,6 +80,7 @@ def _check_lock(job: Job, place: JobPlace) -> Iterator[Symptom]:
             loads = ledger.loads()
             delivered = ledger.books_of(load.number for load in loads).delivered
             found = [_describe_second_event(ledger.notes.second_event)]
+            found += _check_marks(job, place, ledger)
             if proven := read_proven(ledger, time.time()):
                 found.insert(0, Symptom("verified", "ok", proven_line(proven)))
     except JobLocked as error:
@@ -90,6 +95,25 @@ def _check_lock(job: Job, place: JobPlace) -> Iterator[Symptom]:
         f"sound: {len(loads):,} load{'s' if len(loads) != 1 else ''}, {delivered:,} delivered; nobody holds the job",
     )
     yield from found
+
+
+def _check_marks(job: Job, place: JobPlace, ledger: Ledger) -> Iterator[Symptom]:
+    """Yield whether the ledger knows all that was marked as delivered; and rows that came again with another
+    content.
+    """
+    marks = Marks.of(job, place, os.environ)
+    try:
+        marks.check(ledger)
+    except StateError as error:
+        yield Symptom.of("mark", error)
+    else:
+        if marks.shown:
+            yield Symptom("mark", "ok", f"the ledger knows all that was marked - {marks.shown}")
+    counts = count_corrections(ledger, [load.number for load in ledger.loads()])
+    if told := counts.found - counts.sent - counts.rejected:
+        what = f"{told:,} row{'s' if told != 1 else ''} came again with another content than was delivered"
+        fix = f"See those that are open: {type_command('rejects', '--corrections')}"
+        yield Symptom("corrections", "warning", what, fix)
 
 
 def _describe_second_event(found: SecondEvent | None) -> Symptom:

@@ -28,6 +28,8 @@ def history_lines(history: JobHistory, name: JobName, *, every_file: bool = Fals
     if idle:
         yield f"  runs without a load: {', '.join(_run_text(run) for run in idle[-MOST_FILES:])}"
     yield from _last_run_lines(history.runs[-1], name)
+    if history.mark:
+        yield f"Its mark outside the state folder: {history.mark}"
 
 
 def _last_run_lines(run: PastRun, name: JobName) -> Iterator[str]:
@@ -52,6 +54,11 @@ def _load_lines(history: JobHistory, load: PastLoad, *, every_file: bool) -> Ite
     yield f"    rows  {books.read:,} read{': ' + counts if counts else ''}"
     if load.found_there:
         yield f"          {load.found_there:,} of the delivered were found there, by asking the destination"
+    if load.corrections.found:
+        sent = f", {load.corrections.sent:,} of them sent" if load.corrections.sent else ""
+        yield f"          {load.corrections.found:,} came again with another content than was delivered{sent}"
+    if load.came_again:
+        yield f"          {load.came_again:,} of the duplicates are events of an older mapping"
     shown = load.files if every_file else load.files[:MOST_FILES]
     for position, file in enumerate(shown):
         size = f"{file.size / 1e6:,.1f} MB" if file.size >= 100_000 else f"{file.size:,} bytes"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from etl.report.proven import proven_line
 from etl.report.summary import book_lines, format_duration
 from etl.typed import JobName
+from etl.values.outcome import CorrectionCounts
 from etl.values.status import Standing
 
 __all__ = ["standing_lines"]
@@ -39,6 +40,7 @@ def standing_lines(standing: Standing, name: JobName) -> Iterator[str]:
         yield f"  {proven_line(standing.proven)}"
     if standing.second_event is not None:
         yield f"  {standing.second_event.means}"
+    yield from _correction_lines(standing.corrections, name)
     if standing.attempts:
         again = f", {standing.retries:,} retries" if standing.retries else ""
         yield f"  {standing.attempts:,} attempts{again}"
@@ -59,6 +61,18 @@ def standing_lines(standing: Standing, name: JobName) -> Iterator[str]:
         if standing.reports:
             yield f"Rejects, with every original column: {' and '.join(map(str, standing.reports))}"
         yield f"See them by cause: {name.type('rejects')}"
+    if standing.mark:
+        yield f"Its mark outside the state folder: {standing.mark}"
+
+
+def _correction_lines(counts: CorrectionCounts, name: JobName) -> Iterator[str]:
+    told = counts.found - counts.sent - counts.rejected
+    if told:
+        rows = "1 row" if told == 1 else f"{told:,} rows"
+        yield (
+            f"  {rows} came again with another content than was delivered; those that are open: "
+            f"{name.type('rejects', '--corrections')}"
+        )
 
 
 def _headline(standing: Standing) -> Iterator[str]:

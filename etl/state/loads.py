@@ -1,5 +1,6 @@
 """Reads what a job has done so far from its ledger."""
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -8,8 +9,10 @@ from etl.ledger.facts import LoadEntry, RunEntry
 from etl.ledger.lock import read_holder
 from etl.ledger.store import Ledger
 from etl.state.lookup import look_into
+from etl.state.marks import Marks
 from etl.state.place import JobPlace
 from etl.values.loads import JobHistory, PastLoad, PastRun
+from etl.values.outcome import CorrectionCounts
 
 __all__ = ["read_history", "runs_of_load"]
 
@@ -60,10 +63,13 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> JobHistory:
             runs=runs_of_load(load, runs),
             kept=load.number > cleared,
             found_there=ledger.proofs.count_found(load.number),
+            corrections=ledger.notes.corrections.of(load.number) or CorrectionCounts(),
+            came_again=came_again.events if (came_again := ledger.notes.came_again.of(load.number)) else 0,
         )
         for load in ledger.loads()
     )
-    return JobHistory(job.name, loads, tuple(_past_run(run, place) for run in runs))
+    mark = Marks.of(job, place, os.environ).shown
+    return JobHistory(job.name, loads, tuple(_past_run(run, place) for run in runs), mark)
 
 
 def _past_run(run: RunEntry, place: JobPlace) -> PastRun:

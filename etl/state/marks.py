@@ -59,6 +59,11 @@ class Marks:
         name = f"{hashlib.sha256(key).hexdigest()[:32]}.json"
         return cls(place.folder, Path(home) / "backfill" / "marks" / name)
 
+    @property
+    def shown(self) -> str:
+        """Where the mark outside the job's folder is; empty where there is none."""
+        return str(self.outside) if self.outside is not None and self.outside.is_file() else ""
+
     def check(self, ledger: Ledger) -> None:
         """Raise `StateError` where a mark says that more was delivered than `ledger` knows."""
         now = _mark_of(self.folder, ledger)

@@ -11,7 +11,9 @@ from etl.errors import JobLocked
 from etl.job.model import Job
 from etl.ledger.lock import read_holder, runs_now
 from etl.ledger.store import Ledger
+from etl.state.corrections import count_corrections
 from etl.state.lookup import look_into
+from etl.state.marks import Marks
 from etl.state.place import JobPlace
 from etl.state.proven import read_proven
 from etl.state.rejects import add_counts, count_open
@@ -83,6 +85,8 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
         log=place.locate(last.ending.log) if last else "",
         proven=read_proven(ledger, time.time()),
         second_event=ledger.notes.second_event,
+        corrections=count_corrections(ledger, [load.number for load in loads]),
+        mark=Marks.of(job, place, os.environ).shown,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from etl.values.books import Books
 from etl.values.canary import SecondEvent
+from etl.values.outcome import CorrectionCounts
 from etl.values.proven import Proven
 
 __all__ = ["Standing"]
@@ -19,7 +20,8 @@ class Standing:
     load in hand; after, of the whole job, retried rejects counted once. `message`, `fix` and `log` are why the last run
     ended so, what to do, and where its log is, as it told them. `found_there` of the delivered were
     found at the destination, instead of being answered to. `proven` is what verifying found, None where nothing was
-    verified; `second_event` what is known of a second event of one id.
+    verified; `second_event` what is known of a second event of one id; `corrections` rows of all loads that came again
+    with another content. `mark` is where what its runs have done is marked, outside its folder.
     """
 
     job: str
@@ -46,6 +48,8 @@ class Standing:
     log: str = ""
     proven: Proven | None = None
     second_event: SecondEvent | None = None
+    corrections: CorrectionCounts = field(default_factory=CorrectionCounts)
+    mark: str = ""
 
     @property
     def percent(self) -> float | None:
@@ -61,6 +65,7 @@ class Standing:
             "percent": None if self.percent is None else round(self.percent, 2),
             "rows": self.rows.to_json(),
             "rejects": self.rejects,
+            "corrections": self.corrections.to_json(),
             "dismissed": self.dismissed,
             "found_there": self.found_there,
             "events_per_s": self.events_per_second,
@@ -78,6 +83,7 @@ class Standing:
             "message": self.message,
             "fix": self.fix,
             "log": self.log,
+            "mark": self.mark,
             "verification": self.proven.to_json() if self.proven else None,
             "second_event": self.second_event.to_json() if self.second_event else None,
         }
