@@ -7,6 +7,7 @@ from typing import Any, Final
 from etl.guess.choices import Dialect
 from etl.guess.columns import guess_null_values, name_columns
 from etl.guess.dialect import Cut, Record, cut_records, guess_cut
+from etl.guess.fields_comment import find_fields
 from etl.guess.heads import Row, Table, find_table, has_header
 
 __all__ = ["read_dialect"]
@@ -38,13 +39,18 @@ def read_dialect(text: str, encoding: str, usual: str, *, is_whole: bool) -> tup
         table = Table(
             0, header, f"it stands in a line that starts with `{prefix.strip()}`", 0, _rows(records)
         )
+    fields = () if prefix else find_fields(text, _rows(records))
+    if fields:
+        table = Table(0, fields, "it stands in the comment `#Fields:`", 0, _rows(records))
     shape = _shape(table, cut, comment, prefix, skipped=1 if said else 0)
-    columns = None
+    columns = fields or None
     if table.header is None:
         columns = name_columns(table.rows)
     elif table.extra:
         columns = _name_all(table)
     markers = guess_null_values(table.rows)
+    if fields:  # the format says so
+        markers = tuple(dict.fromkeys((*markers, "-")))
     dialect = Dialect(
         encoding,
         cut.separator,

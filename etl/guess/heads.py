@@ -16,6 +16,7 @@ Row = tuple[str, ...]
 # Below so many rows they say little of what their columns hold.
 _FEW_ROWS: Final = 4
 _MOST_BELOW: Final = 3
+_MOST_NAMES: Final = 0.8
 # From this share of short records on, whoever wrote the file leaves separators out.
 _SHORT_SHARE: Final = 0.05
 _RULE: Final = re.compile(r"[-+=|_\s]+")
@@ -102,7 +103,12 @@ def has_header(rows: Sequence[Row]) -> tuple[bool, str]:
     if any(is_number(cell) or looks_like_time(cell) for cell in first):
         return False, "the first record holds numbers or times"
     named = [cell for cell in first if cell.strip()]  # separators at the end of each line leave empty names
-    if not named or len(set(named)) != len(named) or any(len(cell) > 64 or "\n" in cell for cell in first):
+    # Trackers repeat a name, a column for each comment; values repeat more.
+    if (
+        not named
+        or len(set(named)) < _MOST_NAMES * len(named)
+        or any(len(cell) > 64 or "\n" in cell for cell in first)
+    ):
         return False, "the first record repeats values, or holds long text"
     for position, cell in enumerate(first):
         below = [row[position] for row in rest[:500] if position < len(row) and row != first]

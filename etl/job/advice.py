@@ -52,6 +52,7 @@ FIXES: Final = {
     "map": 'Write what becomes of each text: map = { q = "search_query_submitted" }',
     "cast": 'Choose one: cast = "int"',
     "split": 'Write what stands between two parts: split = ";"',
+    "param": 'Name the parameter of the address: param = "q"',
     "trim": "Set trim = true, or leave it out",
     "timezone": 'Name the clock that wrote the times: timezone = "America/Los_Angeles"',
     "verbatim": "Set verbatim = true, or leave it out",

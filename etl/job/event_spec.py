@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from etl.job.toml_table import Table
 from etl.job.unfit import Unfit
+from etl.values.whence import PLACES, Whence, place_column
 
 __all__ = ["EventSpec", "FieldSpec", "IdSpec", "PropertiesSpec", "TimestampSpec"]
 
@@ -20,18 +21,25 @@ Scalar = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 
 
 class FieldSpec(Table):
-    """Where one field's value comes from, and how it is shaped. Exactly one of column, value, sql is set.
+    """Where one field's value comes from, and how it is shaped. Exactly one of column, value, sql, source is set.
 
-    What is given is applied in this order: the source, `trim`, `null_values`, `map`, `cast` or `split` (with both, the
-    cast is of each part), `default`.
+    What is given is applied in this order: the source, `trim`, `null_values`, `param`, `map`, `cast` or `split` (with
+    both, the cast is of each part), `default`.
     """
 
-    column: str | None = Field(None, examples=["user_id", "widget.version"])
-    """The column that holds the value. Dots lead into an object, a map, a list or a JSON cell."""
+    column: str | None = Field(None, examples=["user_id", "widget.version", "event_params.page_title"])
+    """The column that holds the value. Dots lead into an object, a map, a list (by number, or by key where it holds
+    keys and values) or a JSON cell."""
     value: Scalar | None = Field(None, examples=["search"])
     """The same value for every event."""
     sql: str | None = Field(None, examples=["trim(query)"])
     """A Polars SQL expression of the row's own columns."""
+    source: Whence | None = Field(None, examples=["folder", "file"])
+    """Where the row is from: the name of its file, of the folder that this is in (for a member of an archive that is in
+    none, the archive), the whole name as reports have it (`path`), the sheet of a workbook, or the number of the `row`.
+    The column `"(folder)"` is the same, in SQL and ids too."""
+    param: Annotated[str, Field(min_length=1)] | None = Field(None, examples=["q"])
+    """The parameter to take out of an address or a query string, decoded."""
     map: dict[str, Scalar] | None = Field(None, examples=[{"q": "search_query_submitted"}])
     """What becomes of each text. One that isn't listed becomes `default`, or makes the row a reject."""
     default: Scalar | None = Field(None, examples=["unknown"])
@@ -46,11 +54,23 @@ class FieldSpec(Table):
     null_values: tuple[str, ...] = Field((), examples=[["n/a", "-"]])
     """Texts that mean that there is no value."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_place(cls, value: Any) -> Any:
+        """Return the spec with a place as the column that the source has for the asking."""
+        if not isinstance(value, Mapping) or value.get("source") not in PLACES:
+            return value
+        if {"column", "value", "sql"} & set(value):
+            return value
+        rest = {key: inner for key, inner in value.items() if key != "source"}
+        number = {"cast": "int"} if value["source"] == "row" else {}
+        return {"column": place_column(value["source"]), **number, **rest}
+
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        given = [name for name in ("column", "value", "sql") if getattr(self, name) is not None]
+        given = [name for name in ("column", "value", "sql", "source") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise Unfit("exactly one of `column`, `value`, `sql`", _list_names(given))
+            raise Unfit("exactly one of `column`, `value`, `sql`, `source`", _list_names(given))
         if self.value is not None and self.model_fields_set != {"value"}:
             others = sorted(self.model_fields_set - {"value"})
             raise Unfit(

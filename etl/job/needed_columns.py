@@ -7,8 +7,9 @@ import polars as pl
 from etl.job.model import EVENT_FIELDS, FieldSpec, Job, TimestampSpec
 from etl.panics import without_panic_text
 from etl.values.rows import YEAR
+from etl.values.whence import PLACES, place_column
 
-__all__ = ["columns_in_sql", "sql_columns", "typed_columns", "used_columns"]
+__all__ = ["columns_in_sql", "named_places", "sql_columns", "typed_columns", "used_columns"]
 
 
 def used_columns(job: Job, columns: Iterable[str]) -> frozenset[str]:
@@ -23,6 +24,13 @@ def used_columns(job: Job, columns: Iterable[str]) -> frozenset[str]:
     if event.properties.every_column:
         used |= known - set(event.properties.excluded)
     return frozenset(found for name in used if (found := _find(name, known)) is not None)
+
+
+def named_places(job: Job) -> frozenset[str]:
+    """Return the columns of where a row is from that the job names."""
+    names = {name for spec in _specs(job) for name in _names(spec)} | set(job.event.id.key_columns)
+    names |= columns_in_sql(job.filter.sql) if job.filter is not None else set()
+    return frozenset(names) & {place_column(place) for place in PLACES}
 
 
 def sql_columns(job: Job) -> frozenset[str]:

@@ -61,7 +61,7 @@ def rows_can_follow(file: SourcePath, job: Job, before: SourceFile) -> bool:
     if start is None:
         return False
     dialect = job.source.csv
-    if file.format == "ndjson" or not (dialect.quote or dialect.escape):
+    if file.format in ("ndjson", "access_log") or not (dialect.quote or dialect.escape):
         return True
     reader = CsvReader(replace(file, end=start), dialect)
     rows = sum(batch.records for batch in reader.batches())
@@ -69,7 +69,7 @@ def rows_can_follow(file: SourcePath, job: Job, before: SourceFile) -> bool:
 
 
 def _codec(file: SourcePath, job: Job) -> str:
-    return codec_of(file, "utf-8" if file.format == "ndjson" else job.source.csv.encoding)
+    return codec_of(file, "utf-8" if file.format in ("ndjson", "access_log") else job.source.csv.encoding)
 
 
 def _find_end(file: SourcePath, job: Job, now: float) -> SourcePath:

@@ -41,9 +41,9 @@ FORMATS: Final = {
 # Whose columns hold values of several types, row by row.
 FLAGGED: Final = frozenset({"ndjson", "json"})
 # Whose rows come with the line of the file, or the row of the sheet, that they begin in.
-LINED: Final = FLAGGED | {"excel"}
+LINED: Final = FLAGGED | {"excel", "access_log"}
 # To whose files somebody may append rows.
-APPENDABLE: Final = frozenset({"csv", "tsv", "ndjson"})
+APPENDABLE: Final = frozenset({"csv", "tsv", "ndjson", "access_log"})
 # Whose rows are read again from the file itself: no text of a value gives back every one exactly.
 TYPED: Final = frozenset({"parquet"})
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bzip2", ".zip": "zip"}

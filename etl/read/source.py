@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
@@ -11,7 +11,8 @@ import polars as pl
 
 from etl.errors import InputError
 from etl.job.model import Job, TimestampSpec
-from etl.job.needed_columns import typed_columns, used_columns
+from etl.job.needed_columns import named_places, typed_columns, used_columns
+from etl.read.access_log import AccessLogReader
 from etl.read.csv.reader import CsvReader
 from etl.read.excel.reader import ExcelReader
 from etl.read.files import SourcePath
@@ -25,6 +26,7 @@ from etl.read.uses import Uses
 from etl.read.widening import fit_values, widen
 from etl.read.years import YearTeller
 from etl.values.rows import LINE, ROW, YEAR, Batch, json_flag
+from etl.values.whence import ROW_NUMBER, tell_whence
 
 __all__ = ["Source", "open_source"]
 
@@ -62,12 +64,14 @@ class Source:
         uses: Uses = frozenset,
         keeps_type: Callable[[str], bool] = lambda _: True,
         dated: TimestampSpec | None = None,
+        places: Callable[[SourcePath], Mapping[str, str | None]] = lambda _: {},
     ) -> None:
         """Unite the files' columns; raises `InputError` where one of `uses` has types that don't go together.
 
         A column that a file lacks is of the type that `schema` has where `keeps_type` of it, else of none. `dated` is a
-        time that says no year: each row gets one.
+        time that says no year: each row gets one. `places` are columns of where a file's rows are from.
         """
+        self._places = [places(file) for file in files]
         self._dated = dated
         self.files, self.waiting = files, waiting
         self._readers = readers
@@ -75,6 +79,7 @@ class Source:
         own = [_own_schema(file, reader) for file, reader in zip(files, readers, strict=True)]
         if dated is not None:
             own = [{**schema, YEAR: pl.String()} for schema in own]
+        own = [{**schema, **_place_types(place)} for schema, place in zip(own, self._places, strict=True)]
         self.schema = _unite(files, own, uses)
         self.schemas = [
             {
@@ -127,13 +132,15 @@ class Source:
         """Return the frame with the columns of its file's schema, each found by its exact name, never as a pattern."""
         file, has_flags = self.files[index], self.has_json_flags(index)
         given, height = dict(zip(frame.columns, frame.get_columns(), strict=True)), frame.height
-        partitions = dict(file.partitions)
+        constants = {**dict(file.partitions), **self._places[index]}
+        if ROW_NUMBER in constants:
+            given[ROW_NUMBER] = given[ROW].alias(ROW_NUMBER)
         columns: list[pl.Series] = [given[name] for name in (ROW, LINE) if name in given]
         for name, dtype in self.schemas[index].items():
             if name in given:
                 columns.append(_cast(given[name], dtype, file))
             else:
-                columns.append(pl.Series(name, [partitions.get(name)], dtype=dtype).new_from_index(0, height))
+                columns.append(pl.Series(name, [constants.get(name)], dtype=dtype).new_from_index(0, height))
             if has_flags:
                 flag = json_flag(name)
                 columns.append(
@@ -166,6 +173,7 @@ def open_source(job: Job, fetched: Path | None = None, *, now: float | None = No
         uses=lambda names: frozenset(names) if has_hook else used_columns(job, names),
         keeps_type=lambda name: has_hook or name in typed,
         dated=job.event.createdAt if job.event.createdAt.year is not None else None,
+        places=lambda file: _tell_places(file, job),
     )
 
 
@@ -180,6 +188,8 @@ def _open_reader(file: SourcePath, job: Job) -> Reader:
         return ExcelReader(file, job.source.excel, uses=lambda names: used_columns(job, names))
     if file.format == "json":
         return open_json(file, job.source.json_)
+    if file.format == "access_log":
+        return AccessLogReader(file)
     return (
         NdjsonReader(file, job.source.ndjson) if file.format == "ndjson" else CsvReader(file, job.source.csv)
     )
@@ -190,6 +200,15 @@ def _own_schema(file: SourcePath, reader: Reader) -> dict[str, pl.DataType]:
         **reader.schema,
         **{name: pl.String() for name, _ in file.partitions if name not in reader.schema},
     }
+
+
+def _tell_places(file: SourcePath, job: Job) -> dict[str, str | None]:
+    known = {**tell_whence(file.name, job.folder), ROW_NUMBER: None}
+    return {name: known[name] for name in sorted(named_places(job))}
+
+
+def _place_types(places: Mapping[str, str | None]) -> dict[str, pl.DataType]:
+    return {name: pl.UInt32() if name == ROW_NUMBER else pl.String() for name in places}
 
 
 def _unite(

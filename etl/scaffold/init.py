@@ -12,7 +12,7 @@ import polars as pl
 from etl.errors import BackfillError, InputError, JobError
 from etl.guess.choices import JobGuess, Reading
 from etl.guess.fields import guess_mapping
-from etl.guess.presets import PRESETS, apply_preset, recognise_preset
+from etl.guess.presets import PRESETS, apply_preset, choose_parameter, recognise_preset
 from etl.guess.profiles import Profile, profile_columns
 from etl.guess.when import choose_time
 from etl.guess.writing import render_value, write_job
@@ -24,6 +24,7 @@ from etl.job.references import escape
 from etl.read.source import open_source
 from etl.read.years import year_in_name
 from etl.report.init import Decision, Start, Trial
+from etl.scaffold.exports import fit_reading, narrow_path
 from etl.scaffold.naming import name_job
 from etl.scaffold.reading import is_typed, read_head, sketch_job
 from etl.scaffold.sample import as_sample
@@ -62,15 +63,30 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
         raise JobError(
             "Expected a file, found an empty name - FILE", "Name the files, or a pattern in quotes"
         )
-    paths = tuple(escape(_relative(file, options.output.parent)) for file in files)
+    paths = tuple(narrow_path(escape(_relative(file, options.output.parent)), Path(file)) for file in files)
     source, reading = read_head(paths, options.output)
-    profiles = profile_columns(
-        _read_sample(sketch_job(paths, options.output, reading)), typed=is_typed(reading)
-    )
+    sample, profiles = _look_at(paths, options.output, reading)
+    preset = options.preset or (recognise_preset(profiles) if reading.has_names else None)
+    if preset is not None:
+        _check_signature(preset, profiles)
+        reading, before = fit_reading(reading, PRESETS[preset]), reading
+        if reading != before:
+            sample, profiles = _look_at(paths, options.output, reading)
     if not profiles:
         raise InputError(f"Expected columns, found none - {source.name}", "Check that the file holds rows")
     year = "from-file-time" if year_in_name(source.name) is None else "from-file-name"
-    chosen = _guess_job(profiles, options, reading=reading, year=year)
+    chosen = (
+        guess_mapping(
+            profiles,
+            has_names=reading.has_names,
+            timezone=options.timezone,
+            keeps_types=is_typed(reading),
+            year=year,
+            repeated=reading.dialect.repeated if reading.dialect is not None else "",
+        )
+        if preset is None
+        else _apply_preset(preset, profiles, sample)
+    )
     text = write_job(
         name_job(options.output.name),
         paths,
@@ -93,33 +109,31 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
     )
 
 
-def _guess_job(
-    profiles: dict[str, Profile], options: StartOptions, *, reading: Reading, year: str
-) -> JobGuess:
-    preset = options.preset or (recognise_preset(profiles) if reading.has_names else None)
-    if preset is None:
-        return guess_mapping(
-            profiles,
-            has_names=reading.has_names,
-            timezone=options.timezone,
-            keeps_types=is_typed(reading),
-            year=year,
-            repeated=reading.dialect.repeated if reading.dialect is not None else "",
-        )
+def _look_at(
+    paths: tuple[str, ...], output: Path, reading: Reading
+) -> tuple[pl.DataFrame, dict[str, Profile]]:
+    sample = _read_sample(sketch_job(paths, output, reading))
+    return sample, profile_columns(sample, typed=is_typed(reading))
+
+
+def _check_signature(preset: str, profiles: dict[str, Profile]) -> None:
     if missing := [name for name in PRESETS[preset].signature if name not in profiles]:
         raise JobError(
             f"Expected the columns of {PRESETS[preset].title}, found no {', '.join(f'`{name}`' for name in missing)} - "
             f"--preset {preset}",
             "Leave --preset out to have the mapping guessed, or check that this is the right file",
         )
-    column = PRESETS[preset].event["createdAt"]
-    column = column if isinstance(column, str) else column["column"]
-    time = (
-        choose_time({column: profiles[column]}, "UTC")
-        if column in profiles and profiles[column].time
-        else None
-    )
-    return apply_preset(preset, profiles, time=time)
+
+
+def _apply_preset(name: str, profiles: dict[str, Profile], sample: pl.DataFrame) -> JobGuess:
+    """Return the job of a preset; its time and its parameter as the sample has them."""
+    preset = PRESETS[name]
+    created = preset.event["createdAt"]
+    column = created if isinstance(created, str) else created.get("column")
+    is_time = column in profiles and profiles[column].time
+    time = choose_time({column: profiles[column]}, "UTC") if is_time else None
+    addresses = sample[preset.event["searchQuery"]["column"]].drop_nulls().to_list() if preset.params else []
+    return apply_preset(name, profiles, time=time, parameter=choose_parameter(preset, addresses))
 
 
 def _list_decisions(chosen: JobGuess, reading: Reading) -> tuple[Decision, ...]:

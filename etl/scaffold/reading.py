@@ -1,5 +1,6 @@
 """Tells from their first bytes how files are read: format, dialect, which list of a document."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -7,9 +8,11 @@ from etl.errors import InputError
 from etl.guess.choices import Choice, Reading, Sureness
 from etl.guess.delimited import read_dialect
 from etl.guess.encoding import guess_encoding
+from etl.guess.preset_chats import DOCUMENTS
 from etl.guess.writing import render_value, write_reading
 from etl.job.load import parse_job
 from etl.job.model import Job
+from etl.read.access_log import ACCESS_LINE
 from etl.read.files import SourcePath
 from etl.read.json.lines import holds_lines
 from etl.read.json.reader import list_lists
@@ -70,6 +73,8 @@ def _tell_format(paths: tuple[str, ...], output: Path) -> tuple[SourcePath, Read
     if head.startswith((b"{", b"[")):
         return source, Reading("json", says_format=True)
     first = head.split(b"\n", 1)[0]
+    if ACCESS_LINE.match(first.decode("utf-8", "replace").rstrip("\r")):
+        return source, Reading("access_log", says_format=True)
     return source, Reading("tsv" if first.count(b"\t") > first.count(b",") else "csv", says_format=True)
 
 
@@ -82,6 +87,9 @@ def _read_document(source: SourcePath, reading: Reading) -> Reading:
             f"Expected a list of objects, or one object a line, found neither - {source.name}",
             "Check that this is the right file: nothing in it looks like rows",
         )
+    known = next((DOCUMENTS[one.path] for one in found if one.path in DOCUMENTS), None)
+    if known is not None:
+        return replace(reading, table={"path": Choice(known, "the rows of this export")})
     best = found[0]
     if not best.path:
         return reading

@@ -11,6 +11,7 @@ import polars as pl
 
 from etl.event import MOST_EXACT_INTEGER
 from etl.exact_json import load_exactly
+from etl.transform.pairs import find_in_pairs, pick_choice
 
 __all__ = ["CELL", "protect_long_numbers", "read_cells"]
 
@@ -53,8 +54,11 @@ def _read_cell(text: str | None, path: tuple[str, ...]) -> tuple[str | None, boo
         return None, False, True
     if path and not isinstance(value, dict | list | None):
         return None, False, True
+    is_value = False
     for name in path:
+        is_value = isinstance(value, list) and not name.isdigit()
         value = _step(value, name)
+    value = pick_choice(value) if is_value else value
     if value is None or isinstance(value, str):
         return value, False, False
     try:
@@ -68,7 +72,7 @@ def _step(value: Any, name: str) -> Any:
         return value.get(name)
     if isinstance(value, list) and name.isascii() and name.isdigit() and len(name) < 10:
         return value[int(name)] if int(name) < len(value) else None
-    return None
+    return find_in_pairs(value, name) if isinstance(value, list) else None
 
 
 def _load(text: str) -> Any:

@@ -12,6 +12,7 @@ from etl.job.line_numbers import Place, nearest_name, place_of
 from etl.job.model import Job
 from etl.panics import without_panic_text
 from etl.transform.cells import CELL, read_cells
+from etl.transform.pairs import has_pairs, is_choice, take_choice, take_from_pairs
 from etl.transform.phrases import found, phrase
 from etl.transform.row_alone import check_row_alone
 from etl.transform.sql import UnusableSql, parse_sql, show_sql
@@ -131,6 +132,10 @@ class Columns:
             elif isinstance(dtype, pl.List | pl.Array) and steps[0].isascii() and steps[0].isdigit():
                 items = expr if isinstance(dtype, pl.List) else expr.arr.to_list()
                 expr, inner = items.list.get(int(steps[0]), null_on_oob=True), dtype.inner
+            elif isinstance(dtype, pl.List) and has_pairs(dtype):
+                expr, inner = take_from_pairs(expr, dtype, steps[0])
+                if len(steps) == 1 and isinstance(inner, pl.Struct) and is_choice(inner):
+                    return Operand(name, take_choice(expr, inner), flaws=flaws)
             elif isinstance(dtype, pl.Map):
                 # It looks into maps within this one as well.
                 flaws = flaws or find_flaws(Value(expr, dtype))

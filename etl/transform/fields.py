@@ -8,6 +8,7 @@ import polars as pl
 
 from etl.errors import JobError
 from etl.job.model import FieldSpec
+from etl.transform.addresses import take_parameter
 from etl.transform.casts import (
     CAST_WORDS,
     cast_value,
@@ -131,7 +132,7 @@ def compile_key(column: str, columns: Columns) -> FieldPlan:
 
 
 def _shape(spec: FieldSpec, name: str, key: str, columns: Columns) -> _Shaping:
-    """Apply, in this order: the source, `trim`, `null_values`, `map`, `cast` or `split`, `default`."""
+    """Apply, in this order: the source, `trim`, `null_values`, `param`, `map`, `cast` or `split`, `default`."""
     if spec.column is not None:
         operand = columns.find(spec.column, key)
     elif spec.sql is not None:
@@ -142,6 +143,9 @@ def _shape(spec: FieldSpec, name: str, key: str, columns: Columns) -> _Shaping:
     shaping = _Shaping(name, operand, operand.value)
     _add_flaws(shaping, operand.flaws)
     _clean(shaping, spec)
+    if spec.param is not None:
+        text = to_text(shaping.value.expr, shaping.value.dtype)
+        shaping.keep(Value(take_parameter(text, spec.param), pl.String()), "parameter")
     if spec.map is not None:
         _apply_map(shaping, spec.map, has_default=spec.default is not None)
     if spec.split is not None:

@@ -54,7 +54,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("IdSpec", "verbatim"): {"column": "event_id"},
     ("PropertiesSpec", "except"): {"*": True},
 }
-SOURCES = {"FieldSpec": ("column", "value", "sql"), "TimestampSpec": ("column", "columns", "sql")}
+SOURCES = {"FieldSpec": ("column", "value", "sql", "source"), "TimestampSpec": ("column", "columns", "sql")}
 
 
 def test_every_table_of_the_schema_is_one_of_the_page() -> None:

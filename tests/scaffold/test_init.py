@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from etl.errors import InputError, JobError
-from etl.guess.presets import PRESETS
 from etl.job.load import parse_job
 from etl.report.init import Start
 from etl.report.progress import SilentProgress
@@ -33,10 +32,6 @@ def validate(made: Start) -> Validation:
 
 def check(made: Start) -> set[str]:
     return {decision.key for decision in made.decisions if decision.sureness == "check"}
-
-
-def test_there_is_a_sample_of_every_preset() -> None:
-    assert set(EXPORTS) == set(PRESETS)
 
 
 @pytest.mark.parametrize("name", EXPORTS)
