@@ -11,6 +11,7 @@ from typing import Final
 from etl.ledger.bitmap import count_bits
 from etl.ledger.store import Ledger
 from etl.proof.differences import difference_frames
+from etl.proof.superseded import Superseded
 from etl.send.transport import Transport
 from etl.state.kept_load import kept_folder
 from etl.values.verification import Others
@@ -29,11 +30,13 @@ async def count_others(
     transport: Transport,
     pause: Callable[[], Awaitable[object]],
     *,
+    superseded: Superseded,
     most_ids: int,
 ) -> Others:
     """Return how many events of the types and days of `loads`, which were verified, are there beside the job's own.
 
-    `pause` is awaited before each query, of which one is enough where all is there as it was sent. Raises `StateError`.
+    `superseded` are events that a later load sent again. `pause` is awaited before each query, of which one is enough
+    where all is there as it was sent. Raises `StateError`.
     """
     if reason := _why_not(ledger, loads):
         return Others(reason=reason)
@@ -48,7 +51,8 @@ async def count_others(
     if len(different) > MOST_DIFFERENT:
         return Others(reason=f"{len(different):,} of the job's own are not there as they were sent")
     own = sum(count_bits(bits) for load in loads for bits in ledger.proofs.confirmed(load).values())
-    if own + len(different) != ledger.books_of(loads).delivered:
+    sent_again = sum(len(indices) for parts in superseded.values() for indices in parts.values())
+    if own + len(different) != ledger.books_of(loads).delivered - sent_again:
         return Others(reason="not all of its own were asked for")
     await pause()
     there = await count_events(transport, days)
@@ -68,6 +72,4 @@ def _why_not(ledger: Ledger, loads: Sequence[int]) -> str:
         return "the ids of its older loads aren't kept"
     if any(ledger.is_sent(load.number) and ledger.books(load.number).pending for load in known):
         return "some of its own are still pending, and may be there"
-    if any((sent := ledger.notes.corrections.of(load.number)) and sent.sent for load in known):
-        return "rows that were corrected were sent under ids of earlier loads"
     return ""

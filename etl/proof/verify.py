@@ -25,6 +25,7 @@ from etl.witness.sent import Place, SentEvents
 __all__ = ["Verified", "verify_load"]
 
 AT_ONCE: Final = 2_000
+NOTHING: Final[Mapping[int, frozenset[int]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +60,28 @@ async def verify_load(
     asking: Asking,
     *,
     sample: tuple[int, int] | None = None,
+    leaves_out: Mapping[int, frozenset[int]] = NOTHING,
     read_again: Callable[[Mapping[str, bytes]], Iterator[tuple[str, str]]],
     show: Callable[[Verification, int], object] = lambda *_: None,
     wall_clock: Callable[[], float] = time.time,
 ) -> Verified:
     """Verify the delivered events of `load`, or go on with a verification of it that has no end yet.
 
-    `sample` is how many events to ask for, drawn at random, and the seed; None asks for all. `read_again` yields the
+    `sample` is how many events to ask for, drawn at random, and the seed; None asks for all; `leaves_out` are
+    those that nothing is to be asked of, by part. `read_again` yields the
     bodies of events, given by id with the digests of what was sent, that their source still gives. `show` is told how
     far it is, and how many there are in all. Raises `StateError` where the ledger or a kept file fails.
     """
     ledger = load.ledger
     parts = ledger.parts(load.number)
-    total = sum(part.n_delivered for part in parts)
+    total = sum(part.n_delivered for part in parts) - sum(map(len, leaves_out.values()))
     if sample is not None:
         total = min(total, sample[0])
     verification = ledger.proofs.begin(
         load.number, began_at=wall_clock(), sample=None if sample is None else total
     )
     events = {part.number: part.events for part in parts}
-    left = _without_settled(ledger, load.number, _wanted(parts, sample))
+    left = _without_settled(ledger, load.number, _wanted(parts, sample), leaves_out)
     sent = SentEvents(load.files, left, asking.clean)
     inquiry = Inquiry(sent.ids(), patience_seconds=asking.patience_seconds, most_ids=asking.most_ids)
     queries, found = verification.queries, _Found()
@@ -123,15 +126,20 @@ def _wanted(
 
 
 def _without_settled(
-    ledger: Ledger, load: int, wanted: Iterator[tuple[int, Sequence[int]]]
+    ledger: Ledger,
+    load: int,
+    wanted: Iterator[tuple[int, Sequence[int]]],
+    leaves_out: Mapping[int, frozenset[int]],
 ) -> Iterator[tuple[int, list[int]]]:
-    """Yield those of the `wanted` indices that an earlier command didn't settle, part by part."""
+    """Yield those of the `wanted` indices that an earlier command didn't settle, without `leaves_out`, part by part."""
     confirmed = ledger.proofs.confirmed(load)
     different: dict[int, set[int]] = {}
     for one in ledger.proofs.differences(load):
         different.setdefault(one.part, set()).add(one.index)
     for part, indices in wanted:
-        settled = different.get(part, set()).union(set_indices(confirmed.get(part, b"")))
+        settled = different.get(part, set()).union(
+            set_indices(confirmed.get(part, b"")), leaves_out.get(part, ())
+        )
         if left := [index for index in indices if index not in settled]:
             yield part, left
 

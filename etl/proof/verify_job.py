@@ -16,6 +16,7 @@ from etl.proof.differences import difference_frames, write_differences
 from etl.proof.others import count_others
 from etl.proof.repair import repair_load
 from etl.proof.source_bodies import bodies_again
+from etl.proof.superseded import find_superseded
 from etl.proof.verify import Verified, verify_load
 from etl.receipts.issue import issue_verified
 from etl.send.connect import open_transport
@@ -107,6 +108,7 @@ class _Work:
             for load in self.ledger.loads()
             if load.number > cleared and self.ledger.books(load.number).delivered
         ]
+        self.superseded = find_superseded(self.place.folder, self.ledger, self.loads)
 
     async def run(self) -> Problem | None:
         """Verify load after load; return what stopped it before its end, if something did."""
@@ -154,6 +156,7 @@ class _Work:
             self.loads,
             transport,
             partial(asyncio.sleep, 1 / self.options.rate_per_second),
+            superseded=self.superseded,
             most_ids=self.ledger.notes.ids_a_query or MOST_IDS,
         )
 
@@ -202,6 +205,7 @@ class _Work:
             self._kept(load),
             Asking(ask, self.options.patience_seconds, most_ids, clean),
             sample=None if sample is None else (sample, self.options.seed),
+            leaves_out=self.superseded.get(load, {}),
             read_again=self._reading_again(load),
             show=lambda verification, total: self.show(verification.counts, total),
             wall_clock=self.wall_clock,
@@ -216,9 +220,11 @@ def _sum_up(work: _Work, stopped: Problem | None, number: int | None, seconds: f
     counts = sum((last.counts for last in newest), VerificationCounts())
     code, message, fix = _conclude(counts, stopped, number, _why_unknown(work, counts))
     done = JobVerification(work.job.name, counts, tuple(newest), seconds, code, message, fix)
+    superseded = sum(len(indices) for parts in work.superseded.values() for indices in parts.values())
     return replace(
         done,
-        delivered=work.ledger.books_of(work.loads).delivered,
+        delivered=work.ledger.books_of(work.loads).delivered - superseded,
+        superseded=superseded,
         resent=work.resent,
         repaired=work.repaired,
         lost=work.lost,

@@ -32,6 +32,11 @@ def verification_lines(found: JobVerification, name: JobName, *, share: float | 
     if found.counts.asked:
         yield from _counts(found)
         yield _effort(found)
+    if found.superseded:
+        yield (
+            f"  of {found.superseded:,} more, a later load sent a corrected row under the same id: what was sent last "
+            "is what was asked for"
+        )
     yield from _repair_lines(found)
     if share is not None:
         yield (

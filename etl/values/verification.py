@@ -111,9 +111,10 @@ class Others:
 class JobVerification:
     """What verifying a job came to: the newest verification of each of its loads, and all of them added up.
 
-    `delivered` is how many events of these loads the ledger calls delivered. `resent` missing ones were sent again,
-    `repaired` of them are there now; the content of `lost` ones can't be had any more. `others` are events that the job
-    did not send: no difference. `message` says why it is not all well, `fix` what to do.
+    `delivered` is how many events of these loads the ledger calls delivered, without the `superseded` ones, which a
+    later load corrected. `resent` missing ones were sent again, `repaired` of them are there now; the content of `lost`
+    ones can't be had any more. `others` are events that the job did not send: no difference. `message` says why it is
+    not all well, `fix` what to do.
     """
 
     job: str
@@ -128,6 +129,7 @@ class JobVerification:
     lost: int = 0
     others: Others = Others()
     delivered: int = 0
+    superseded: int = 0
 
     @property
     def queries(self) -> int:
@@ -144,6 +146,7 @@ class JobVerification:
         return {
             "job": self.job,
             "delivered": self.delivered,
+            "superseded": self.superseded,
             "loads": [load.to_json() for load in self.loads],
             **{name: getattr(self.counts, name) for name in VerificationCounts.__dataclass_fields__},
             "resent": self.resent,

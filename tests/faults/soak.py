@@ -240,6 +240,12 @@ class Soak:
         fault = "kill -9, answers lost, doubles kept: asked"
         return Line(fault, came.trials, came.kills, came.lost, came.doubled, problem=came.problem)
 
+    def canary(self) -> Line:
+        """Kill runs that send a canary first, into such a destination."""
+        came = try_uncertain(self.root, self.kills, "--canary", "500")
+        fault = "kill -9 around a canary, doubles kept"
+        return Line(fault, came.trials, came.kills, came.lost, came.doubled, problem=came.problem)
+
     def parquet_types(self) -> Line:
         """Read every Parquet type at its extremes, used and unused, with `validate` and `run`."""
         matrix = try_every_type(self.root / "parquet")
@@ -361,6 +367,7 @@ def main() -> int:
             ("phases", soak.full_at_each_phase),
             ("answers", soak.lost_answers),
             ("uncertain", soak.uncertain),
+            ("canary", soak.canary),
             ("memory", lambda: told("little address space: works, or is told", *try_address_space())),
             ("threads", lambda: told("few threads: works, or is told", *try_threads())),
             ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),

@@ -28,8 +28,10 @@ class Uncertainty(NamedTuple):
     problem: str
 
 
-def try_uncertain(root: Path, kills: int) -> Uncertainty:
-    """Kill runs at random until there were `kills`, ten a trial, then finish each trial and count what is there."""
+def try_uncertain(root: Path, kills: int, *flags: str) -> Uncertainty:
+    """Kill runs with `flags` at random until there were `kills`, ten a trial, then finish each trial and count what is
+    there.
+    """
     rng, problem = random.Random(34), ""
     trials = killed = lost = doubled = 0
     while killed < kills and not problem:
@@ -37,11 +39,11 @@ def try_uncertain(root: Path, kills: int) -> Uncertainty:
         trials += 1
         faults = ("--no-dedupe", "--lose-answers", "10%", "--visible-after", str(visible_after))
         with SandboxProcess(*faults) as sandbox:
-            one = Trial(root / f"uncertain{trials}", sandbox, EVENTS)
+            one = Trial(root / f"uncertain{trials}{'-'.join(flags)}", sandbox, EVENTS)
             text = one.job.read_text(encoding="utf-8")
             one.job.write_text(text.replace('patience = "1s"', f'patience = "{patience}"'), encoding="utf-8")
             for _ in range(KILLS_A_TRIAL):
-                process = one.start()
+                process = one.start(*flags)
                 time.sleep(rng.uniform(0.6, 3.0))
                 process.kill()
                 killed += finish(process).code == -signal.SIGKILL

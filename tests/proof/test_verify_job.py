@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from etl.sandbox.process import SandboxProcess
-from tests.workbench import Said, call, delivered, finish, start, write_job
+from tests.workbench import Said, call, delivered, finish, row_of, start, write_job, write_rows
 
 FAST = ("--patience", "0", "--rate", "max")
 WORDS = {"forgotten": "missing", "doubled": "doubled", "altered": "altered"}
@@ -218,6 +218,55 @@ def test_there_is_no_receipt_of_a_load_that_never_was(tmp_path: Path) -> None:
             2,
             (
                 f"Expected load 7 of docs whose files are kept, found loads 1 to 1 - {job}\nSee them: backfill loads "
-                f"{job}\n"
+                f"{job} --endpoint {sandbox.url}\n"
             ),
         )
+
+
+def test_a_sample_that_was_cut_short_is_no_part_of_a_verification_of_all(tmp_path: Path) -> None:
+    with delivered(tmp_path, rows=600) as (job, sandbox):
+        slowly = ("--patience", "0", "--rate", "2/s", "--sample", "599")
+        running = start("verify", "--endpoint", sandbox.url, *slowly, job, key=sandbox.api_key)
+        time.sleep(1.2)
+        running.kill()
+        finish(running)
+        said = json.loads(verify(job, sandbox, "--json").out)
+        assert (said["asked"], said["confirmed"], said["loads"][0]["sample"]) == (600, 600, None)
+
+
+def test_what_was_delivered_since_a_verification_was_cut_short_is_verified_too(tmp_path: Path) -> None:
+    with delivered(tmp_path, "--page-rows", "40", rows=400) as (job, sandbox):
+        running = start(
+            "verify", "--endpoint", sandbox.url, "--patience", "0", "--rate", "4/s", job, key=sandbox.api_key
+        )
+        time.sleep(2.5)
+        running.kill()
+        assert finish(running).code == -signal.SIGKILL
+        job.write_text(job.read_text().replace("[source]", '[source]\nmode = "incremental"'))
+        write_rows(tmp_path / "log.csv", map(row_of, range(1, 421)))
+        assert call("run", "--quiet", "--endpoint", sandbox.url, job).code == 0
+        said = json.loads(verify(job, sandbox, "--json").out)
+        assert (said["asked"], said["confirmed"], said["others"]) == (420, 420, 0)
+
+
+def test_what_was_corrected_since_is_asked_for_as_it_was_sent_last(tmp_path: Path) -> None:
+    with delivered(tmp_path, rows=20) as (job, sandbox):
+        settings = '[source]\nmode = "incremental"\non_change = "restage"\non_correction = "send"'
+        job.write_text(job.read_text().replace("[source]", settings))
+        rows = [row_of(number, count=99 if number == 4 else 1) for number in range(1, 23)]
+        write_rows(tmp_path / "log.csv", rows)
+        assert call("run", "--quiet", "--endpoint", sandbox.url, job).code == 0
+        found = verify(job, sandbox)
+        assert (found.code, found.err) == (0, "")
+        lines = found.out.splitlines()
+        assert lines[0] == (
+            "docs: all 22 delivered events are at the destination, once each and as they were sent"
+        )
+        assert lines[-1] == (
+            "  of 1 more, a later load sent a corrected row under the same id: what was sent last is what was asked for"
+        )
+        said = json.loads(verify(job, sandbox, "--json").out)
+        counts = ("delivered", "superseded", "confirmed", "others")
+        assert [said[word] for word in counts] == [22, 1, 22, 0]
+        told = json.loads(call("status", "--json", "--endpoint", sandbox.url, job).out)["verification"]
+        assert (told["delivered"], told["share"]) == (22, 1.0)
