@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,8 @@ _COLOURS: Final = (
 )
 _CONSTANT: Final = "(constant)"
 MOST_CHARS: Final = 200
+# Below so many columns rows and events are one below the other: words would break.
+SIDE_BY_SIDE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,11 @@ def _print_row(row: PreviewedRow, preview: Preview, colours: dict[str, str], con
         "skipped": ("– skipped", "yellow"),
     }[row.fate]
     console.print(Text.assemble((f"{plain_line(row.file)} row {row.row} ", "bold"), fate))
+    left = list(_cells(row, preview, colours))
+    right = list(_fields(row.event, preview, colours)) if row.event is not None else [_explanation(row)]
+    if console.width < SIDE_BY_SIDE:
+        _print_stacked({"the row": left, "becomes" if row.event is not None else "why": right}, console)
+        return
     table = Table(
         box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=row.fate == "event"
     )
@@ -123,13 +131,25 @@ def _print_row(row: PreviewedRow, preview: Preview, colours: dict[str, str], con
     table.add_column("cell", ratio=2, overflow="fold")
     table.add_column("field", no_wrap=True, max_width=32)
     table.add_column("value", ratio=3, overflow="fold")
-    left = list(_cells(row, preview, colours))
-    right = list(_fields(row.event, preview, colours)) if row.event is not None else [_explanation(row)]
     for position in range(max(len(left), len(right))):
         cells = left[position] if position < len(left) else (Text(), Text())
         fields = right[position] if position < len(right) else (Text(), Text())
         table.add_row(*cells, *fields)
     console.print(table)
+
+
+def _print_stacked(parts: dict[str, list[tuple[Text, Text]]], console: Console) -> None:
+    """Print the parts, by their titles, one below the other: names and values, on as many lines as they take."""
+    names = [name for pairs in parts.values() for name, _ in pairs]
+    widest = min(max(name.cell_len for name in names), console.width // 2 - 2)
+    for title, pairs in parts.items():
+        console.print(Text(title, style="dim"))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+        table.add_column(width=widest, overflow="fold")
+        table.add_column(overflow="fold")
+        for name, value in pairs:
+            table.add_row(name, value)
+        console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def _cells(row: PreviewedRow, preview: Preview, colours: dict[str, str]) -> Iterator[tuple[Text, Text]]:

@@ -73,11 +73,12 @@ class SendingCounts:
         return SendingView(
             done=self.before.delivered + self.delivered + self.refused,
             total=self.before.delivered + self.before.pending,
-            rejected=self.refused,
+            rejected=self.before.rejected + self.refused,
             per_second=self._meter.rate(self.delivered + self.refused),
             in_flight=now.in_flight,
             limit=now.limit,
             note=_note(now),
+            flows=now.state not in ("paused", "probing"),
         )
 
 
@@ -102,7 +103,7 @@ def _note(now: SendProgress) -> str:
     if now.state == "paused":
         return f"the server asks to wait {now.wait_seconds:,.0f} s{f': {now.asked}' if now.asked else ''}"
     if now.state == "probing":
-        return f"the server is not answering; trying again in {now.wait_seconds:.0f} s"
+        return f"server not answering; next try in {now.wait_seconds:.0f} s"
     if now.held and not now.in_flight:
         return f"asking for {now.held:,} uncertain events"
     return "finishing what is in flight" if now.state == "stopping" else ""
