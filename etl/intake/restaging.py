@@ -30,6 +30,7 @@ from etl.ledger.store import Ledger
 from etl.stage.load import LoadWriter, OnCorrection, Staged
 from etl.stage.parts import SETTLED, events_path, explain_disk, load_folder, read_part, taken_path
 from etl.state.kept_load import kept_folder
+from etl.state.open_job import OpenJob
 from etl.state.rejects import TAKEN_SCHEMA
 from etl.values.remapped import Remapped
 from etl.values.rows import Transformed
@@ -48,9 +49,7 @@ class Restaged:
 
 
 def restage_load(
-    job: Job,
-    folder: Path,
-    ledger: Ledger,
+    opened: OpenJob,
     load: LoadEntry,
     show: Callable[[int, int], None],
     *,
@@ -62,6 +61,7 @@ def restage_load(
     `show` is told how many rows are read so far, and how many of them are rejects. Raises `InputError` and `JobError`
     as staging does, and where the rows can't be had any more as they were read.
     """
+    job, folder, ledger = opened.job, opened.folder, opened.ledger
     number = ledger.next_load_number
     numbers_repeats = job.event.id.duplicates == "number"
     # As a reject, a row that an earlier load settled would count twice.
@@ -95,9 +95,7 @@ def restage_load(
 
 
 def settle_open_load(
-    job: Job,
-    folder: Path,
-    ledger: Ledger,
+    opened: OpenJob,
     load: LoadEntry,
     show: Callable[[int, int], None],
     *,
@@ -109,7 +107,8 @@ def settle_open_load(
 
     Raises `JobError` where it changes something and the caller doesn't accept that, and what `restage_load` raises.
     """
-    restaged = restage_load(job, folder, ledger, load, show, started=started, now=now)
+    job, folder, ledger = opened.job, opened.folder, opened.ledger
+    restaged = restage_load(opened, load, show, started=started, now=now)
     change = replace(restaged.change, maybe_sent=_was_killed(ledger, load))
     if accepts and not change.changes_nothing:
         ledger.take_over(load.number, restaged.load, settled=restaged.settled, now=now)

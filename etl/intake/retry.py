@@ -26,6 +26,7 @@ from etl.read.kinds import TYPED
 from etl.read.source import Source, open_source
 from etl.stage.load import LoadWriter, OnCorrection
 from etl.state.corrections import note_corrections
+from etl.state.open_job import OpenJob
 from etl.state.place import JobPlace
 from etl.state.rejects import add_counts, count_rejects
 from etl.transform.compile import compile_plan
@@ -64,15 +65,14 @@ class Rehearsal:
 
 
 def stage_retry(
-    job: Job,
-    place: JobPlace,
-    ledger: Ledger,
+    opened: OpenJob,
     request: RetryRequest,
     *,
     started: datetime,
     wall_clock: Callable[[], float],
 ) -> StagedRetry:
     """Stage the rejects that `request` means; raises `InputError`, `JobError` and `StateError` as staging does."""
+    job, place, ledger = opened.job, opened.place, opened.ledger
     taken = take_rejects(job, place, ledger, request)
     if not taken.rows:
         return StagedRetry(None, tuple(taken.notes()), tuple(taken.left), tuple(taken.undone))

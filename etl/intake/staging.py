@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -26,6 +25,7 @@ from etl.read.growing import NoWholeLine
 from etl.read.source import Source
 from etl.stage.load import LoadWriter, Staged
 from etl.state.corrections import note_corrections
+from etl.state.open_job import OpenJob
 from etl.values.extent import Span, Watermark
 from etl.values.rows import Transformed
 from etl.values.staged import LoadKind, SourceFile, StagedLoad
@@ -42,9 +42,7 @@ class StagedNow(NamedTuple):
 
 
 def stage_new_rows(
-    job: Job,
-    folder: Path,
-    ledger: Ledger,
+    opened: OpenJob,
     show: Callable[[int, int], None],
     *,
     started: datetime,
@@ -59,6 +57,7 @@ def stage_new_rows(
     Raises `InputError` for files that are missing, unreadable, or changed since they were staged, `JobError` for a
     mapping that doesn't fit them, `StateError` where the disk won't have the parts.
     """
+    job, folder, ledger = opened.job, opened.folder, opened.ledger
     known = ledger.known_files()
     reads = of_skipped(job, ledger) if take_skipped else job
     if reads is None:
@@ -80,7 +79,7 @@ def stage_new_rows(
     window = job_window(job, NOWHERE if takes_all else before)
     number = ledger.next_load_number
     batches = _batches(source, plans, takes, window, skips_malformed=take_skipped)
-    written = _write_load(job, folder, ledger, number, source, batches, takes, show) if takes else None
+    written = _write_load(opened, number, source, batches, takes, show) if takes else None
     if written is None:
         return StagedNow(None, len(source.files) + len(source.waiting))
     # Before the load is there: what it left out must never be taken for read.
@@ -109,9 +108,7 @@ class _Written(NamedTuple):
 
 
 def _write_load(
-    job: Job,
-    folder: Path,
-    ledger: Ledger,
+    opened: OpenJob,
     number: int,
     source: Source,
     batches: Iterable[TransformedBatch],
@@ -119,16 +116,17 @@ def _write_load(
     show: Callable[[int, int], None],
 ) -> _Written | None:
     """Write `batches`, what becomes of the rows of `takes`; None where what was appended is no whole record yet."""
+    job = opened.job
     prints = [
         take.seen or fingerprint(source.files[take.index], source.files[take.index].end) for take in takes
     ]
     order = {take.index: position for position, take in enumerate(takes)}
     read, rejected, reached = 0, 0, NOWHERE
     with LoadWriter(
-        folder,
+        opened.folder,
         number,
         numbers_repeats=job.event.id.duplicates == "number",
-        delivered_ids=find_delivered(job, folder, ledger),
+        delivered_ids=find_delivered(job, opened.folder, opened.ledger),
         on_correction=job.source.on_correction,
         has_little_room=source.keeps_much,
     ) as writer:

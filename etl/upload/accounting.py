@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.report.corrections import correction_lines
 from etl.send.account import SendReport
 from etl.state.corrections import count_corrections
-from etl.state.place import JobPlace
+from etl.state.open_job import OpenJob
 from etl.state.rejects import add_counts, note_open
 from etl.state.reports import refresh_reports
 from etl.upload.conclusion import Conclusion, heed_open_rejects
 from etl.values.outcome import Outcome, SendSample
-from etl.values.remapped import Remapped
 from etl.values.renamed import CameAgain
 
 __all__ = ["RunTimes", "sum_up"]
@@ -28,23 +26,21 @@ class RunTimes:
 
 
 def sum_up(
-    job: Job,
-    place: JobPlace,
-    ledger: Ledger,
+    opened: OpenJob,
     loads: Sequence[int],
     reports: Sequence[SendReport],
     ending: Conclusion,
     times: RunTimes,
     notes: Sequence[str],
-    remapped: Remapped | None,
 ) -> Outcome:
     """Return the outcome of a run that worked on `loads`; writes the error reports. Raises `StateError`."""
+    job, place, ledger = opened.job, opened.place, opened.ledger
     books = ledger.books_of(loads)
     if not books.balances:
         raise AssertionError(f"the books of loads {list(loads)} don't balance: {books}")
-    opened = note_open(place.folder, ledger)
-    rejects = add_counts(counts for load, counts in opened.items() if load in loads)
-    open_rejects = add_counts(opened.values())
+    by_load = note_open(place.folder, ledger)
+    rejects = add_counts(counts for load, counts in by_load.items() if load in loads)
+    open_rejects = add_counts(by_load.values())
     ending = heed_open_rejects(ending, job, open_rejects)
     corrections = count_corrections(ledger, loads)
     return Outcome(
@@ -66,7 +62,6 @@ def sum_up(
         message=ending.message,
         fix=ending.fix,
         notes=(*notes, *correction_lines(corrections, books.duplicate)),
-        remapped=remapped,
         reports=refresh_reports(job, place, ledger),
         loads=tuple(loads),
         timeline=tuple(_join_timelines(reports)),

@@ -26,6 +26,7 @@ from etl.send.connect import check_endpoint, open_transport
 from etl.send.redact import Redactor
 from etl.state.kept_load import KeptLoad
 from etl.state.marks import Marks
+from etl.state.open_job import OpenJob
 from etl.state.place import Destination, JobPlace
 from etl.typed import type_command
 from etl.upload.adopting import Adopted, adopt_load
@@ -79,7 +80,7 @@ def adopt_job(
         Ledger.open(place.folder, job=job.name, endpoint=destination.identity) as ledger,
     ):
         run = ledger.start_run(None, started_at=wall_clock())
-        done = _adopt(job, place, destination, options, ledger, show, wall_clock)
+        done = _adopt(OpenJob(job, place, ledger), destination, options, show, wall_clock)
         done = replace(
             done,
             pending=ledger.books_of(load.number for load in ledger.loads()).pending,
@@ -100,24 +101,23 @@ def adopt_job(
 
 
 def _adopt(
-    job: Job,
-    place: JobPlace,
+    opened: OpenJob,
     destination: Destination,
     options: AdoptOptions,
-    ledger: Ledger,
     show: ShowAdoption,
     wall_clock: Callable[[], float],
 ) -> Adoption:
+    job, ledger = opened.job, opened.ledger
     try:
         with interruptible():
-            load = _find_load(job, place, ledger, wall_clock)
+            load = _find_load(opened, wall_clock)
     except Interrupted as signal:
         return _interrupted(Adoption(job.name), signal.number)
     if load is None:
         return Adoption(job.name)
     ledger.notes.looked_for.put(load.number, UNFINISHED)
     done, number = run_cancellable(
-        _ask(job, place, destination, options, ledger, load.number, show),
+        _ask(opened, destination, options, load.number, show),
     )
     if done is None:
         return _interrupted(Adoption(job.name, load.number), number or 0)
@@ -129,10 +129,9 @@ def _adopt(
     return _concluded(done.adoption)
 
 
-def _find_load(
-    job: Job, place: JobPlace, ledger: Ledger, wall_clock: Callable[[], float]
-) -> LoadEntry | None:
+def _find_load(opened: OpenJob, wall_clock: Callable[[], float]) -> LoadEntry | None:
     """Return the open load, or else a new one of what is new; None where all is settled."""
+    job, folder, ledger = opened.job, opened.folder, opened.ledger
     load = ledger.open_load()
     if load is not None and not is_mapped_alike(job, load) and not can_discard(ledger, load):
         raise JobError(
@@ -141,25 +140,21 @@ def _find_load(
             "Set the mapping back, or let a run stage the rest again: "
             f"{type_command('run', '--accept-new-mapping')}",
         )
-    discard_stale_load(job, place.folder, ledger)
+    discard_stale_load(opened)
     if (load := ledger.open_load()) is not None:
         return load
     started = datetime.fromtimestamp(wall_clock(), UTC)
     if not is_accepted(job, ledger):
-        check_mapping(job, place.folder, ledger, started)
-        keep_new_ids(job, place.folder, ledger, started)
-    staged = stage_new_rows(
-        job, place.folder, ledger, lambda *_: None, started=started, wall_clock=wall_clock
-    )
+        check_mapping(job, folder, ledger, started)
+        keep_new_ids(job, folder, ledger, started)
+    staged = stage_new_rows(opened, lambda *_: None, started=started, wall_clock=wall_clock)
     return None if staged.load is None else ledger.load(staged.load)
 
 
 async def _ask(
-    job: Job,
-    place: JobPlace,
+    opened: OpenJob,
     destination: Destination,
     options: AdoptOptions,
-    ledger: Ledger,
     load: int,
     show: ShowAdoption,
 ) -> Adopted:
@@ -171,9 +166,9 @@ async def _ask(
     try:
         ask = partial(ask_all, transport=transport, rate_per_second=options.rate_per_second)
         return await adopt_load(
-            KeptLoad.of(place.folder, ledger, load),
+            KeptLoad.of(opened.folder, opened.ledger, load),
             Asking(ask, options.patience_seconds, clean=Redactor(key).clean),
-            job=job.name,
+            job=opened.job.name,
             as_found=options.as_found,
             show=show,
         )

@@ -15,6 +15,7 @@ from etl.receipts.issue import issue_due
 from etl.stage.kept import retire_part
 from etl.stage.parts import explain_disk, load_folder, remove_parts
 from etl.state.kept_load import kept_folder
+from etl.state.open_job import OpenJob
 
 __all__ = [
     "can_discard",
@@ -24,22 +25,23 @@ __all__ = [
 ]
 
 
-def complete_load(job: Job, folder: Path, ledger: Ledger, load: int, *, completed_at: float) -> None:
+def complete_load(opened: OpenJob, load: int, *, completed_at: float) -> None:
     """Close the books of a load, keep of its parts only the ids and what the report needs, and issue its receipt."""
-    ledger.complete_load(load, completed_at=completed_at)
-    if not job.keep:
-        retire_parts(folder, ledger, load)
-    issue_due(folder, ledger, issued_at=completed_at)
+    opened.ledger.complete_load(load, completed_at=completed_at)
+    if not opened.job.keep:
+        retire_parts(opened.folder, opened.ledger, load)
+    issue_due(opened.folder, opened.ledger, issued_at=completed_at)
 
 
-def finish_closing(folder: Path, ledger: Ledger, *, keep: bool, now: float) -> None:
+def finish_closing(opened: OpenJob, *, now: float) -> None:
     """Do what a run that was killed while it closed a load has left: ids put beside parts, parts removed, a receipt."""
+    folder, ledger = opened.folder, opened.ledger
     for load in ledger.loads():
         if load.state != "complete":
             continue
         if load.ids_kept:
             remove_parts(load_folder(folder, load.number))
-        elif not keep:
+        elif not opened.job.keep:
             retire_parts(folder, ledger, load.number)
     issue_due(folder, ledger, issued_at=now)
 
@@ -57,12 +59,13 @@ def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
     remove_parts(load_folder(folder, load))
 
 
-def discard_stale_load(job: Job, folder: Path, ledger: Ledger) -> int | None:
+def discard_stale_load(opened: OpenJob) -> int | None:
     """Drop the open load where nothing of it was ever sent and its job or its files were mended since; return its
     number.
 
     Its rows are then staged again, as the job and the files are now.
     """
+    job, folder, ledger = opened.job, opened.folder, opened.ledger
     load = ledger.open_load()
     if load is None or not can_discard(ledger, load):
         return None

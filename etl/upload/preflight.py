@@ -1,18 +1,28 @@
-"""What a run needs of the machine before it starts: told in time, not half way."""
+"""What a run needs before it starts, told in time and not half way: room for open files, a key, an endpoint."""
 
 import sys
 from typing import Final
 
 from etl.errors import StateError
+from etl.send.connect import check_endpoint
+from etl.send.key import no_key
+from etl.state.place import Destination
 
-__all__ = ["LEAST_OPEN_FILES", "check_open_files"]
+__all__ = ["LEAST_OPEN_FILES", "check_readiness"]
 
 # Connections, parts, the ledger, the log: below this something runs out somewhere, and says so in its own words.
 LEAST_OPEN_FILES: Final = 128
 
 
-def check_open_files() -> None:
-    """Raise `StateError` where this process may have too few files open."""
+def check_readiness(destination: Destination) -> None:
+    """Raise `StateError`, `KeyProblem` or `EndpointError` where a run to `destination` had better not begin."""
+    _check_open_files()
+    if destination.key is None:
+        raise no_key(destination.key_env)
+    check_endpoint(destination.endpoint)
+
+
+def _check_open_files() -> None:
     if sys.platform == "win32":
         return
     import resource

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -24,13 +24,13 @@ from etl.state.place import SANDBOX_MARK, Destination
 from etl.upload.asker import Asker, asking
 from etl.upload.audience import Audience, SendingCounts
 from etl.upload.load_parts import LoadParts
-from etl.upload.pace import SharedPace
 from etl.upload.policy import UncertainPolicy
+from etl.upload.run_options import SharedPace
 from etl.values.books import Books
 from etl.values.delivery import BEFORE_ALL, EventPlace, Outgoing
 from etl.witness.asking import MOST_IN_FLIGHT, query_endpoint
 
-__all__ = ["Sending", "next_at_once", "send_load"]
+__all__ = ["Sending", "SendingTerms", "next_at_once", "send_load"]
 
 POLL_SECONDS = 0.25
 # After the signal to stop: 4.5 s for the answers, and the rest for what was answered to be settled.
@@ -39,6 +39,24 @@ MOST_DRAIN_SECONDS = 20.0
 LEAST_AT_ONCE: Final = 32
 MOST_AT_ONCE: Final = 1_024
 QUICK_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class SendingTerms:
+    """How a load is sent, and when that ends early.
+
+    `policy` says what becomes of events that may be stored although nothing proves it. `limit` is how many events are
+    sent at most. `rejects` are those that the load has by now, by code; `max_rejects` is how many it may have in the
+    end. `stop`, once it is set, ends the sending as an interrupt does.
+    """
+
+    rate: Rate
+    pace: SharedPace
+    policy: UncertainPolicy
+    limit: int | None
+    rejects: Mapping[str, int]
+    max_rejects: MaxRejects
+    stop: threading.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +79,9 @@ def send_load(
     destination: Destination,
     parts: LoadParts,
     audience: Audience,
-    *,
-    rate: Rate,
-    pace: SharedPace,
-    limit: int | None,
-    rejects: Mapping[str, int],
-    max_rejects: MaxRejects,
-    policy: UncertainPolicy,
-    stop: threading.Event | None = None,
+    terms: SendingTerms,
 ) -> Sending:
     """Send the pending events of `parts` until all are settled or something says stop.
-
-    `rejects` are those that the load has by now, by code; `max_rejects` is how many it may have in the end.
-    `policy` says what becomes of events that may be stored although nothing proves it. `stop`, once it is set, ends the
-    sending as an interrupt does.
 
     Raises `StateError` where the ledger or a part fails, `EndpointError` and `KeyProblem` before anything is sent.
     """
@@ -84,18 +91,12 @@ def send_load(
         destination,
         parts,
         audience,
-        policy,
-        rejects=rejects,
-        settings=replace(
-            _choose_settings(job, ledger.books(load), rate=rate, limit=limit, max_rejects=max_rejects),
-            disk_status=CANNOT_STORE if destination.mark == SANDBOX_MARK else None,
-            carried=pace.find(destination),
-        ),
-        stop=stop,
+        terms,
+        _choose_settings(job, destination, ledger.books(load), terms),
     )
-    audience.watcher.sending(load, ledger.books(load), rate_per_second=rate.per_second)
+    audience.watcher.sending(load, ledger.books(load), rate_per_second=terms.rate.per_second)
     sending = _run_watching_signals(work)
-    pace.note(destination, sending.report.carried)
+    terms.pace.note(destination, sending.report.carried)
     audience.watcher.settled(
         load,
         ledger.books(load),
@@ -129,23 +130,20 @@ async def _send(
     destination: Destination,
     parts: LoadParts,
     audience: Audience,
-    policy: UncertainPolicy,
-    *,
-    rejects: Mapping[str, int],
+    terms: SendingTerms,
     settings: SendSettings,
-    stop: threading.Event | None,
 ) -> Sending:
     ledger, load, key = parts.ledger, parts.load, destination.key or ""
     books = ledger.books(load)
     transport = open_transport(destination.endpoint, key, job.upload.timeout)
     reader = open_transport(query_endpoint(destination.endpoint), key, job.upload.timeout, MOST_IN_FLIGHT)
     now = SendProgress()
-    counts = SendingCounts(books, rejects)
+    counts = SendingCounts(books, terms.rejects)
     settler = Settler(ledger, load, on_commit=counts.add_committed)
 
     async def show() -> None:
         while True:
-            if stop is not None and stop.is_set():
+            if terms.stop is not None and terms.stop.is_set():
                 interrupt.request()
             audience.show(load, counts, now)
             await asyncio.sleep(POLL_SECONDS)
@@ -157,12 +155,12 @@ async def _send(
         try:
             offered = parts.offered()
             relied_on = parts.count_pending_through(offered) if ledger.notes.asks else 0
-            await policy.find_out(reader, interrupt.event, relied_on)
-            ledger.notes.asks = int(policy.asks)
+            await terms.policy.find_out(reader, interrupt.event, relied_on)
+            ledger.notes.asks = int(terms.policy.asks)
             replaces = job.source.on_correction == "send"
-            asker = Asker(parts, reader, policy, now, counts.add_committed, replaces=replaces)
+            asker = Asker(parts, reader, terms.policy, now, counts.add_committed, replaces=replaces)
             try:
-                async with asking(asker, parts, policy) as (after, apart):
+                async with asking(asker, parts, terms.policy) as (after, apart):
                     # Left to the garbage collector, it might be closed by its own thread, which can't wait for itself.
                     with closing(_pending_events(parts, after)) as events:
                         report = await send_events(
@@ -194,19 +192,19 @@ def _resent_through(report: SendReport, parts: LoadParts, offered: EventPlace) -
     return offered if parts.count_pending_through(offered) else BEFORE_ALL
 
 
-def _choose_settings(
-    job: Job, books: Books, *, rate: Rate, limit: int | None, max_rejects: MaxRejects
-) -> SendSettings:
+def _choose_settings(job: Job, destination: Destination, books: Books, terms: SendingTerms) -> SendSettings:
     upload = job.upload
     return SendSettings(
-        rate_per_second=rate.per_second,
+        rate_per_second=terms.rate.per_second,
         concurrency=None if upload.concurrency == "auto" else upload.concurrency,
         conflict=upload.conflict,
         max_wait_seconds=upload.max_wait,
-        limit=limit,
+        limit=terms.limit,
         # With the settling after it, all of a drain ends within five seconds.
         drain_seconds=4.5,
-        max_refused=lambda refused: max_rejects.allows(books.rejected + refused, books.read),
+        max_refused=lambda refused: terms.max_rejects.allows(books.rejected + refused, books.read),
+        disk_status=CANNOT_STORE if destination.mark == SANDBOX_MARK else None,
+        carried=terms.pace.find(destination),
     )
 
 

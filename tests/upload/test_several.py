@@ -18,8 +18,7 @@ from etl.report.several import advice_lines, table_lines
 from etl.sandbox.process import SandboxProcess
 from etl.send.pacing import NOTHING_CARRIED
 from etl.typed import JobName
-from etl.upload.pace import SharedPace
-from etl.upload.run import RunOptions
+from etl.upload.run_options import RunOptions, SharedPace
 from etl.values.books import Books
 from etl.values.outcome import Outcome
 from tests.watch.runs import receiving
