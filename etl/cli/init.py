@@ -108,7 +108,7 @@ def _list_presets(context: click.Context, _: click.Parameter, wanted: bool) -> N
     from etl.guess.presets import PRESETS
 
     for name, preset in PRESETS.items():
-        print(f"{name:<10} {preset.title}")
+        print(f"{name:<16} {preset.title}")
     context.exit()
 
 

@@ -29,7 +29,7 @@ def parse_record(job: Job, file: str, text: str) -> dict[str, Any] | str:
     """Return the columns of the record `text`, read in the dialect of its source file, or what is wrong with it."""
     form = format_of(job, file)
     if form in TYPED:
-        return "a Parquet file has no malformed records"
+        return "a file of typed columns has no malformed records"
     if form == "json" and job.source.json_.beside:
         return "what stands beside its list can't be told from `raw`; fill in its columns instead"
     try:

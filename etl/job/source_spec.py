@@ -203,11 +203,12 @@ class SourceSpec(Table):
     )
     """The files, relative to the job file: `*` stays within a folder, `**` goes into all below. A folder means the
     files in it. Also `s3://`, `gs://` and `https://`."""
-    format: Literal["csv", "tsv", "ndjson", "json", "excel", "access_log", "parquet"] | None = Field(
-        None, examples=["ndjson"]
-    )
+    format: (
+        Literal["csv", "tsv", "ndjson", "json", "excel", "access_log", "parquet", "arrow", "avro"] | None
+    ) = Field(None, examples=["ndjson"])
     """What the files are, where their names don't end in .csv, .tsv, .ndjson, .jsonl, .json, .xlsx, .xls,
-    .ods or .parquet. `access_log` are those of Apache and nginx, in Common or Combined Log Format."""
+    .ods, .parquet,
+    .arrow, .feather or .avro. `access_log` are those of Apache and nginx, in Common or Combined Log Format."""
     mode: Literal["once", "incremental"] = Field("once", examples=["incremental"])
     """`once`: a fixed set of files. `incremental`: each run takes new files, and new rows of files that grew."""
     on_change: Literal["error", "restage", "ignore"] = Field("error", examples=["restage"])

@@ -37,6 +37,10 @@ FORMATS: Final = {
     ".ods": "excel",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".avro": "avro",
 }
 # Whose columns hold values of several types, row by row.
 FLAGGED: Final = frozenset({"ndjson", "json"})
@@ -45,13 +49,16 @@ LINED: Final = FLAGGED | {"excel", "access_log"}
 # To whose files somebody may append rows.
 APPENDABLE: Final = frozenset({"csv", "tsv", "ndjson", "access_log"})
 # Whose rows are read again from the file itself: no text of a value gives back every one exactly.
-TYPED: Final = frozenset({"parquet"})
+TYPED: Final = frozenset({"parquet", "arrow", "avro"})
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bzip2", ".zip": "zip"}
 # First bytes that settle what a file is, whatever its name says.
 _SIGNATURES: Final = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PAR1": "parquet",
+    b"ARROW1": "Arrow",
+    b"\xff\xff\xff\xff": "Arrow",
+    b"Obj\x01": "Avro",
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
     b"\xd0\xcf\x11\xe0": "Excel",
@@ -62,7 +69,8 @@ _SIGNATURES: Final = {
 _WEB_PAGE: Final = "a web page (HTML)"
 _PAGE_STARTS: Final = (b"<!doctype html", b"<html", b"<head")
 _HEAD_BYTES: Final = 64
-_NO_TEXT: Final = {"parquet": "Parquet", "excel": "a workbook"}
+_NO_TEXT: Final = {"parquet": "Parquet", "excel": "a workbook", "arrow": "Arrow", "avro": "Avro"}
+_BINARY: Final = {"parquet": "parquet", "arrow": "Arrow", "avro": "Avro"}
 
 
 class UnknownFormatError(InputError):
@@ -70,7 +78,7 @@ class UnknownFormatError(InputError):
 
 
 class Kind(NamedTuple):
-    """A file's format (`csv`, `tsv`, `ndjson`, `json`, `excel`, `parquet`) and compression, if any."""
+    """A file's format (`csv`, `tsv`, `ndjson`, `json`, `excel`, `parquet`, `arrow`, `avro`) and compression, if any."""
 
     format: str
     compression: str | None
@@ -98,8 +106,8 @@ def tell_kind(name: str, path: Path, wanted: str | None) -> Kind:
     kind = wanted or known
     if kind is None and compression == "zip" and found == "zip":
         kind = _read_suffixes(_name_in_zip(name, path))[0]
-    if kind is None and found == "parquet":
-        kind = "parquet"
+    if kind is None:
+        kind = next((form for form, sign in _BINARY.items() if sign == found), None)
     if kind is None:
         raise UnknownFormatError(
             "Expected a name that ends in .csv, .tsv, .ndjson, .json, .xlsx or .parquet (and .gz, .zst, .bz2 or .zip), "
@@ -158,7 +166,7 @@ def _check_signature(name: str, kind: str, compression: str | None, found: str) 
     if kind == "excel" and compression is None:
         _check_workbook(name, found)
         return
-    expected = compression or ("parquet" if kind == "parquet" else "text")
+    expected = compression or _BINARY.get(kind, "text")
     if found == expected:
         return
     shown = f"no {expected} signature in its first bytes" if found == "text" else f"{found} data"

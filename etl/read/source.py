@@ -22,6 +22,7 @@ from etl.read.kinds import FLAGGED, LINED
 from etl.read.ndjson import NdjsonReader
 from etl.read.parquet.reader import ParquetReader
 from etl.read.resolve import resolve_files
+from etl.read.typed.reader import TypedReader
 from etl.read.uses import Uses
 from etl.read.widening import fit_values, widen
 from etl.read.years import YearTeller
@@ -184,6 +185,8 @@ def _open_reader(file: SourcePath, job: Job) -> Reader:
             uses=lambda names: used_columns(job, names),
             is_open=job.source.transform is not None,
         )
+    if file.format in ("arrow", "avro"):
+        return TypedReader(file, uses=lambda names: used_columns(job, names))
     if file.format == "excel":
         return ExcelReader(file, job.source.excel, uses=lambda names: used_columns(job, names))
     if file.format == "json":

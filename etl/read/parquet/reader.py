@@ -19,7 +19,7 @@ from etl.read.parquet.steps import gather_steps, has_large_dictionary, open_parq
 from etl.read.uses import Uses
 from etl.values.rows import ROW, Batch
 
-__all__ = ["ParquetReader"]
+__all__ = ["ParquetReader", "refuse_column", "to_frame"]
 
 BATCH_ROWS: Final = 65_536
 # Beside a large dictionary, which stays in memory, less of the rows may.
@@ -63,7 +63,7 @@ class ParquetReader:
             self._reads = [name for name in self._types if name not in self._unread]
             self.keeps_much = any(has_large_dictionary(file, name) for name in self._reads)
             empty = pa.schema(self._types.items()).empty_table()
-            self.schema: dict[str, pl.DataType] = dict(_to_frame(empty).schema)
+            self.schema: dict[str, pl.DataType] = dict(to_frame(empty).schema)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the file's rows in order.
@@ -79,7 +79,7 @@ class ParquetReader:
             plain = (self._to_plain(arrow, far) for arrow in steps if arrow.num_rows)
             for table in gather_steps(plain, most_rows):
                 numbers = pl.int_range(row, row + table.num_rows, dtype=pl.UInt32, eager=True)
-                yield Batch(_to_frame(table).with_columns(numbers.alias(ROW)))
+                yield Batch(to_frame(table).with_columns(numbers.alias(ROW)))
                 row += table.num_rows
             if row - 1 != file.metadata.num_rows:
                 raise pa.ArrowInvalid(f"{row - 1:,} rows where the footer says {file.metadata.num_rows:,}")
@@ -133,11 +133,7 @@ class ParquetReader:
 
     def _refuse_used(self, name: str, fault: Unreadable) -> None:
         if name in self._used:
-            raise InputError(
-                f"Expected {fault.wanted} in column `{name}`, found {fault.found} - {self._source.name}",
-                'Export the column as text, or let no field use it (beside "*" = true: except = '
-                f"[{json.dumps(name, ensure_ascii=False)}])",
-            ) from None
+            raise refuse_column(name, fault, self._source) from None
 
     def _open(self, int96_unit: str = "us") -> pq.ParquetFile:
         return open_parquet(self._source.path, int96_unit=int96_unit)
@@ -178,7 +174,17 @@ class ParquetReader:
             ) from None
 
 
-def _to_frame(table: pa.Table) -> pl.DataFrame:
+def refuse_column(name: str, fault: Unreadable, source: SourcePath) -> InputError:
+    """Return the error for a column that a job uses and that can't be read."""
+    return InputError(
+        f"Expected {fault.wanted} in column `{name}`, found {fault.found} - {source.name}",
+        'Export the column as text, or let no field use it (beside "*" = true: except = '
+        f"[{json.dumps(name, ensure_ascii=False)}])",
+    )
+
+
+def to_frame(table: pa.Table) -> pl.DataFrame:
+    """Return the rows as a frame under the very names that the file has."""
     # By number, because Polars gives a column without a name another one.
     frame = pl.from_arrow(
         table.rename_columns([str(index) for index in range(table.num_columns)]), rechunk=False

@@ -1,0 +1,1 @@
+"""Reads Avro and Arrow files, whose columns have types, as Parquet's have."""
