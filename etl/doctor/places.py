@@ -150,7 +150,8 @@ def find_local_files(job: Job) -> tuple[SourcePath, ...]:
     paths = tuple(pattern for pattern in job.source.paths if not is_remote(pattern))
     if not paths:
         return ()
-    return resolve_files(job.model_copy(update={"source": job.source.model_copy(update={"paths": paths})}))
+    local = job.model_copy(update={"source": job.source.model_copy(update={"paths": paths})})
+    return resolve_files(local, unpacks=False)
 
 
 def _measure(job: Job) -> tuple[int, int]:

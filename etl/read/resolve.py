@@ -26,29 +26,33 @@ __all__ = ["resolve_files"]
 LOCALE_FIX: Final = "Let names of files be UTF-8: unset PYTHONUTF8, or set LC_ALL=C.UTF-8, and run it again"
 
 
-def resolve_files(job: Job, fetched: Path | None = None) -> tuple[SourcePath, ...]:
+def resolve_files(job: Job, fetched: Path | None = None, *, unpacks: bool = True) -> tuple[SourcePath, ...]:
     """Return the files of the job, sorted within each pattern, each once; remote ones are fetched into `fetched`, and
-    members of archives unpacked beside it.
+    members of archives unpacked beside it. Without `unpacks` an archive is a file of its own, and nothing is written.
 
     Raises `InputError` where a pattern matches nothing or a file's kind can't be told, and what fetching and unpacking
     raise.
     """
     found: dict[tuple[Path, str | None], SourcePath] = {}
     folder = fetched or job.folder / ".backfill" / job.name / "fetched"
+    shelf = folder.with_name("unpacked") if unpacks else None
     for pattern in job.source.paths:
         outer, inner = split_inside(pattern, job.folder)
         for item in fetch_pattern(outer, folder) if is_remote(outer) else _match(outer, job):
             known = {(item.path.resolve(), sheet) for sheet in (None, inner)}
             if known.isdisjoint(found):
-                for file in _look_inside(item, inner, job, folder):
+                for file in _look_inside(item, inner, job, shelf):
                     found.setdefault((file.path.resolve(), file.sheet), file)
     return tuple(found.values())
 
 
-def _look_inside(item: Fetched, inner: str | None, job: Job, folder: Path) -> Iterator[SourcePath]:
-    """Yield the file, or where it holds files or sheets those of it that `inner` means."""
+def _look_inside(item: Fetched, inner: str | None, job: Job, shelf: Path | None) -> Iterator[SourcePath]:
+    """Yield the file, or where it holds files or sheets those of it that `inner` means; files unpacked to `shelf`."""
     if is_archive(item.name, item.path, names_members=inner is not None):
-        yield from _look_into_archive(item, inner, job, folder)
+        if shelf is None:
+            yield SourcePath(item.name, item.path, "archive", None)
+        else:
+            yield from _look_into_archive(item, inner, job, shelf)
         return
     file = _describe(item, job)
     if file.format != "excel":
@@ -62,13 +66,13 @@ def _look_inside(item: Fetched, inner: str | None, job: Job, folder: Path) -> It
         yield replace(file, name=f"{file.name}!{sheet}", sheet=sheet)
 
 
-def _look_into_archive(item: Fetched, inner: str | None, job: Job, folder: Path) -> Iterator[SourcePath]:
+def _look_into_archive(item: Fetched, inner: str | None, job: Job, shelf: Path) -> Iterator[SourcePath]:
     pattern, sheet = split_inside(inner, job.folder) if inner is not None else (None, None)
 
     def is_data(name: str) -> bool:
         return bool(job.source.format) or format_in_name(name) is not None
 
-    for member in unpack(item.path, item.name, pattern, folder.with_name("unpacked"), is_data):
+    for member in unpack(item.path, item.name, pattern, shelf, is_data):
         name = f"{item.name}!{member.name}"
         if is_archive(member.name, member.path, names_members=False):
             raise InputError(
@@ -76,7 +80,7 @@ def _look_into_archive(item: Fetched, inner: str | None, job: Job, folder: Path)
                 "Unpack the outer one first, and give the folder under [source] paths",
             )
         partitions = find_partitions(tuple(member.name.split("/")))
-        yield from _look_inside(Fetched(name, member.path, None, partitions), sheet, job, folder)
+        yield from _look_inside(Fetched(name, member.path, None, partitions), sheet, job, shelf)
 
 
 def _match(pattern: str, job: Job) -> Iterator[Fetched]:

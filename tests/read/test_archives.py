@@ -223,3 +223,10 @@ def test_a_path_says_what_is_meant_inside(
     tmp_path: Path, pattern: str, wanted: tuple[str, str | None]
 ) -> None:
     assert split_inside(pattern, tmp_path) == wanted
+
+
+def test_a_doctor_looks_at_an_archive_and_unpacks_nothing(tmp_path: Path) -> None:
+    write_zip(tmp_path / "logs.zip", LOGS)
+    said = call("doctor", "--sandbox", write_job(tmp_path, "logs.zip"))
+    assert "1 file" in said.out, said
+    assert list(tmp_path.rglob("unpacked")) == []
