@@ -63,6 +63,11 @@ EXITS: Final[dict[int, Exit]] = {
         _GOES_ON,
         "`backfill validate JOB`, mend the job file, then the same command",
     ),
+    11: Exit(
+        "no column of the files holds times that can be read",
+        "the job file is written; nothing was sent",
+        "name the column of the time and its `format` in the job file, then `backfill preview JOB`",
+    ),
     129: Exit("hung up: the same command goes on", _GOES_ON, "the same command"),
     130: Exit("interrupted: the same command goes on", _GOES_ON, "the same command"),
     143: Exit("terminated: the same command goes on", _GOES_ON, "the same command"),

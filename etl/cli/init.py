@@ -56,10 +56,11 @@ def init(
 
     \b
     Exit status:
-      0  written
-      2  the command is wrong, or the job file is there already
-      4  a file is missing or unreadable
-      7  the job file can't be written
+      0   written
+      2   the command is wrong, or the job file is there already
+      4   a file is missing or unreadable
+      7   the job file can't be written
+      11  written, but no column holds times that can be read
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from datetime import UTC, datetime
 
@@ -90,6 +91,7 @@ def init(
     else:
         with open_console(sys.stdout) as console:
             print_start(start, console)
+    sys.exit(start.exit_code)
 
 
 def write_schema(path: Path) -> None:

@@ -77,8 +77,10 @@ class JobGuess:
     candidate_keys: tuple[str, ...] = ()
     row_filter: Choice | None = None
     preset: str | None = None
+    not_before: Choice | None = None
 
     def to_check(self) -> list[tuple[str, Choice]]:
         """Return the choices that a person has to look at, with their keys."""
         choices = {**self.event, **({"filter": self.row_filter} if self.row_filter else {})}
+        choices |= {"limits.not_before": self.not_before} if self.not_before else {}
         return [(key, choice) for key, choice in choices.items() if choice.sureness is Sureness.CHECK]

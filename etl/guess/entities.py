@@ -94,10 +94,10 @@ def choose_entity(profiles: Profiles, own: dict[str, Choice]) -> tuple[Choice, d
     if len(some) > 1 and not any("." in own[field].value for field in some):
         return _tell_entities_apart(own, some), {field: own[field] for field in some}
     person = find_column("user", [name for name, profile in profiles.items() if profile.filled == 1])
-    if some == ["messageId"] and person is not None:
-        # Most rows are no messages, and each is somebody's.
-        share = percent(filled["messageId"])
-        why = f"only {share} of the rows have `{own['messageId'].value}`: say what they are about"
+    if len(some) == 1 and some[0] != "searchQuery" and filled[some[0]] < MOSTLY and person is not None:
+        # Most rows are none of these, and each is somebody's.
+        share = percent(filled[some[0]])
+        why = f"only {share} of the rows have `{own[some[0]].value}`: say what they are about"
         subject = Choice(person, "what all rows of one person have in common", Sureness.CHECK)
         return Choice({"value": "conversation"}, why, Sureness.CHECK), {"conversationId": subject}
     if some:

@@ -8,9 +8,10 @@ from etl.guess.names import find_column, fold, words_of
 from etl.guess.profiles import Profile
 from etl.guess.shares import MOSTLY, percent
 from etl.guess.times import TimeGuess
+from etl.plain import shorten
 from etl.times.zone_names import DISPUTED
 
-__all__ = ["choose_time"]
+__all__ = ["NO_TIMES", "choose_time"]
 
 # Words in the names of columns that say what became of the row, and not when it happened; and of those that say when.
 _BOOKKEEPING: Final = (
@@ -25,6 +26,8 @@ _HAPPENED: Final = (
 _NAMED: Final = ("time", "date", "stamp", "day", "when", "datum", "fecha", "data", "heure", "uhrzeit", "zeit")
 # A stem so short stands in other words: `end` in `sender`.
 _SHORT: Final = 5
+NO_TIMES: Final = "no column of the sample holds times that can be read"
+_SHOWN: Final = 3
 Profiles = Mapping[str, Profile]
 
 
@@ -35,12 +38,10 @@ def choose_time(profiles: Profiles, timezone: str | None, year: str = "from-file
     """
     candidates = {name: profile for name, profile in profiles.items() if profile.time is not None}
     full = {name: profile for name, profile in candidates.items() if profile.filled >= MOSTLY}
-    name = find_column("createdAt", full) or find_column("createdAt", candidates) or _likeliest(candidates)
+    # A column that most rows have comes before one that is called so.
+    name = next(filter(None, (_find(full), _find(candidates))), None)
     if name is None:
-        likely = find_column("createdAt", profiles) or next(iter(profiles), "time")
-        return Choice(
-            {"column": likely}, "no column of the sample holds times that can be read", Sureness.CHECK
-        )
+        return _give_up(profiles)
     time = candidates[name].time
     assert time is not None
     order = _agree(time, candidates)
@@ -71,6 +72,16 @@ def choose_time(profiles: Profiles, timezone: str | None, year: str = "from-file
     return Choice(short, "; ".join(doubts) or why, Sureness.CHECK if doubts else Sureness.SURE)
 
 
+def _give_up(profiles: Profiles) -> Choice:
+    """Return the column that would be the time by its name, and what stands there."""
+    likely = find_column("createdAt", profiles)
+    likely = likely or next((name for name in profiles if any(word in fold(name) for word in _NAMED)), None)
+    if likely is None:
+        return Choice({"column": next(iter(profiles), "time")}, NO_TIMES, Sureness.CHECK)
+    shown = ", ".join(f"`{shorten(value, 40)}`" for value in profiles[likely].values[:_SHOWN])
+    return Choice({"column": likely}, f"{NO_TIMES}: `{likely}` has {shown or 'nothing'}", Sureness.CHECK)
+
+
 def _write(name: str, time: TimeGuess, profiles: Profiles) -> tuple[dict[str, Any], list[str]]:
     """Return the column or columns with their format, and what is lost."""
     clock = None if time.has_clock or time.is_number else _find_clock(profiles, name)
@@ -96,6 +107,10 @@ def _agree(time: TimeGuess, candidates: Profiles) -> TimeGuess | None:
         and other.time.format in (time.format, *time.rivals)
     }
     return next(iter(settled.values())) if len(settled) == 1 else None
+
+
+def _find(candidates: Profiles) -> str | None:
+    return find_column("createdAt", candidates) or _likeliest(candidates)
 
 
 def _likeliest(candidates: Profiles) -> str | None:

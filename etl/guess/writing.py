@@ -41,6 +41,7 @@ def write_job(
         "",
         "[limits]",
         'max_rejects = "5%"   # with more rejects nothing is sent: then the job is wrong, not the rows',
+        *(_write_fields({"not_before": guess.not_before}) if guess.not_before is not None else ()),
     ]
     return "\n".join(lines) + "\n"
 

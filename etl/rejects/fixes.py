@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
+import polars as pl
+
 from etl.event import ENTITY_FIELDS
+from etl.guess.times import TimeGuess, guess_time
 from etl.guess.writing import render_value
 from etl.job.line_numbers import Place, place_of
 from etl.job.model import FieldSpec, Job
 from etl.plain import shorten
 from etl.rejects.tally import Cause
+from etl.times.texts import parse_texts
+from etl.times.zones import TimeFormat
 from etl.values.findings import Finding, Level
 
 __all__ = ["describe_cause", "explain_fixes"]
@@ -136,7 +141,30 @@ def _fix_time(job: Job, cause: Cause) -> str:
         return 'these look like seconds since 1970: format = "epoch_s" in createdAt'
     if values and all(re.fullmatch(r"\d{13}", value) for value in values):
         return 'these look like milliseconds since 1970: format = "epoch_ms" in createdAt'
+    found = guess_time(pl.Series(values, dtype=pl.String)) or _guess_most(values)
+    if found is not None and found.format != form:
+        fits = _count_readable(cause, found.format)
+        return (
+            f"{fits:,} of {sum(cause.found.values()):,} of the rejected times read as `{found.format}`: set it as "
+            "`format` in createdAt where all are written so, or mend these cells"
+        )
     return f"mend these cells, or `format` in createdAt, which is {form}"
+
+
+def _guess_most(values: list[str]) -> TimeGuess | None:
+    """Return how the largest group of texts that are written alike are times."""
+    groups: dict[str, list[str]] = {}
+    for value in values:
+        groups.setdefault(re.sub(r"\d+", "0", value), []).append(value)
+    ranked = sorted(groups.values(), key=len, reverse=True)
+    guesses = (guess_time(pl.Series(group, dtype=pl.String)) for group in ranked)
+    return next((guess for guess in guesses if guess is not None), None)
+
+
+def _count_readable(cause: Cause, form: str) -> int:
+    texts = pl.Series(list(cause.found), dtype=pl.String)
+    read = parse_texts(texts, TimeFormat(form, "UTC"))["time"].is_not_null()
+    return sum(count for count, is_read in zip(cause.found.values(), read, strict=True) if is_read)
 
 
 def _lacks_zone(value: str) -> bool:

@@ -50,6 +50,12 @@ class Start:
     decisions: tuple[Decision, ...]
     remarks: tuple[str, ...]
     trial: Trial
+    has_times: bool = True
+
+    @property
+    def exit_code(self) -> int:
+        """How the command ends: the job is written, but without times no row can become an event."""
+        return 0 if self.has_times else 11
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` writes."""

@@ -1,38 +1,35 @@
 """Makes a job file from files alone: reads a sample, guesses, writes, and tries the result on the sample."""
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
-from etl.errors import BackfillError, InputError, JobError
+from etl.errors import InputError, JobError
 from etl.guess.choices import JobGuess, Reading
 from etl.guess.fields import guess_mapping
 from etl.guess.presets import PRESETS, apply_preset, choose_parameter, recognise_preset
 from etl.guess.profiles import Profile, profile_columns
-from etl.guess.when import choose_time
+from etl.guess.when import NO_TIMES, choose_time
 from etl.guess.writing import render_value, write_job
-from etl.intake.batches import open_rows
 from etl.job.line_numbers import nearest_name
 from etl.job.load import parse_job
 from etl.job.model import Job
 from etl.job.references import escape
 from etl.read.source import open_source
 from etl.read.years import year_in_name
-from etl.report.init import Decision, Start, Trial
+from etl.report.init import Decision, Start
 from etl.scaffold.exports import fit_reading, narrow_path
+from etl.scaffold.mending import ENOUGH, better_guesses
 from etl.scaffold.naming import name_job
 from etl.scaffold.reading import is_typed, read_head, sketch_job
 from etl.scaffold.sample import as_sample
-from etl.values.rows import Batch
+from etl.scaffold.trial import SAMPLE_ROWS, Tried, first_batch, try_job
 
 __all__ = ["StartOptions", "start_job"]
-
-SAMPLE_ROWS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +84,56 @@ def start_job(files: Sequence[str], options: StartOptions, *, started: datetime)
         if preset is None
         else _apply_preset(preset, profiles, sample)
     )
-    text = write_job(
-        name_job(options.output.name),
-        paths,
-        chosen,
-        reading=reading,
-        job_file=str(options.output),
-        schema=options.schema,
-    )
-    job = parse_job(text, options.output)
+    made = _make(paths, options, reading)
+    chosen, job, tried = _try_and_mend(chosen, made, profiles, options, started)
     decisions = _list_decisions(chosen, reading)
     return Start(
-        text,
+        job.text,
         job.name,
         options.output,
         reading.format,
         chosen.preset,
         decisions,
         reading.remarks,
-        _try_out(job, started),
+        tried.trial,
+        has_times=not chosen.event["createdAt"].why.startswith(NO_TIMES),
     )
+
+
+def _make(paths: tuple[str, ...], options: StartOptions, reading: Reading) -> Callable[[JobGuess], Job]:
+    """Return what makes a job of a guess."""
+
+    def make(guess: JobGuess) -> Job:
+        text = write_job(
+            name_job(options.output.name),
+            paths,
+            guess,
+            reading=reading,
+            job_file=str(options.output),
+            schema=options.schema,
+        )
+        return parse_job(text, options.output)
+
+    return make
+
+
+def _try_and_mend(
+    first: JobGuess,
+    make: Callable[[JobGuess], Job],
+    profiles: dict[str, Profile],
+    options: StartOptions,
+    started: datetime,
+) -> tuple[JobGuess, Job, Tried]:
+    """Return the guess of which most rows of the sample become events, its job, and what became of them."""
+    best = first, make(first), try_job(make(first), started)
+    if best[2].share >= ENOUGH:
+        return best
+    for guess in better_guesses(first, best[2], profiles, options.timezone):
+        job = make(guess)
+        tried = try_job(job, started)
+        if tried.trial.events > best[2].trial.events:
+            best = guess, job, tried
+    return best
 
 
 def _look_at(
@@ -158,40 +185,9 @@ def _read_sample(sketch: Job) -> pl.DataFrame:
     rows = [
         as_sample(source.widen(batch.frame, file))
         for file in range(min(3, len(source.files)))
-        for batch in _first(source.batches(file))
+        for batch in first_batch(source.batches(file))
     ]
     return pl.concat(rows).head(SAMPLE_ROWS) if rows else pl.DataFrame(schema=source.schema)
-
-
-def _try_out(job: Job, started: datetime) -> Trial:
-    """Return what becomes of the first rows of each file."""
-    try:
-        source, plans = open_rows(job, started, with_source=False)
-        read = rejected = events = 0
-        reasons: dict[str, int] = {}
-        for file in range(len(source.files)):
-            for batch in _first(source.batches(file)):
-                done = plans.of(file).apply(batch.frame.head(SAMPLE_ROWS))
-                malformed = [record for record in batch.malformed if record.row <= SAMPLE_ROWS]
-                read += min(batch.frame.height, SAMPLE_ROWS) + len(malformed)
-                events += done.events.height
-                rejected += done.rejects.height + len(malformed)
-                for record in malformed:
-                    reasons[record.code.value] = reasons.get(record.code.value, 0) + 1
-                for code, count in done.rejects["code"].value_counts().iter_rows():
-                    reasons[code] = reasons.get(code, 0) + count
-    except BackfillError as error:
-        return Trial(0, 0, 0, {}, f"{error.problem}\n{error.fix}")
-    return Trial(read, events, rejected, dict(sorted(reasons.items(), key=lambda item: -item[1])))
-
-
-def _first(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield the first batch alone, and stop whatever reads ahead."""
-    for batch in batches:
-        yield batch
-        break
-    if isinstance(batches, Generator):
-        batches.close()
 
 
 def _relative(file: str, folder: Path) -> str:

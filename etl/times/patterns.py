@@ -141,10 +141,16 @@ def _parse_strptime(texts: pl.Series, pattern: str) -> pl.Series:
 
 def _find_leap_seconds(texts: pl.Series, parsed: pl.Series, pattern: str) -> pl.Series:
     """Where the text's seconds are 60, which the parser makes the next minute's first second."""
+    if not _names_seconds(pattern):  # a 60 there is of another part, as in 1960
+        return pl.repeat(value=False, n=len(texts), eager=True)
     maybe = (parsed.dt.second() == 0) & texts.str.contains("60", literal=True)
     if not maybe.fill_null(value=False).any():
         return pl.repeat(value=False, n=len(texts), eager=True)
     return (maybe & texts.str.contains(_leap_second_shape(pattern))).fill_null(value=False)
+
+
+def _names_seconds(pattern: str) -> bool:
+    return any(code[-1] in _SECOND_CODES for code in re.findall(r"%([-_0.:#]*\d?[A-Za-z+%])", pattern))
 
 
 def _leap_second_shape(pattern: str) -> str:

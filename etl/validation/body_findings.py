@@ -20,6 +20,7 @@ MOST_LARGEST: Final = 5
 LOOKED_AT_ROWS: Final = 500
 MOST_PARSED: Final = 500
 # The known fields for a person's data: it belongs there.
+MESSAGE_ID: Final = r'"entityType":"message","messageId":"((?:[^"\\]|\\.)*)"'
 EXPECTED: Final = {"userProperties.supportAgentEmail", "userProperties.supportAgentName"}
 PATTERNS: Final = {
     "email address": r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,12}\b",
@@ -48,6 +49,8 @@ class BodyLooks:
     """Keeps the largest bodies, and where personal data was noticed."""
 
     looked_at: int = 0
+    messages: int = 0
+    _message_ids: set[str] = field(default_factory=set)
     _largest: list[tuple[int, int, int, str]] = field(default_factory=list)
     _noticed: Counter[tuple[str, str]] = field(default_factory=Counter)
     _first: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
@@ -59,6 +62,9 @@ class BodyLooks:
         self._keep_largest(events)
         some = events.select("file", "row", "body").gather_every(max(1, events.height // LOOKED_AT_ROWS))
         self.looked_at += some.height
+        ids = some["body"].str.extract(MESSAGE_ID).drop_nulls()
+        self.messages += len(ids)
+        self._message_ids.update(ids.unique().head(MOST_PARSED))
         hits = some.select(
             pl.col("body").str.contains(pattern).alias(kind) for kind, pattern in PATTERNS.items()
         )
@@ -66,6 +72,11 @@ class BodyLooks:
             if hits[kind].any():
                 for file, row, body in some.filter(hits[kind]).head(MOST_PARSED).iter_rows():
                     self._notice(kind, file, row, body)
+
+    @property
+    def message_ids(self) -> int:
+        """How many different messages the bodies that were looked at are about."""
+        return len(self._message_ids)
 
     def largest(self, names: tuple[str, ...]) -> tuple[LargeBody, ...]:
         """Return the largest bodies, largest first, each with what takes the most of it."""

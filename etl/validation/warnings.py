@@ -19,6 +19,8 @@ __all__ = ["find_warnings"]
 
 MIDNIGHT_SHARE: Final = 0.05
 FEW_EVENTS: Final = 20
+MANY_MESSAGES: Final = 100
+SHARED_IDS: Final = 0.1
 MOST_TYPES_TOLD: Final = 10
 
 
@@ -35,6 +37,7 @@ def find_warnings(
     return [
         *_look_at_times(job, tally, books, now),
         *_look_at_ids(job, ids, books, names),
+        *_look_at_messages(job, looks, books),
         *_look_at_people(job, looks, names),
         *_look_at_types(job, tally, books),
     ]
@@ -102,6 +105,22 @@ def _look_at_ids(job: Job, ids: IdAudit, books: Books, names: tuple[str, ...]) -
         field="id", column=", ".join(job.event.id.key_columns or filter(None, (job.event.id.column,))),
         examples=examples,
         job_file=str(place.path) if place.line else None, job_line=place.line,
+    )  # fmt: skip
+
+
+def _look_at_messages(job: Job, looks: BodyLooks, books: Books) -> Iterator[Finding]:
+    """Yield what is told of a message's id that many rows share, as a conversation's or a channel's."""
+    if looks.messages < MANY_MESSAGES or looks.message_ids > SHARED_IDS * looks.messages:
+        return
+    place = place_of(job, "event", "messageId")
+    many = "the one value" if looks.message_ids == 1 else f"{looks.message_ids:,} values"
+    what = (
+        f"`messageId` has {many} in the {looks.messages:,} bodies looked at: a message has an id of its own"
+    )
+    yield Finding(
+        "warning", "shared_message_id", what, looks.messages, min(1.0, looks.messages / books.read),
+        "map the column that names each message; what many rows share is a conversationId",
+        field="messageId", job_file=str(place.path) if place.line else None, job_line=place.line,
     )  # fmt: skip
 
 

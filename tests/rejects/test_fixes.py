@@ -110,3 +110,11 @@ def test_the_report_names_the_line_of_the_job_file_before_what_to_mend() -> None
         ),
         ("server_rejected", "", ""): "mend the row or its mapping as the server's answer says",
     }
+
+
+def test_rejected_times_of_another_layout_are_told_with_it() -> None:
+    times = [f"{day}/01/2024" for day in range(20, 29)]
+    assert describe("unparsable_timestamp", "createdAt", "ts", *times, "n/a").fix == (
+        "9 of 10 of the rejected times read as `%d/%m/%Y`: set it as `format` in createdAt where all are written so, "
+        "or mend these cells"
+    )

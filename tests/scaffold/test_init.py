@@ -16,7 +16,7 @@ from etl.scaffold.naming import name_job
 from etl.validation.survey import DryOptions, validate_job
 from etl.values.findings import Validation, render_time
 from tests.guess.exports import EXPORTS
-from tests.workbench import ROOT, SHARED_DATA
+from tests.workbench import ROOT, SHARED_DATA, call
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SAMPLES = ROOT / "sample_data"
@@ -146,3 +146,63 @@ def test_a_file_without_rows_or_without_being_there_is_explained(tmp_path: Path)
 )
 def test_a_job_is_named_after_its_file(file: str, name: str) -> None:
     assert name_job(file) == name
+
+
+def test_times_before_the_usual_limit_are_taken_where_they_are_many_and_asked_about(tmp_path: Path) -> None:
+    old = tmp_path / "old.csv"
+    old.write_text(
+        "id,date\n" + "".join(f"{year},{year}-05-{year % 28 + 1:02d}\n" for year in range(1912, 2012))
+    )
+    made = start(tmp_path, old, timezone="UTC")
+    assert "createdAt" in check(made)  # the dates have no time of day
+    assert (
+        "# CHECK: 88 times of the sample are before 2000, as early as 1912-05-09: is that so?\n"
+        'not_before = "1912-01-01"\n'
+    ) in made.text
+    assert validate(made).outcome.books.pending == 100
+
+
+def test_a_few_zeros_exported_as_dates_stay_rejects(tmp_path: Path) -> None:
+    zeros = tmp_path / "zeros.csv"
+    zeros.write_text(
+        "id,at\n" + "".join(f"{n},{'1970-01-01' if n % 5 else '2020-01-01'}T00:00:00Z\n" for n in range(50))
+    )
+    made = start(tmp_path, zeros)
+    assert "not_before" not in made.text
+    assert made.trial.rejects == {"timestamp_out_of_range": 40}
+
+
+def test_files_whose_times_nothing_reads_end_with_a_code_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "weeks.csv").write_text("id,when\n" + "".join(f"{n},week {n} of spring\n" for n in range(9)))
+    said = call("init", tmp_path / "weeks.csv", "-o", tmp_path / "weeks.toml")
+    assert said.code == 11
+    assert (
+        "check createdAt: no column of the sample holds times that can be read: `when` has `week 0 of spring`, "
+        "`week 1 of spring`, `week 2 of spring`\n"
+    ) in said.out
+    assert (tmp_path / "weeks.toml").exists()
+
+
+def test_a_time_that_more_rows_have_is_taken_instead(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{n},{'' if n % 3 else '2020-01-01T10:00:00Z'},2020-01-01T10:00:0{n % 10}Z\n" for n in range(60)
+    )
+    (tmp_path / "two.csv").write_text("id,created_at,logged\n" + rows)
+    made = start(tmp_path, tmp_path / "two.csv")
+    assert parse_job(made.text, made.path).event.createdAt.column == "logged"
+    assert made.trial.events == 60
+
+
+def test_a_log_without_a_year_is_read_by_that_in_its_name(tmp_path: Path) -> None:
+    months = ["Dec"] * 5 + ["Jan"] * 5
+    rows = (f"{n},{month} {n + 1:2d} 10:00:{n:02d}\n" for n, month in enumerate(months))
+    (tmp_path / "app-2019.csv").write_text("id,at\n" + "".join(rows))
+    made = start(tmp_path, tmp_path / "app-2019.csv", timezone="UTC")
+    assert "createdAt" in check(made)
+    found = validate(made)
+    assert found.outcome.books.pending == 10
+    assert found.forecast is not None
+    assert (render_time(found.forecast.first_at), render_time(found.forecast.last_at)) == (
+        "2019-12-01T10:00:00Z",
+        "2020-01-10T10:00:09Z",
+    )

@@ -255,3 +255,11 @@ def test_instants_are_written_as_python_writes_them(moments: list[datetime]) -> 
     for moment, text in zip(moments, texts, strict=True):
         timespec = "microseconds" if moment.microsecond % 1000 else "milliseconds"
         assert text == moment.isoformat(timespec=timespec) + "Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"), [("1960-01-01", "%Y-%m-%d"), ("19600329", "%Y%m%d"), ("1.1.60", "%d.%m.%y")]
+)
+def test_a_60_that_is_no_second_is_no_leap_second(text: str, pattern: str) -> None:
+    year = "1960" if "60" in text[:4] else "2060"
+    assert str(read(text, pattern, timezone="UTC"))[:4] == year

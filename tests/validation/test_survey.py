@@ -261,3 +261,18 @@ def test_the_hour_that_comes_twice_is_known() -> None:
         hour - before for hour in range(before - 24, before + 48) if is_changed_hour("America/New_York", hour)
     ]
     assert changed == [-2, -1]
+
+
+def test_an_id_of_messages_that_many_rows_share_is_warned_about(tmp_path: Path) -> None:
+    rows = "".join(f"{n},2024-01-01T10:{n // 60 % 60:02d}:{n % 60:02d}Z,room{n % 7}\n" for n in range(539))
+    (tmp_path / "log.csv").write_text("n,at,room\n" + rows)
+    job = tmp_path / "j.toml"
+    job.write_text(
+        'name = "j"\n[source]\npaths = ["log.csv"]\n[event]\ntype = { value = "user_message_submitted" }\n'
+        'entityType = { value = "message" }\nmessageId = "room"\ncreatedAt = "at"\n[event.properties]\nn = "n"\n'
+    )
+    found = find(validate(job), "shared_message_id")
+    assert found.what == (
+        "`messageId` has 7 values in the 539 bodies looked at: a message has an id of its own"
+    )
+    assert (found.level, found.rows, found.job_line) == ("warning", 539, 7)
