@@ -93,7 +93,7 @@ def _take_as_they_were(
     frames, room = [], request.limit
     for frame in every.frames([*PLACE, "source"]):
         whole = frame.filter(pl.col("source").is_not_null())
-        frames.append(whole if room is None else whole.head(room))
+        frames.append(whole if room is None else whole.head(min(room, whole.height)))
         if room is not None and (room := room - frames[-1].height) <= 0:
             break
         malformed = frame.filter(pl.col("source").is_null())
