@@ -45,7 +45,6 @@ def check_mapping(job: Job, folder: Path, ledger: Ledger, started: datetime) -> 
             ),
             *lines,
         ),
-        "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is new "
-        "follows the new mapping. To mend rejects alone: "
-        f"{type_command('retry')}",
+        f"Set the mapping back, or go on: {type_command('run', '--accept-new-mapping')}; what was delivered stays as "
+        f"it is, what is new follows the new mapping. To mend rejects alone: {type_command('retry')}",
     )

@@ -32,6 +32,7 @@ from etl.stage.parts import SETTLED, events_path, explain_disk, load_folder, rea
 from etl.state.kept_load import kept_folder
 from etl.state.open_job import OpenJob
 from etl.state.rejects import TAKEN_SCHEMA
+from etl.typed import type_command
 from etl.values.remapped import Remapped
 from etl.values.rows import Transformed
 from etl.values.staged import DELIVERED, PENDING, REFUSED, StagedLoad, StagedPart
@@ -125,8 +126,8 @@ def settle_open_load(
             ),
             *change.describe("would go"),
         ),
-        "Set the mapping back, or go on with --accept-new-mapping: what was delivered stays as it is, what is pending "
-        "is staged again and follows the new mapping",
+        f"Set the mapping back, or go on: {type_command('run', '--accept-new-mapping')}; what was delivered stays as "
+        "it is, what is pending is staged again and follows the new mapping",
     )
 
 

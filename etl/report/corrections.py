@@ -22,7 +22,7 @@ def correction_lines(counts: CorrectionCounts, duplicate: int) -> Iterator[str]:
             f"{type_command('retry', '--corrections')}"
         )
     if counts.sent:
-        yield f'Sent again under their ids with another content (on_correction = "send"): {counts.sent:,}'
+        yield f"Sent again under their ids with another content: {counts.sent:,}"
     if counts.rejected:
         yield f'Rejected for another content than was delivered (on_correction = "reject"): {counts.rejected:,}'
     if counts.unknown:

@@ -57,7 +57,9 @@ def standing_lines(standing: Standing, name: JobName) -> Iterator[str]:
         if standing.log:
             yield f"Its log: {standing.log}"
         yield f"Then go on: {name.type('run')}"
-    if standing.rows.rejected:
+    if standing.rows.rejected and not standing.rejects and standing.dismissed:
+        yield f"See those that were dismissed, and why: {name.type('rejects', '--all')}"
+    elif standing.rows.rejected:
         if standing.reports:
             yield f"Rejects, with every original column: {' and '.join(map(str, standing.reports))}"
         yield f"See them by cause: {name.type('rejects')}"

@@ -56,6 +56,10 @@ def test_rejects_are_dismissed_from_python_and_opened_again(tmp_path: Path) -> N
     done = etl.dismiss(job, codes=["unmapped_value"], reason="a test account", sandbox=True)
     assert (done.changed, done.open_rejects) == ({"unmapped_value": 1}, {"unparsable_timestamp": 1})
     assert etl.read_rejects(job, sandbox=True).height == 1
+    etl.dismiss(job, rows=[3], reason="cut by the exporter", sandbox=True)
+    told = call("status", "--sandbox", job).out
+    assert told.endswith(f"See those that were dismissed, and why: backfill rejects {job} --sandbox --all\n")
+    etl.dismiss(job, rows=[3], undo=True, sandbox=True)
     assert etl.dismiss(job, rows=[2], undo=True, sandbox=True).changed == {"unmapped_value": 1}
     with pytest.raises(etl.JobError, match="Expected a row that is rejected, found none such: row 1"):
         etl.dismiss(job, rows=[1], reason="none", sandbox=True)
