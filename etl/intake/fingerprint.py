@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 # Which rows are read, and when, changes none of them.
-WHICH_ROWS: Final = {"paths", "mode", "on_change", "on_correction", "since", "until", "watermark"}
+WHICH_ROWS: Final = {"paths", "mode", "on_change", "on_correction", "since", "until", "watermark", "sheet"}
 
 
 def mapping_fingerprint(job: Job) -> str:
@@ -44,7 +44,8 @@ def is_mapped_alike(job: Job, load: LoadEntry) -> bool:
 def _reading_fingerprint(job: Job) -> str:
     # How many keys may be columns changes none of them.
     source = job.source.model_dump(mode="json", exclude_defaults=True, exclude=WHICH_ROWS | {"transform"})
-    source.get("ndjson", {}).pop("max_keys", None)
+    for table in ("ndjson", "json_"):
+        source.get(table, {}).pop("max_keys", None)
     return _digest({key: value for key, value in source.items() if value != {}})
 
 
