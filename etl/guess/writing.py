@@ -99,7 +99,8 @@ def _write_filter(chosen: Choice | None) -> list[str]:
             "# [filter]",
             "# sql = \"…\"   # rows for which this isn't true are skipped, as in: region <> 'test'",
         ]
-    return [f"{CHECK_MARK} {_one_line(chosen.why)}", "[filter]", f"sql = {render_value(chosen.value)}"]
+    mark = CHECK_MARK if chosen.sureness is Sureness.CHECK else "#"
+    return [f"{mark} {_one_line(chosen.why)}", "[filter]", f"sql = {render_value(chosen.value)}"]
 
 
 def _write_dialect(dialect: Dialect, usual_separator: str) -> list[str]:

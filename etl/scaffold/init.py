@@ -166,9 +166,12 @@ def _apply_preset(name: str, profiles: dict[str, Profile], sample: pl.DataFrame)
 def _list_decisions(chosen: JobGuess, reading: Reading) -> tuple[Decision, ...]:
     choices = {
         **reading.choices(),
+        **({"filter": chosen.row_filter} if chosen.row_filter is not None else {}),
         **chosen.event,
         **{f"userProperties.{key}": choice for key, choice in chosen.user_properties.items()},
     }
+    if chosen.every_column:
+        choices |= {f"properties.{key}": choice for key, choice in chosen.properties.items()}
     decisions = [Decision(key, render_value(c.value), c.why, c.sureness.value) for key, c in choices.items()]
     if "id" not in chosen.event:
         decisions.append(

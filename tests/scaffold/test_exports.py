@@ -30,6 +30,9 @@ def test_an_export_goes_from_its_files_to_events_without_an_edit(
     export = FILES[name]
     made = start_job([str(export.write(tmp_path))], StartOptions(tmp_path / "job.toml"), started=NOW)
     assert (made.preset, made.trial.problem) == (export.preset, "")
+    keys = {decision.key for decision in made.decisions}
+    assert ("filter" in keys) == ("[filter]\n" in made.text.replace("# [filter]\n", ""))
+    assert made.text.count("# CHECK:") == sum(decision.sureness == "check" for decision in made.decisions)
     job = parse_job(made.text, made.path)
     found = validate_job(job, DryOptions(), SilentProgress())
     books = found.outcome.books
