@@ -135,7 +135,7 @@ class Table(Generic[T]):
     type doesn't tell. `is_checked_late`: its seals are checked when its rows are read, not when the ledger is opened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a table is declared in one line, mostly by the first two
         self,
         name: str,
         kind: type[T],
