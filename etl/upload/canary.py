@@ -34,6 +34,7 @@ from etl.upload.canary_words import (
     passed_line,
     still_pending,
     untold,
+    waived_line,
 )
 from etl.upload.second_event import Prober
 from etl.values.canary import Canary, SecondEvent, SecondEventEffect
@@ -243,7 +244,7 @@ def send_canary(
     if canary.state != "probing":
         if count == 0:
             check.note(replace(canary, state="waived"))
-            tell(f"Canary: {len(canary.places):,} events were sent first and, as asked, not looked at")
+            tell(waived_line(len(canary.places), has_failed=canary.state == "failed"))
             return
         lag = check.look(canary)
     if probes or canary.state == "probing":

@@ -9,7 +9,15 @@ from etl.typed import type_command
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.result_page import Problem, ProblemKind
 
-__all__ = ["cannot_ask", "describe_difference", "differs", "passed_line", "still_pending", "untold"]
+__all__ = [
+    "cannot_ask",
+    "describe_difference",
+    "differs",
+    "passed_line",
+    "still_pending",
+    "untold",
+    "waived_line",
+]
 
 # Of what differs, so many are told one by one.
 MOST_TOLD: Final = 10
@@ -22,6 +30,14 @@ def passed_line(load: int, count: int, pending: int, lag_seconds: float) -> str:
     late = f", the last {format_duration(lag_seconds)} late" if lag_seconds else ""
     rest = f"the other {pending:,} follow" if pending else "there are no others"
     return f"Canary: the {count:,} events that stand for load {load} are there once and as they were sent{late}; {rest}"
+
+
+def waived_line(count: int, *, has_failed: bool) -> str:
+    """Return the line that says that the others go without another look at the canary."""
+    if has_failed:
+        seen = f"not all of its {count:,} events were there as they were sent"
+        return f"Canary: {seen}; as asked, the others go nevertheless"
+    return f"Canary: its {count:,} events were sent first and, as asked, not looked at"
 
 
 def cannot_ask(problem: Problem) -> BackfillError:

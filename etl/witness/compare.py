@@ -55,7 +55,7 @@ def _differences(
     sent: Event, stored: StoredEvent, unshown: Container[str], added: list[str]
 ) -> Iterator[Difference]:
     if "createdAt" not in unshown and stored.createdAt != sent.createdAt:
-        found = stored.createdAt and stored.createdAt.isoformat()
+        found = stored.createdAt and render_timestamp(stored.createdAt)
         yield Difference("createdAt", render_timestamp(sent.createdAt), found)
     for field in _TEXTS:
         expected, text = getattr(sent, field, None), getattr(stored, field)

@@ -270,3 +270,16 @@ def test_what_was_corrected_since_is_asked_for_as_it_was_sent_last(tmp_path: Pat
         assert [said[word] for word in counts] == [22, 1, 22, 0]
         told = json.loads(call("status", "--json", "--endpoint", sandbox.url, job).out)["verification"]
         assert (told["delivered"], told["share"]) == (22, 1.0)
+
+
+def test_what_a_retry_of_corrections_sent_is_asked_for_as_it_was_sent_last(tmp_path: Path) -> None:
+    with delivered(tmp_path, rows=20) as (job, sandbox):
+        job.write_text(job.read_text().replace("[source]", '[source]\nmode = "incremental"'))
+        job.write_text(job.read_text().replace('"log.csv"', '"log*.csv"'))
+        write_rows(tmp_path / "log-2.csv", [row_of(4, count=99), row_of(21)])
+        where = ("--endpoint", sandbox.url)
+        assert call("run", "--quiet", *where, job).code == 0
+        assert call("retry", "--quiet", *where, "--corrections", job).code == 0
+        said = json.loads(verify(job, sandbox, "--json").out)
+        counts = ("delivered", "superseded", "confirmed", "others", "exit_code")
+        assert [said[word] for word in counts] == [21, 1, 21, 0, 0]
