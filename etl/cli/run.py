@@ -22,6 +22,7 @@ from etl.cli.options import (
     worst_exit_code,
 )
 from etl.cli.parameters import window_options
+from etl.cli.run_page import write_run_page
 from etl.cli.running import (
     Destinations,
     LogForm,
@@ -32,8 +33,8 @@ from etl.cli.running import (
     print_outcomes,
     run_one,
 )
-from etl.errors import BackfillError, JobError, StateError
-from etl.output import check_output, write_output
+from etl.errors import BackfillError, JobError
+from etl.output import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,7 +185,8 @@ def run(
             log_form=log_form,
         )
         # All before the first is run: what is wrong with the last is told in the first second.
-        outcomes = command.run_all([(path, _load(path, target)) for path in jobs])
+        loaded = [(path, _load(path, target)) for path in jobs]
+        outcomes = command.run_all(loaded)
     code = worst_exit_code(outcome.exit_code for outcome in outcomes)
     if as_json:
         single = outcomes[0].to_json() if len(jobs) == 1 else None
@@ -194,7 +196,8 @@ def run(
     else:
         print_outcomes(outcomes, jobs, code, target, logs=log_form is not None)
     _write_metrics(metrics_file, metrics)
-    _write_page(html, outcomes[0])
+    if html is not None:
+        write_run_page(html, loaded[0][1], outcomes[0], target)
     raise click.exceptions.Exit(code)
 
 
@@ -261,14 +264,3 @@ def _write_metrics(path: Path | None, metrics: "list[JobMetrics]") -> None:
         installed = "unknown"
     if problem := write_metrics(path, metrics_text(metrics, installed)):
         say([f"Expected to write the metrics, found: {problem}"], error=True)
-
-
-def _write_page(path: Path | None, outcome: "Outcome") -> None:
-    if path is None:
-        return
-    from etl.report.html.pages import render_run_page
-
-    try:
-        write_output(path, render_run_page(outcome, outcome.timeline), "the page")
-    except StateError as error:  # the exit status says what the run did
-        say([error.problem, error.fix], error=True)

@@ -159,9 +159,11 @@ def _write(found: Sequence["Validation"], names: Sequence[JobName], outputs: _Ou
 
         write_output(outputs.junit, junit_xml(found), "the JUnit report")
     if outputs.html is not None and found[0].forecast is not None:
+        from datetime import UTC, datetime
+
         from etl.report.html.pages import render_validation_page
 
-        write_output(outputs.html, render_validation_page(found[0]), "the page")
+        write_output(outputs.html, render_validation_page(found[0], datetime.now(UTC)), "the page")
     if outputs.as_json:
         echo_json(
             found[0].to_json()

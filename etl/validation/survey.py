@@ -214,6 +214,7 @@ class _Survey:
             sampled=self.options.sample,
             columns=tuple(self.source.schema),
             origins=field_origins(self.job, tuple(self.source.schema)),
+            endpoint=self.job.upload.endpoint,
         )
 
     def _outcome(self, elapsed_seconds: float) -> Outcome:

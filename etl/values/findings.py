@@ -107,7 +107,7 @@ class Validation:
     """All that a dry run found out.
 
     `forecast` is None where it came to nothing; `sampled` rows at most were read a file, where it is set. `origins`
-    names the source's `columns` that each field is made of.
+    names the source's `columns` that each field is made of. `endpoint` is where a run would send.
     """
 
     outcome: Outcome
@@ -118,6 +118,7 @@ class Validation:
     sampled: int | None = None
     columns: tuple[str, ...] = ()
     origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    endpoint: str = ""
 
     @property
     def has_warnings(self) -> bool:

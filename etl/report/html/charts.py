@@ -6,17 +6,18 @@ Every colour drawn is a placeholder that becomes a CSS variable, so that one dra
 import io
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from etl.plain import plain_line, shorten
+from etl.plain import plain_html, plain_line, shorten
 
 __all__ = ["SERIES", "draw_bars", "draw_books", "draw_mapping", "draw_stacks", "draw_timeline", "draw_week"]
 
@@ -50,11 +51,11 @@ _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 def draw_books(parts: Sequence[tuple[str, int, int]]) -> str:
     """Return one bar of all rows read; each part has a name, a count and the number of its colour."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, tips: _Tips) -> None:
         axes = figure.add_subplot()
         left = 0
-        for _, count, colour in parts:
-            axes.barh(0, count, left=left, color=SERIES[colour], height=0.8)
+        for name, count, colour in parts:
+            tips.on(axes.barh(0, count, left=left, color=SERIES[colour], height=0.8), [f"{name} {count:,}"])
             left += count
         axes.set_axis_off()
         axes.margins(0)
@@ -65,11 +66,13 @@ def draw_books(parts: Sequence[tuple[str, int, int]]) -> str:
 def draw_stacks(spans: Sequence[str], series: Sequence[tuple[str, Sequence[int]]]) -> str:
     """Return stacked bars of events by time span; each series has a name and a count for each span."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, tips: _Tips) -> None:
         axes = figure.add_subplot()
         bottom = [0] * len(spans)
-        for number, (_, counts) in enumerate(series):
-            axes.bar(range(len(spans)), counts, bottom=bottom, color=SERIES[number % len(SERIES)], width=0.9)
+        for number, (name, counts) in enumerate(series):
+            colour = SERIES[number % len(SERIES)]
+            bars = axes.bar(range(len(spans)), counts, bottom=bottom, color=colour, width=0.9)
+            tips.on(bars, [f"{span}: {name} {count:,}" for span, count in zip(spans, counts, strict=True)])
             bottom = [low + count for low, count in zip(bottom, counts, strict=True)]
         step = max(1, -(-len(spans) // 10))
         axes.set_xticks(range(0, len(spans), step), [spans[place] for place in range(0, len(spans), step)])
@@ -82,7 +85,7 @@ def draw_stacks(spans: Sequence[str], series: Sequence[tuple[str, Sequence[int]]
 def draw_week(hours: Sequence[int]) -> str:
     """Return the hours of a week as squares, the darker the more events; 168 counts, Monday 0:00 first."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, tips: _Tips) -> None:
         axes = figure.add_subplot()
         most = max(hours) or 1
         for place, count in enumerate(hours):
@@ -90,6 +93,7 @@ def draw_week(hours: Sequence[int]) -> str:
                 (place % 24, place // 24), 0.94, 0.9, facecolor=SERIES[0], alpha=0.06 + 0.94 * count / most
             )
             axes.add_patch(square)
+            tips.on([square], [f"{_DAYS[place // 24]} {place % 24}:00, {count:,}"])
         axes.set_xlim(0, 24)
         axes.set_ylim(7, 0)
         axes.set_xticks([hour + 0.5 for hour in range(0, 24, 3)], [f"{hour}:00" for hour in range(0, 24, 3)])
@@ -104,9 +108,10 @@ def draw_week(hours: Sequence[int]) -> str:
 def draw_bars(bars: Sequence[tuple[str, int]], *, colour: int) -> str:
     """Return a horizontal bar for each name and count, the first on top."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, tips: _Tips) -> None:
         axes = figure.add_subplot()
-        axes.barh(range(len(bars)), [count for _, count in bars], color=SERIES[colour], height=0.7)
+        drawn = axes.barh(range(len(bars)), [count for _, count in bars], color=SERIES[colour], height=0.7)
+        tips.on(drawn, [f"{name} {count:,}" for name, count in bars])
         axes.set_yticks(range(len(bars)), [plain_line(name) for name, _ in bars])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
@@ -126,7 +131,7 @@ def draw_mapping(columns: Sequence[str], origins: Sequence[tuple[str, Sequence[s
     places = {column: place for place, column in enumerate(columns)}
     rows = max(len(columns), len(origins))
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, _: _Tips) -> None:
         axes = figure.add_subplot()
         axes.set_axis_off()
         axes.set_xlim(0, 1)
@@ -150,7 +155,7 @@ def draw_mapping(columns: Sequence[str], origins: Sequence[tuple[str, Sequence[s
 def draw_timeline(seconds: Sequence[float], panels: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> str:
     """Return one panel below another over the same seconds; each has a label and its lines."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, _: _Tips) -> None:
         first = None
         for number, (label, lines) in enumerate(panels):
             axes = figure.add_subplot(len(panels), 1, number + 1, sharex=first)
@@ -173,7 +178,28 @@ def draw_timeline(seconds: Sequence[float], panels: Sequence[tuple[str, Sequence
     return _render(draw, 9, 1.6 * len(panels) + 0.4, "timeline")
 
 
-def _render(draw: Callable[[Figure], None], width: float, height: float, salt: str) -> str:
+class _Tips:
+    """What a bar says when it is pointed at: its group in the SVG gets a title, which browsers show by themselves."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def on(self, drawn: Iterable[Artist], texts: Iterable[str]) -> None:
+        """Say `texts` of what was drawn, one each."""
+        for artist, text in zip(drawn, texts, strict=True):
+            artist.set_gid(f"tip{len(self.texts)}")
+            self.texts.append(text)
+
+    def put_into(self, svg: str) -> str:
+        """Return the SVG with a title in each group that has one."""
+        return re.sub(
+            r'(<g id="tip(\d+)">)',
+            lambda match: f"{match[1]}<title>{plain_html(self.texts[int(match[2])])}</title>",
+            svg,
+        )
+
+
+def _render(draw: Callable[[Figure, _Tips], None], width: float, height: float, salt: str) -> str:
     """Draw a figure of `width` by `height` inches and return it as an SVG element that scales with the page."""
     with mpl.rc_context({**_STYLE, "svg.hashsalt": salt}), warnings.catch_warnings():
         warnings.simplefilter(
@@ -181,10 +207,11 @@ def _render(draw: Callable[[Figure], None], width: float, height: float, salt: s
         )  # letters that the measuring font lacks: the reader's browser has them
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
-        draw(figure)
+        tips = _Tips()
+        draw(figure, tips)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = out.getvalue()
+    svg = tips.put_into(out.getvalue())
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{salt}-', svg)
     svg = re.sub(r'(xlink:href="|url\()#', rf"\g<1>#{salt}-", svg)

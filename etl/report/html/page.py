@@ -1,5 +1,7 @@
 """The report's page: one file, no network, light and dark, readable without the pictures. Text in, text out."""
 
+import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -23,6 +25,7 @@ figure{margin:0}svg{width:100%;height:auto;display:block}svg text{fill:var(--ink
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--faint);vertical-align:top}
 th{color:var(--dim);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th[scope]{cursor:pointer}th[aria-sort=ascending]::after{content:" ▲"}th[aria-sort=descending]::after{content:" ▼"}
 td{overflow-wrap:anywhere}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;list-style:none;padding:0;margin:.5rem 0;font-size:.92rem}
 .legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
@@ -32,20 +35,37 @@ details{margin-top:.6rem;font-size:.92rem}summary{cursor:pointer;color:var(--dim
 a:focus,summary:focus{outline:2px solid var(--c0)}
 .finding{border-left:4px solid currentColor;padding-left:.9rem;margin:0 0 1.1rem}.finding *{color:var(--ink)}
 .finding .head{font-weight:600}.finding .dim{color:var(--dim)}.finding ul{margin:.2rem 0;padding-left:1.2rem}
+@media (max-width:44rem){main{padding:1rem .75rem 3rem}figure>div{overflow-x:auto}figure svg{min-width:40rem}
+#books svg{min-width:0}}
 @media print{section{break-inside:avoid}}
 """
+
+
+# A click on a column's name sorts its table: by number where all are numbers. The policy lets this one script run.
+_SORT: Final = """
+for(const head of document.querySelectorAll("th"))head.addEventListener("click",()=>{
+const body=head.closest("table").tBodies[0],at=head.cellIndex,down=head.ariaSort==="ascending";
+for(const other of head.parentNode.cells)other.removeAttribute("aria-sort");
+head.ariaSort=down?"descending":"ascending";
+const key=row=>row.cells[at].textContent,number=text=>parseFloat(text.replaceAll(",",""));
+const rows=[...body.rows],count=head.className==="n";
+rows.sort((a,b)=>count?number(key(a))-number(key(b)):key(a).localeCompare(key(b)));
+body.append(...(down?rows.reverse():rows))});
+"""
+_SORT_DIGEST: Final = base64.b64encode(hashlib.sha256(_SORT.encode()).digest()).decode()
 
 
 def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
     """Return the whole page. It loads nothing: its policy forbids it."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{_SORT_DIGEST}'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{plain_html(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f'<h1>{plain_html(title)}</h1>\n<p class="sub">{plain_html(subtitle)}</p>\n'
         + "\n".join(sections)
-        + "\n</main>\n</body>\n</html>\n"
+        + f"\n</main>\n<script>{_SORT}</script>\n</body>\n</html>\n"
     )
 
 

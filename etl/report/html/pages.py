@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Final, Protocol
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
 
 from etl.plain import plain_html
 from etl.report.html.charts import draw_bars, draw_books, draw_mapping, draw_stacks, draw_timeline, draw_week
@@ -11,14 +12,15 @@ from etl.report.html.page import figure, legend, page, section, table
 from etl.report.proven import proven_line
 from etl.report.summary import format_duration
 from etl.report.validation import count_rows, format_bytes
-from etl.values.findings import Finding, Forecast, Validation, render_time
+from etl.values.findings import Example, Finding, Forecast, Validation, render_time
 from etl.values.outcome import Outcome
 from etl.values.proven import Proven
 
-__all__ = ["TimeSample", "render_run_page", "render_validation_page"]
+__all__ = ["OpenCause", "RunFacts", "TimeSample", "render_run_page", "render_validation_page"]
 
 MOST_TYPES: Final = 7
 MOST_SPANS: Final = 62
+MOST_FILES: Final = 20
 BOOK_COLOURS: Final = {"delivered": 2, "pending": 0, "rejected": 6, "duplicate": 4, "skipped": 7}
 
 
@@ -61,8 +63,30 @@ class TimeSample(Protocol):
         ...
 
 
-def render_validation_page(validation: Validation) -> str:
-    """Return the page of a dry run."""
+class OpenCause(NamedTuple):
+    """Open rejects of one code: how many, the first of them in words, and what mends most of them."""
+
+    code: str
+    rows: int
+    examples: tuple[str, ...]
+    fixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the page of a run says beside its outcome: when it ended, where it sent, its files, its open rejects."""
+
+    at: datetime | None = None
+    endpoint: str = ""
+    files: tuple[str, ...] = ()
+    causes: tuple[OpenCause, ...] = ()
+
+
+NO_FACTS: Final = RunFacts()
+
+
+def render_validation_page(validation: Validation, at: datetime | None = None) -> str:
+    """Return the page of a dry run that ended `at` a time in UTC."""
     outcome = validation.outcome
     sections = [_books(outcome, words={"pending": "would be sent"}), _findings(validation.findings)]
     if validation.forecast and validation.forecast.events:
@@ -70,14 +94,14 @@ def render_validation_page(validation: Validation) -> str:
     if validation.origins:
         sections.append(_mapping(validation))
     subtitle = (
-        f"A dry run of {', '.join(validation.files)}. Nothing was sent. It took "
-        f"{format_duration(outcome.elapsed_seconds)}."
+        f"A dry run{_moment(at)}. Nothing was sent. It took {format_duration(outcome.elapsed_seconds)}."
     )
+    sections.append(_origin(validation.files, validation.endpoint, "A run would send to"))
     return page(f"{outcome.job}: what would be sent", subtitle, sections)
 
 
-def render_run_page(outcome: Outcome, timeline: Sequence[TimeSample]) -> str:
-    """Return the page of a run: its books, its rejects by code, and how the sending went over time."""
+def render_run_page(outcome: Outcome, timeline: Sequence[TimeSample], facts: RunFacts = NO_FACTS) -> str:
+    """Return the page of a run: its books, its rejects with examples, and how the sending went over time."""
     sections = [_books(outcome, words={})]
     if outcome.message:
         sections.append(
@@ -97,15 +121,40 @@ def render_run_page(outcome: Outcome, timeline: Sequence[TimeSample]) -> str:
                 figure(draw_bars(bars[:12], colour=6), says, table(("code", "rows"), bars)),
             )
         )
+    if facts.causes:
+        sections.append(section("open", "Open rejects", "".join(map(_cause, facts.causes))))
     if outcome.proven is not None:
         sections.append(_proven(outcome.proven))
     if timeline:
         sections.append(_timeline(outcome, timeline))
     subtitle = (
         f"{outcome.sent_now:,} events delivered in {format_duration(outcome.elapsed_seconds)}; state: "
-        f"{outcome.state}."
+        f"{outcome.state}; ended{_moment(facts.at)}."
     )
+    if facts.endpoint:
+        sections.append(_origin(facts.files, facts.endpoint, "Sent to"))
     return page(f"{outcome.job}: the run", subtitle, sections)
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else f" {at:%Y-%m-%d %H:%M} UTC"
+
+
+def _origin(files: Sequence[str], endpoint: str, word: str) -> str:
+    """Return which files were read, and where their events go."""
+    items = "".join(f"<li><code>{plain_html(name)}</code></li>" for name in files[:MOST_FILES])
+    more = f"<li>and {len(files) - MOST_FILES:,} more</li>" if len(files) > MOST_FILES else ""
+    goes = f"<p>{word} <code>{plain_html(endpoint)}</code></p>" if endpoint else ""
+    return section("files", f"Files: {len(files):,}", f"<ul>{items}{more}</ul>{goes}")
+
+
+def _cause(cause: OpenCause) -> str:
+    examples = "".join(f"<li>{plain_html(example)}</li>" for example in cause.examples)
+    fixes = "".join(f"<div>→ {plain_html(fix)}</div>" for fix in cause.fixes)
+    return (
+        f'<div class="finding error"><div class="head">{count_rows(cause.rows)}: '
+        f"<code>{plain_html(cause.code)}</code></div><ul>{examples}</ul>{fixes}</div>"
+    )
 
 
 def _proven(proven: Proven) -> str:
@@ -142,7 +191,8 @@ def _findings(findings: Sequence[Finding]) -> str:
 
 def _finding(finding: Finding) -> str:
     examples = "".join(
-        f"<li><code>{plain_html(example.file)}</code> row {example.row}: {plain_html(example.text[:300])}</li>"
+        f"<li><code>{plain_html(example.file)}</code> row {example.row}{_line(example)}: "
+        f"{plain_html(example.text[:300])}</li>"
         for example in finding.examples
     )
     place = (
@@ -157,6 +207,10 @@ def _finding(finding: Finding) -> str:
         f"{100 * finding.share:.2g}% of the rows</div>"
         f"<ul>{examples}</ul><div>→ {place}{plain_html(finding.fix)}</div></div>"
     )
+
+
+def _line(example: Example) -> str:
+    return f" (line {example.line})" if example.line else ""
 
 
 def _forecast(forecast: Forecast) -> Iterator[str]:
