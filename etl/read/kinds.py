@@ -182,6 +182,11 @@ def _check_workbook(name: str, found: str) -> None:
             'Open it in a spreadsheet and save it as .xlsx, or where it is CSV by another name: format = "csv" under '
             "[source]",
         )
+    if found == "Excel" and PurePosixPath(_SHEET.sub("", name)).suffix.lower() != ".xls":
+        raise InputError(
+            f"Expected a workbook as its name says, found one with a password, or an old .xls - {name}",
+            "Save a copy without a password, or name it .xls where that is what it is",
+        )
     if found not in ("zip", "Excel"):
         raise InputError(
             f"Expected a workbook, found {found} data - {name}", "Export the file again as .xlsx or CSV"

@@ -198,6 +198,18 @@ def test_what_is_no_sheet_is_explained(tmp_path: Path, path: str, source: str, s
     assert (came.code, came.err) == (4, said)
 
 
+def test_a_workbook_by_another_name_is_read_or_explained(tmp_path: Path) -> None:
+    write_xlsx(tmp_path / "new.xlsx", ROWS).rename(tmp_path / "new.xls")
+    assert json.loads(call("validate", "--json", write_job(tmp_path, "new.xls")).out)["rows"]["read"] == 5
+    write_xls(tmp_path / "old.xls", ROWS).rename(tmp_path / "old.xlsx")
+    said = call("validate", write_job(tmp_path, "old.xlsx"))
+    assert (said.code, said.err) == (
+        4,
+        "Expected a workbook as its name says, found one with a password, or an old .xls - old.xlsx\n"
+        "Save a copy without a password, or name it .xls where that is what it is\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "source", "read"),
     [("two.xlsx", 'sheet = "*"', 7), ("two.xlsx!F*", "", 2), ("two.xlsx!Hid", "", 5)],
@@ -225,7 +237,7 @@ def test_a_sheet_that_memory_would_not_hold_is_refused(
     monkeypatch.setattr("etl.read.excel.workbook.MOST_SHEET_BYTES", 100)
     with pytest.raises(InputError, match="Save the sheet as CSV"):
         read(path)
-    assert MOST_SHEET_BYTES == 1 << 30
+    assert MOST_SHEET_BYTES == 1 << 29
 
 
 def test_without_the_library_one_sentence_says_what_to_install(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_SHEET_BYTES", "Cells", "Sheet", "Workbook", "open_workbook"]
 
-# A sheet is held whole: its cells as text take about as much again as its XML, and four times that on the way.
-MOST_SHEET_BYTES: Final = 1 << 30
+# A sheet is held whole: reading it takes about five times its XML.
+MOST_SHEET_BYTES: Final = 1 << 29
 _ERRORS: Final = {
     "Div0": "#DIV/0!",
     "NA": "#N/A",
@@ -65,12 +65,12 @@ class Workbook:
 
     def list_sheets(self) -> list[Sheet]:
         """Return all sheets; reads each of them."""
+        return [self._describe(name) for name in self.sheet_names]
+
+    def _describe(self, sheet: str) -> Sheet:
         with _explained(self._name):
-            loaded = [
-                self._reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
-                for name in self.sheet_names
-            ]
-            return [Sheet(one.name, one.visible == "visible", one.total_height) for one in loaded]
+            loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
+            return Sheet(loaded.name, loaded.visible == "visible", loaded.total_height)
 
     def read(self, sheet: str) -> Cells:
         """Return the cells of a sheet."""
@@ -115,7 +115,11 @@ def open_workbook(path: Path, name: str) -> Workbook:
     library = _import_library(name)
     _check_size(path, name)
     with _explained(name):
-        return Workbook(name, path, library.read_excel(path))
+        # By its name the library would take an .xlsx called .xls for what it isn't; by its bytes it finds out.
+        is_old = path.suffix.lower() == ".xls"
+        return Workbook(
+            name, path, library.read_excel(path.read_bytes() if is_old and zipfile.is_zipfile(path) else path)
+        )
 
 
 def _import_library(name: str) -> ModuleType:
