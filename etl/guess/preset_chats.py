@@ -43,6 +43,7 @@ CHATS: Final[dict[str, Preset]] = {
         _message("timestamp", "id"),
         {"id": "author.id"},
         properties={"conversationId": "channel_id"},
+        rows=RowsOf("type", "type IN ('Default', 'Reply')", "who joins, pins or calls is no message"),
         beside={"channel_id": "channel.id", "channel": "channel.name"},
     ),
     "discord-csv": Preset(

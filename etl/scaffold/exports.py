@@ -17,13 +17,13 @@ __all__ = ["fit_reading", "narrow_path"]
 def narrow_path(path: str, place: Path) -> str:
     """Return the pattern of the files that hold the rows, where `place` is the folder or archive of a known export."""
     names = set(_list_inside(place))
-    sign = "/" if place.is_dir() else "!"
+    whole = f"{escape(path.rstrip('/'))}/" if place.is_dir() else f"{path}!"
     for markers, pattern in FOLDERS.items():
         for name in sorted(names):
             root = name.removesuffix(markers[0])
             is_root = name.endswith(markers[0]) and (not root or root.endswith("/"))
             if is_root and all(f"{root}{marker}" in names for marker in markers):
-                return f"{path.rstrip('/')}{sign}{escape(root)}{pattern}"
+                return f"{whole}{escape(root)}{pattern}"
     return path
 
 

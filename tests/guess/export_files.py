@@ -43,7 +43,7 @@ def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Pa
 
 
 def _slack(folder: Path) -> Path:
-    root = folder / "Acme Slack export"
+    root = folder / "Acme [Slack] export"
     _write_json(root / "users.json", [{"id": "U1", "team_id": "T1", "name": "ada", "deleted": False}])
     _write_json(
         root / "channels.json", [{"id": "C1", "name": "general", "created": 1714550000, "members": ["U1"]}]
@@ -106,13 +106,16 @@ def _discord(folder: Path) -> Path:
         }
         for n in range(3)
     ]
+    messages.append(
+        {**messages[0], "id": "123456789012345679", "type": "GuildMemberJoin", "content": "Joined."}
+    )
     document = {
         "guild": {"id": "1", "name": "Docs"},
         "channel": {"id": "777", "type": "GuildTextChat", "category": "Text", "name": "help", "topic": None},
         "dateRange": {"after": None, "before": None},
         "exportedAt": "2024-06-01T00:00:00+00:00",
         "messages": messages,
-        "messageCount": 3,
+        "messageCount": 4,
     }
     return _write_json(folder / "Docs - help [777].json", document)
 
@@ -514,6 +517,7 @@ FILES = {
         "discord",
         {ASKED: 3},
         {"messageId": "123456789012345670", "conversationId": "777", "createdAt": "2024-05-01T08:00:00.123Z"},
+        skipped=1,
     ),
     "discord csv": ExportFiles(
         _discord_csv,
