@@ -129,7 +129,7 @@ async def _ask(kept: KeptFolder, sent: list[tuple[int, int]], asking: Asking) ->
     async for finding in asking.ask(Inquiry(events.ids(), patience_seconds=asking.patience_seconds)):
         settled = events.settle(finding)
         if finding.presence is Presence.THERE and settled is not None and settled[1] is None:
-            there.append((settled[0].part, settled[0].index))
+            there.append((settled[0].part, settled[0].at))
     return there
 
 

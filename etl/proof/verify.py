@@ -15,12 +15,13 @@ from etl.ledger.bitmap import set_indices
 from etl.ledger.facts import PartEntry
 from etl.ledger.store import Ledger
 from etl.state.kept_load import KeptLoad
+from etl.values.delivery import EventPlace
 from etl.values.verification import EventDifference, Verification, VerificationCounts
 from etl.witness.asking import Asking
 from etl.witness.choose import choose_sample
 from etl.witness.inquiry import Finding, Inquiry, Presence
 from etl.witness.result_page import Problem
-from etl.witness.sent import Place, SentEvents
+from etl.witness.sent import SentEvents
 
 __all__ = ["Verified", "verify_load"]
 
@@ -43,12 +44,12 @@ class _Found:
     confirmed: dict[int, list[int]] = field(default_factory=dict)
     differences: list[EventDifference] = field(default_factory=list)
 
-    def add(self, place: Place, difference: EventDifference | None) -> VerificationCounts:
+    def add(self, place: EventPlace, difference: EventDifference | None) -> VerificationCounts:
         """Take one event, and return it as counts."""
         if difference is not None:
             self.differences.append(difference)
             return replace(VerificationCounts(asked=1), **{difference.kind.value: 1})
-        self.confirmed.setdefault(place.part, []).append(place.index)
+        self.confirmed.setdefault(place.part, []).append(place.at)
         return VerificationCounts(asked=1, confirmed=1)
 
     def __len__(self) -> int:

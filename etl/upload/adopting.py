@@ -12,11 +12,12 @@ from typing import Final
 
 from etl.state.kept_load import KeptLoad
 from etl.values.adoption import Adoption, OtherwiseThere
+from etl.values.delivery import EventPlace
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.asking import Asking
 from etl.witness.inquiry import Inquiry
 from etl.witness.result_page import Problem
-from etl.witness.sent import Place, SentEvents
+from etl.witness.sent import SentEvents
 
 __all__ = ["Adopted", "adopt_load"]
 
@@ -49,7 +50,7 @@ class _Tally:
     found: dict[int, list[int]] = field(default_factory=dict)
     waiting: int = 0
 
-    def add(self, place: Place, difference: EventDifference | None) -> None:
+    def add(self, place: EventPlace, difference: EventDifference | None) -> None:
         """Take what is known of one event."""
         word = "found" if difference is None else _WORDS[difference.kind]
         counted = {name: getattr(self.adoption, name) + 1 for name in ("asked", word)}
@@ -60,7 +61,7 @@ class _Tally:
         if is_otherwise and difference is not None and len(self.adoption.first) < MOST_TOLD:
             self.adoption = replace(self.adoption, first=(*self.adoption.first, self._describe(difference)))
         if word == "found" or (is_otherwise and self.as_found):
-            self.found.setdefault(place.part, []).append(place.index)
+            self.found.setdefault(place.part, []).append(place.at)
             self.waiting += 1
             self.adoption = replace(self.adoption, accepted=self.adoption.accepted + is_otherwise)
 

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import polars as pl
 
-__all__ = ["CANARY_COLUMNS", "Place", "choose_canary", "choose_sample", "largest_missing_share"]
+from etl.values.delivery import EventPlace
+
+__all__ = ["CANARY_COLUMNS", "choose_canary", "choose_sample", "largest_missing_share"]
 
 CANARY_COLUMNS: Final = ("file", "entity_type", "type", "created_at", "size")
 _LARGEST: Final = 3
@@ -15,24 +17,17 @@ _KEYS: Final = (["entity_type", "type"], ["file"])
 CONFIDENCE: Final = 0.95
 
 
-class Place(NamedTuple):
-    """An event of a load: its part, and at which place it is there."""
-
-    part: int
-    at: int
-
-
-def choose_canary(parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> tuple[Place, ...]:
+def choose_canary(parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> tuple[EventPlace, ...]:
     """Return the places of at most `count` events that stand for a load, in the order of the load.
 
     One of each entity and type, the most frequent first; the oldest, the newest and the largest; one of each file; then
     what fills the number up. `parts` are the number of a part and its `CANARY_COLUMNS`, with `index` where rows are
     left out.
     """
-    kinds: dict[tuple[object, ...], tuple[int, Place]] = {}
-    files: dict[tuple[object, ...], Place] = {}
+    kinds: dict[tuple[object, ...], tuple[int, EventPlace]] = {}
+    files: dict[tuple[object, ...], EventPlace] = {}
     extremes: list[pl.DataFrame] = []
-    first: list[Place] = []
+    first: list[EventPlace] = []
     for number, frame in parts:
         some = (frame if "index" in frame.columns else frame.with_row_index("index")).with_columns(
             pl.lit(number).alias("part")
@@ -41,12 +36,12 @@ def choose_canary(parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> tupl
             known = kinds.get(tuple(kind))
             kinds[tuple(kind)] = (
                 events + (known[0] if known else 0),
-                known[1] if known else Place(number, index),
+                known[1] if known else EventPlace(number, index),
             )
         for file, _, index in _first_of_each(some, _KEYS[1]):
-            files.setdefault((file,), Place(number, index))
+            files.setdefault((file,), EventPlace(number, index))
         extremes = [pl.concat([*extremes, *_extremes(some)])]
-        first += [Place(number, index) for index in some["index"][: max(0, count - len(first))]]
+        first += [EventPlace(number, index) for index in some["index"][: max(0, count - len(first))]]
     wanted = [place for _, place in sorted(kinds.values(), key=lambda kind: -kind[0])]
     if extremes:
         wanted += _extreme_places(extremes[0])
@@ -93,9 +88,9 @@ def _extremes(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield columns.top_k(_LARGEST, by="size")
 
 
-def _extreme_places(frame: pl.DataFrame) -> list[Place]:
+def _extreme_places(frame: pl.DataFrame) -> list[EventPlace]:
     found = pl.concat(list(_extremes(frame)))
-    return [Place(part, index) for part, index in found.select("part", "index").iter_rows()]
+    return [EventPlace(part, index) for part, index in found.select("part", "index").iter_rows()]
 
 
 def _hypergeometric(rng: Random, events: int, size: int, drawn: int) -> int:

@@ -10,12 +10,13 @@ from etl.event import StoredEvent, parse_body
 from etl.stage.kept import KeptFolder
 from etl.stage.parts import events_path
 from etl.values.canonical import has_digest
+from etl.values.delivery import EventPlace
 from etl.values.verification import DifferenceKind, EventDifference
 from etl.witness.compare import compare_event
 from etl.witness.inquiry import Finding, Presence
 from etl.witness.own_id import proves_itself
 
-__all__ = ["Place", "SentEvents"]
+__all__ = ["SentEvents"]
 
 # What may differ is held until its row is read again.
 MOST_SUSPECTS: Final = 20_000
@@ -27,16 +28,8 @@ _DIFFERENT: Final = {Presence.MISSING: DifferenceKind.MISSING, Presence.DOUBLED:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where an event of a load is: its part, and at which place there."""
-
-    part: int
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Suspect:
-    place: Place
+    place: EventPlace
     digest: bytes
     stored: StoredEvent
 
@@ -54,7 +47,7 @@ class SentEvents:
         self._kept, self._clean = kept, clean
         self._suspects: dict[str, _Suspect] = {}
         self._indices = indices
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, EventPlace] = {}
         self._digests: dict[str, bytes | None] = {}
         self._bodies: tuple[int, list[str] | None] = (-1, None)
 
@@ -64,7 +57,7 @@ class SentEvents:
             frame = self._kept.read_ids(part, ["id"], if_there=["digest"])[indices]
             digests = frame["digest"].to_list() if "digest" in frame.columns else [None] * len(frame)
             for index, event_id, digest in zip(indices, frame["id"].to_list(), digests, strict=True):
-                self._places[event_id] = Place(part, index)
+                self._places[event_id] = EventPlace(part, index)
                 self._digests[event_id] = digest
                 yield event_id
 
@@ -75,23 +68,23 @@ class SentEvents:
 
     def settle_suspects(
         self, bodies: Iterator[tuple[str, str]]
-    ) -> Iterator[tuple[Place, EventDifference | None]]:
+    ) -> Iterator[tuple[EventPlace, EventDifference | None]]:
         """Yield what becomes of the events that may differ; `bodies` are those that could be read again, by id."""
         for event_id, body in bodies:
             if suspect := self._suspects.pop(event_id, None):
                 yield suspect.place, self._compare(suspect.place, body, suspect.stored)
         for suspect in self._suspects.values():
-            at = (suspect.place.part, suspect.place.index)
+            at = (suspect.place.part, suspect.place.at)
             yield suspect.place, EventDifference(*at, DifferenceKind.UNKNOWN, reason=_UNKNOWN_CONTENT)
         self._suspects.clear()
 
-    def settle(self, finding: Finding) -> tuple[Place, EventDifference | None] | None:
+    def settle(self, finding: Finding) -> tuple[EventPlace, EventDifference | None] | None:
         """Return the place of the event that `finding` is about, and how it differs from what was sent, if it does.
 
         None where only its body can tell, which isn't kept: it is among the suspects then.
         """
         place, digest = self._places.pop(finding.id), self._digests.pop(finding.id)
-        at = (place.part, place.index)
+        at = (place.part, place.at)
         if finding.presence is Presence.UNKNOWN:
             return place, EventDifference(*at, DifferenceKind.UNKNOWN, reason=finding.reason)
         if finding.presence is not Presence.THERE:
@@ -108,8 +101,8 @@ class SentEvents:
         self._suspects[finding.id] = _Suspect(place, digest, stored)
         return None
 
-    def _compare(self, place: Place, body: str, stored: StoredEvent) -> EventDifference | None:
-        at = (place.part, place.index)
+    def _compare(self, place: EventPlace, body: str, stored: StoredEvent) -> EventDifference | None:
+        at = (place.part, place.at)
         comparison = compare_event(parse_body(body), stored)
         if (difference := comparison.difference) is not None:
             expected, found = _json(difference.expected), self._clean(_json(difference.found))
@@ -119,14 +112,14 @@ class SentEvents:
             return EventDifference(*at, DifferenceKind.UNKNOWN, reason=_UNSHOWN.format(fields))
         return None
 
-    def _body(self, place: Place) -> str | None:
+    def _body(self, place: EventPlace) -> str | None:
         """Return the body that was sent, None where the part has given way to its ids."""
         if self._bodies[0] != place.part:
             path = events_path(self._kept.folder, place.part)
             bodies = self._kept.read(path, ["body"])["body"].to_list() if path.exists() else None
             self._bodies = (place.part, bodies)
         bodies = self._bodies[1]
-        return None if bodies is None else bodies[place.index]
+        return None if bodies is None else bodies[place.at]
 
 
 def _json(value: Any) -> str:

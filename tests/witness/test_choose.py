@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.witness.choose import Place, choose_canary, choose_sample, largest_missing_share
+from etl.values.delivery import EventPlace
+from etl.witness.choose import choose_canary, choose_sample, largest_missing_share
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -42,19 +43,19 @@ PARTS = [
 
 
 def test_a_canary_has_one_of_each_kind_then_the_extremes_then_each_file() -> None:
-    kinds = (Place(0, 0), Place(0, 2), Place(1, 0))
+    kinds = (EventPlace(0, 0), EventPlace(0, 2), EventPlace(1, 0))
     assert choose_canary(PARTS, 3) == kinds
     # The oldest is there already; the newest and the largest come next, and then the third file.
-    assert choose_canary(PARTS, 5) == tuple(sorted([*kinds, Place(1, 1), Place(0, 1)]))
-    assert Place(1, 2) in choose_canary(PARTS, 6)
-    assert choose_canary(PARTS, 1) == (Place(0, 0),)
+    assert choose_canary(PARTS, 5) == tuple(sorted([*kinds, EventPlace(1, 1), EventPlace(0, 1)]))
+    assert EventPlace(1, 2) in choose_canary(PARTS, 6)
+    assert choose_canary(PARTS, 1) == (EventPlace(0, 0),)
     assert len(choose_canary(PARTS, 100)) == 6
     assert choose_canary([], 5) == ()
 
 
 def test_where_rows_are_left_out_their_places_are_kept() -> None:
     pending = PARTS[0][1].with_columns(pl.Series("index", [7, 8, 11], pl.UInt32))
-    assert choose_canary([(4, pending)], 2) == (Place(4, 7), Place(4, 11))
+    assert choose_canary([(4, pending)], 2) == (EventPlace(4, 7), EventPlace(4, 11))
 
 
 @given(sizes=st.lists(st.integers(0, 40), max_size=8), count=st.integers(0, 200), seed=st.integers(0, 99))
