@@ -27,6 +27,9 @@ WORDS_OF_A_MESSAGE: Final = {
 }
 _LONGEST_ID: Final = 64
 _FEW_ROWS: Final = 4
+# Fewer different conversations than this share of the rows are shared by them.
+_SHARED: Final = 0.9
+_BARE_IDS: Final = ("id", "uuid", "guid", "pk", "rowid")
 # Of so many rows on, an id that is mostly there again is none of a message.
 _MANY_ROWS: Final = 20
 Profiles = Mapping[str, Profile]
@@ -82,6 +85,9 @@ def choose_entity(profiles: Profiles, own: dict[str, Choice]) -> tuple[Choice, d
         > 0
     ):
         return Choice(column, "its values are the API's entity types"), own
+    if message := _find_messages(profiles, own):
+        why = f"each row has words, an id of its own, and one of {own['conversationId'].value} that others share"
+        return Choice({"value": "message"}, why, Sureness.LIKELY), {"messageId": message}
     filled = {field: profiles[choice.value].filled for field, choice in own.items()}
     order = ("messageId", "searchQuery", "conversationId")
     for field in order:
@@ -112,6 +118,27 @@ def choose_entity(profiles: Profiles, own: dict[str, Choice]) -> tuple[Choice, d
     why = "no column is called like a message, a conversation or a search: say what the events are about"
     subject = Choice(name, "say which column names the message, conversation or search", Sureness.CHECK)
     return Choice({"value": kind}, why, Sureness.CHECK), {ENTITY_FIELDS[kind]: subject}
+
+
+def _find_messages(profiles: Profiles, own: dict[str, Choice]) -> Choice | None:
+    """Return the id of the messages, where rows with words share the conversations that they are of."""
+    conversation = own.get("conversationId")
+    if (
+        conversation is None
+        or len(own) > 1
+        or profiles[conversation.value].distinct > _SHARED * _rows(profiles)
+    ):
+        return None
+    if not any(fold(name) in WORDS_OF_A_MESSAGE for name in profiles):
+        return None
+    name = next(
+        (name for name in top_columns(profiles) if fold(name) in _BARE_IDS and profiles[name].is_unique), None
+    )
+    return Choice(name, "its values are unique", Sureness.LIKELY) if name is not None else None
+
+
+def _rows(profiles: Profiles) -> int:
+    return next(iter(profiles.values())).rows
 
 
 def _tell_entities_apart(own: dict[str, Choice], fields: list[str]) -> Choice:

@@ -57,15 +57,16 @@ def open_rows(
     with_source: bool = True,
     is_dry: bool = False,
     fetched: Path | None = None,
+    most_bytes: int | None = None,
 ) -> tuple[Source, Plans]:
     """Open the job's files and compile its mapping for them; raises `InputError` and `JobError`.
 
     Remote files are fetched into `fetched`, or beside the job file. Without `with_source` the events don't carry their
     original columns, which takes a good part of the time; in a dry run they carry digests that tell them apart for ids,
-    which take another.
+    which take another. With `most_bytes`, of text files only so much is looked at.
     """
     now = started.timestamp() if job.source.mode == "incremental" else None
-    source = open_source(job, fetched, now=now)
+    source = open_source(job, fetched, now=now, most_bytes=most_bytes)
     _check_watermark(job, source)
     start = NEVER if doubt_clock(started, writing_times(source.files)) else started
     return source, compile_plans(job, source, started=start, with_source=with_source, is_dry=is_dry)

@@ -17,7 +17,7 @@ from etl.read.kinds import APPENDABLE
 from etl.read.text import codec_of
 from etl.values.staged import SourceFile
 
-__all__ = ["QUIET_SECONDS", "NoWholeLine", "can_grow", "find_whole_lines", "rows_can_follow"]
+__all__ = ["QUIET_SECONDS", "NoWholeLine", "can_grow", "find_whole_lines", "rows_can_follow", "take_head"]
 
 QUIET_SECONDS: Final = 600.0
 # A multiple of every code unit's size.
@@ -39,6 +39,24 @@ class NoWholeLine(InputError):  # noqa: N818 - it states a condition
 def can_grow(file: SourcePath) -> bool:
     """Whether rows may be appended to the file: plain text, on a local disk."""
     return file.format in APPENDABLE and file.compression is None and file.etag is None
+
+
+def take_head(file: SourcePath, job: Job, most_bytes: int) -> SourcePath:
+    """Return the file as if it ended with the last whole line of its first `most_bytes`, where it can be read so."""
+    if not can_grow(file):
+        return file
+    line_end = "\n".encode(_codec(file, job))
+    try:
+        with file.path.open("rb") as stream:
+            head = stream.read(most_bytes)
+            if not stream.read(1):
+                return file
+    except OSError as error:
+        raise explain_os_error(error, file) from None
+    found = head.rfind(line_end)
+    while found % len(line_end) and found >= 0:
+        found = head.rfind(line_end, 0, found + len(line_end) - 1)
+    return replace(file, end=found + len(line_end)) if found >= 0 else file
 
 
 def find_whole_lines(

@@ -16,7 +16,7 @@ from etl.read.access_log import AccessLogReader
 from etl.read.csv.reader import CsvReader
 from etl.read.excel.reader import ExcelReader
 from etl.read.files import SourcePath
-from etl.read.growing import NoWholeLine, find_whole_lines
+from etl.read.growing import NoWholeLine, find_whole_lines, take_head
 from etl.read.json.reader import open_json
 from etl.read.kinds import FLAGGED, LINED
 from etl.read.ndjson import NdjsonReader
@@ -153,14 +153,19 @@ class Source:
         return conformed
 
 
-def open_source(job: Job, fetched: Path | None = None, *, now: float | None = None) -> Source:
+def open_source(
+    job: Job, fetched: Path | None = None, *, now: float | None = None, most_bytes: int | None = None
+) -> Source:
     """Open every file of the job far enough to know its columns; remote ones are fetched into `fetched` first.
 
     Where `fetched` is None that is `fetched/` in the job's own place beside the job file. Raises `InputError` for what
     is missing or unreadable, `JobError` for what the job says wrongly of it, `Incomplete` where the network fails.
     `now`, in seconds since the epoch, is given for an incremental job: what is still being written is left for later.
+    With `most_bytes`, of text files only so much is looked at.
     """
     files = resolve_files(job, fetched)
+    if most_bytes is not None:
+        files = tuple(take_head(file, job, most_bytes) for file in files)
     waiting: tuple[SourcePath, ...] = ()
     if now is not None:
         files, waiting = find_whole_lines(files, job, now)

@@ -27,7 +27,7 @@ from etl.scaffold.mending import ENOUGH, better_guesses
 from etl.scaffold.naming import name_job
 from etl.scaffold.reading import is_typed, read_head, sketch_job
 from etl.scaffold.sample import as_sample
-from etl.scaffold.trial import SAMPLE_ROWS, Tried, first_batch, try_job
+from etl.scaffold.trial import SAMPLE_BYTES, SAMPLE_ROWS, Tried, first_batch, try_job
 
 __all__ = ["StartOptions", "start_job"]
 
@@ -184,7 +184,7 @@ def _list_decisions(chosen: JobGuess, reading: Reading) -> tuple[Decision, ...]:
 
 
 def _read_sample(sketch: Job) -> pl.DataFrame:
-    source = open_source(sketch)
+    source = open_source(sketch, most_bytes=SAMPLE_BYTES)
     rows = [
         as_sample(source.widen(batch.frame, file))
         for file in range(min(3, len(source.files)))

@@ -13,9 +13,11 @@ from etl.job.model import Job
 from etl.report.init import Trial
 from etl.values.rows import Batch
 
-__all__ = ["SAMPLE_ROWS", "Tried", "first_batch", "try_job"]
+__all__ = ["SAMPLE_BYTES", "SAMPLE_ROWS", "Tried", "first_batch", "try_job"]
 
 SAMPLE_ROWS: Final = 20_000
+# The columns of a file of objects are only known when all of them are read: of a large one its head has to do.
+SAMPLE_BYTES: Final = 4 << 20
 _NO_REJECTS: Final = pl.DataFrame(schema={"code": pl.String, "field": pl.String, "found": pl.String})
 
 
@@ -38,7 +40,7 @@ def try_job(job: Job, started: datetime) -> Tried:
     reasons: dict[str, int] = {}
     rejects = [_NO_REJECTS]
     try:
-        source, plans = open_rows(job, started, with_source=False)
+        source, plans = open_rows(job, started, with_source=False, most_bytes=SAMPLE_BYTES)
         for file in range(len(source.files)):
             for batch in first_batch(source.batches(file)):
                 done = plans.of(file).apply(batch.frame.head(SAMPLE_ROWS))

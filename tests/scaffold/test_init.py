@@ -1,6 +1,7 @@
 """From files alone to a job file that runs, unedited, and delivers every good row with its own time."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,14 @@ def test_a_log_without_a_year_is_read_by_that_in_its_name(tmp_path: Path) -> Non
         "2019-12-01T10:00:00Z",
         "2020-01-10T10:00:09Z",
     )
+
+
+def test_of_a_large_file_of_objects_only_the_head_is_looked_at(tmp_path: Path) -> None:
+    line = '{"id": "%d", "at": "2024-01-31T09:30:00Z"}\n'
+    with (tmp_path / "big.ndjson").open("w") as file:
+        file.write("".join(line % number for number in range(400_000)))
+        file.truncate(10 << 30)
+    began = time.process_time()
+    made = start(tmp_path, tmp_path / "big.ndjson")
+    assert time.process_time() - began < 10  # all of it would take minutes
+    assert (made.trial.problem, made.trial.events) == ("", 20_000)
