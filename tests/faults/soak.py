@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from etl.sandbox.process import SandboxProcess
+from tests.faults.soak_answers import try_hostile_answers, try_stalling_hints
 from tests.faults.soak_closing import try_closing, try_full_disk
 from tests.faults.soak_parquet import try_every_type
 from tests.faults.soak_scarcity import try_address_space, try_threads
@@ -246,11 +247,6 @@ class Soak:
         fault = "kill -9 around a canary, doubles kept"
         return Line(fault, came.trials, came.kills, came.lost, came.doubled, problem=came.problem)
 
-    def parquet_types(self) -> Line:
-        """Read every Parquet type at its extremes, used and unused, with `validate` and `run`."""
-        matrix = try_every_type(self.root / "parquet")
-        return Line("Parquet types × uses × commands", matrix.trials, matrix.trials, problem=matrix.problem)
-
 
 def await_sending(sandbox: SandboxProcess, process: subprocess.Popen[str]) -> None:
     """Return once events arrive, however long a busy machine takes to begin."""
@@ -368,11 +364,13 @@ def main() -> int:
             ("answers", soak.lost_answers),
             ("uncertain", soak.uncertain),
             ("canary", soak.canary),
+            ("hostile", lambda: told("answers that prove nothing, have no end", *try_hostile_answers())),
+            ("hints", lambda: told("hints that stall: told, an outage", *try_stalling_hints())),
             ("memory", lambda: told("little address space: works, or is told", *try_address_space())),
             ("threads", lambda: told("few threads: works, or is told", *try_threads())),
             ("sql", lambda: told("SQL: refused, or of its row alone", *try_expressions())),
             ("state", lambda: told("each file of the state, damaged", *try_damage(Path(folder)))),
-            ("parquet", soak.parquet_types),
+            ("parquet", lambda: told("Parquet types × uses × commands", *try_every_type(Path(folder) / "p"))),
             ("streams", lambda: told("streams closed, full, left: status stands", *try_broken_streams())),
             ("encodings", lambda: told("encodings that lack our characters", *try_encodings())),
             ("another", lambda: told("state of another user: 7, and told", *try_state_of_another())),

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from etl.cli import COMMANDS as COMMANDS_OF_CLI
 from tests.workbench import ROOT, row_of, write_job
 
-__all__ = ["try_broken_streams", "try_encodings", "try_state_of_another"]
+__all__ = ["COMMANDS", "commands_with_state", "try_broken_streams", "try_encodings", "try_state_of_another"]
 
 OUTPUTS: Final = {
     "closed": ">&-",
@@ -59,6 +60,7 @@ COMMANDS: Final = (
     "verify --sandbox $JOB",
     "verify --sandbox --json $JOB",
     "receipt --sandbox $JOB",
+    "adopt --sandbox $JOB",
     "doctor --sandbox $JOB",
     "reset --sandbox --yes $JOB",
     "init --force -o $JOB.new.toml ${JOB%docs.toml}log.csv",
@@ -69,7 +71,15 @@ COMMANDS: Final = (
     "nonsense",
 )
 PRINTERS: Final = ("preview", "status", "loads", "rejects", "schema", "completion", "--help", "run --help")
-OWNED: Final = ("run", "retry", "status", "loads", "rejects", "reset --yes", "doctor", "retry --dry-run")
+# Commands that keep no state, or look at none; all others are held to what the state of another user means.
+_STATELESS: Final = {"init", "preview", "validate", "sandbox", "schema", "completion"}
+_MORE: Final = {"reset": "reset --yes", "dismiss": "dismiss --all --reason ŵ"}
+
+
+def commands_with_state() -> list[str]:
+    """Return the commands that work on a job's state, as the command line itself lists them."""
+    names = sorted(set(COMMANDS_OF_CLI) - _STATELESS)
+    return [*(_MORE.get(name, name) for name in names), "retry --dry-run"]
 
 
 def try_broken_streams() -> tuple[int, int, str]:
@@ -114,7 +124,7 @@ def try_state_of_another() -> tuple[int, int, str]:
     problem = ""
     with _a_job() as job:
         for whole in (True, False):  # all state, or the job's own folder alone
-            for command in OWNED:
+            for command in commands_with_state():
                 for output in ("", *OUTPUTS.values()):
                     code, said = _end(f"{command} --sandbox $JOB", job, output, owner=12345, owns_root=whole)
                     tried, refused = tried + 1, refused + (code == 7)

@@ -13,6 +13,7 @@ import pytest
 
 from etl.limited import read_limited
 from etl.sandbox.process import SandboxProcess
+from tests.faults.soak_streams import commands_with_state
 from tests.workbench import Said, call, finish, row_of, start, write_job
 
 # Root without its capabilities is any user: the state of another one is shut to it.
@@ -36,13 +37,16 @@ def assert_told(said: Said, code: int, *lines: str) -> None:
 
 
 @NOT_ROOT
-@pytest.mark.parametrize("words", ["status", "rejects", "loads", "reset --yes", "retry --dry-run", "run"])
+@pytest.mark.parametrize("words", commands_with_state())
 def test_state_of_another_user_is_told(job: Path, words: str) -> None:
     root = job.parent / ".backfill"
     (root / "docs").mkdir(parents=True)
     os.chown(root, 12345, 12345)
     root.chmod(0o700)
     said = finish(start(*words.split(), job, wrapper=ANY_USER, key="key"))
+    if words == "doctor":  # it goes on, and says it in its list
+        assert said.code == 7
+        return
     assert_told(said, 7, f"Expected leave to read and write, found `Permission denied` - {root}/docs\n")
 
 

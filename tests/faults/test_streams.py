@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from etl.cli import COMMANDS as COMMANDS_OF_CLI
 from etl.read.resolve import LOCALE_FIX
+from tests.faults.soak_streams import COMMANDS, commands_with_state
 from tests.workbench import ROOT, row_of, write_job, write_rows
 
 FULL = (
@@ -118,3 +120,9 @@ def test_a_file_that_a_pattern_finds_in_a_locale_without_its_letters_is_told(tmp
         "backfill validate $JOB", write_job(tmp_path, paths="l*g.csv"), LC_ALL="POSIX", PYTHONUTF8="0"
     )
     assert said == (4, "", f"Expected a file name in UTF-8, found `l?g.csv` - [source] paths\n{LOCALE_FIX}\n")
+
+
+def test_the_long_trials_leave_no_command_out() -> None:
+    tried = {words.split()[0] for words in COMMANDS}
+    assert set(COMMANDS_OF_CLI) - {"sandbox"} <= tried
+    assert {words.split()[0] for words in commands_with_state()} >= {"dismiss", "verify", "receipt", "adopt"}
