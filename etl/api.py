@@ -109,6 +109,7 @@ def run(
     take_skipped: bool = False,
     canary: int | None = None,
     probe_dedupe: bool = False,
+    on_uncertain: Literal["ask", "resend"] | None = None,
     state_dir: str | os.PathLike[str] | None = None,
     check: bool = False,
     on_progress: OnProgress | None = None,
@@ -123,8 +124,10 @@ def run(
     what that came to. `accept_state`: go on though more was delivered than this state knows, which is sent again with
     the same ids. `take_skipped`: also take rows that an earlier filter skipped. `canary`: so many events that stand for
     a new load go first, and the others only if those are there as they were sent (0: none, None: as the job says);
-    `probe_dedupe`: one of them is sent twice, to see what becomes of it. `check`: raise unless every row is settled.
-    `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is raised here.
+    `probe_dedupe`: one of them is sent twice, to see what becomes of it. `on_uncertain`: what may be stored although no
+    answer proves it is asked for first, or sent again (None: as the job says). `check`: raise unless every row is
+    settled. `on_progress` is called now and then, from any thread; what it raises stops the run, resumable, and is
+    raised here.
 
     Raises `JobLocked` where another run holds the job, `KeyProblem` without a key, `StateError` for a fault of the
     disk, `JobError` for a job or an argument that can't be; other errors only with `check`: else the outcome tells of
@@ -132,7 +135,7 @@ def run(
     """
     if canary != 0:
         check_count(canary, "canary")
-    request = _Request(key, sandbox, endpoint, rate, limit, state_dir, check, on_progress)
+    request = _Request(key, sandbox, endpoint, rate, limit, on_uncertain, state_dir, check, on_progress)
     return _run(
         job_of(job),
         request,
@@ -157,6 +160,7 @@ def retry(
     sandbox: bool = False,
     endpoint: str | None = None,
     rate: str | float | None = None,
+    on_uncertain: Literal["ask", "resend"] | None = None,
     state_dir: str | os.PathLike[str] | None = None,
     check: bool = False,
     on_progress: OnProgress | None = None,
@@ -170,7 +174,7 @@ def retry(
     check_code(code)
     check_count(most, "most")
     file = None if rows_from is None else path_of(rows_from, "a file as rows_from", "Give its path")
-    request = _Request(key, sandbox, endpoint, rate, None, state_dir, check, on_progress)
+    request = _Request(key, sandbox, endpoint, rate, None, on_uncertain, state_dir, check, on_progress)
     wanted = RetryRequest(file, code, most, as_edited=as_edited)
     return _run(job_of(job), request, retry=wanted, accept_state=accept_state, command="etl.retry")
 
@@ -184,6 +188,7 @@ class _Request:
     endpoint: str | None
     rate: str | float | None
     limit: int | None
+    on_uncertain: Literal["ask", "resend"] | None
     state_dir: str | os.PathLike[str] | None
     check: bool
     on_progress: OnProgress | None
@@ -193,6 +198,11 @@ def _run(job: Job, request: _Request, **options: Any) -> Outcome:
     refuse_both(request.endpoint, sandbox=request.sandbox)
     JobName(str(job.path), request.sandbox, request.endpoint, request.state_dir).speak()
     check_count(request.limit, "limit")
+    if request.on_uncertain not in (None, "ask", "resend"):
+        raise JobError(
+            f'Expected "ask" or "resend", found `{request.on_uncertain}` - on_uncertain',
+            "Leave it out to do as the job says",
+        )
     stop = threading.Event()
     speed = _rate_of(request.rate) or (Rate(None) if request.sandbox else None)
     folder = (
@@ -201,7 +211,9 @@ def _run(job: Job, request: _Request, **options: Any) -> Outcome:
         else path_of(request.state_dir, "a folder as state_dir", "Give its path")
     )
     sinks = (logger_sink(logging.getLogger(LOGGER_NAME)),)
-    how = RunOptions(folder, speed, request.limit, stop=stop, sinks=sinks, **options)
+    how = RunOptions(
+        folder, speed, request.limit, on_uncertain=request.on_uncertain, stop=stop, sinks=sinks, **options
+    )
     progress = _Reporting(request.on_progress, stop)
     with ExitStack() as stack:
         destination = destination_of(

@@ -37,6 +37,7 @@ __all__ = [
     "quiet_option",
     "say",
     "target_options",
+    "uncertain_option",
     "worst_exit_code",
 ]
 
@@ -193,6 +194,12 @@ def check_charts(page: Path | None) -> None:
             "Install it: pip install 'inkeep-backfill[report]', or leave --html out",
         )
 
+
+uncertain_option = click.option(
+    "--on-uncertain",
+    type=click.Choice(["ask", "resend"]),
+    help="What may be stored though no answer proves it: ask for it, or send it again. [default: ask, where it reads]",
+)
 
 accept_state_option = click.option(
     "--accept-state",

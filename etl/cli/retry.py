@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,6 +16,7 @@ from etl.cli.options import (
     quiet_option,
     say,
     target_options,
+    uncertain_option,
 )
 from etl.cli.running import (
     Destinations,
@@ -76,6 +77,7 @@ __all__ = ["retry"]
     metavar="R",
     help='At most so fast: "20/s", "600/min" or "max". [default: the job\'s]',
 )
+@uncertain_option
 @key_option
 @accept_state_option
 @log_option
@@ -92,6 +94,7 @@ def retry(
     accept_new_mapping: bool,
     dry_run: bool,
     rate_text: str | None,
+    on_uncertain: "Literal['ask', 'resend'] | None",
     accept_state: bool,
     log_form: LogForm | None,
     target: Target,
@@ -136,6 +139,7 @@ def retry(
             retry=request,
             accept_new_mapping=accept_new_mapping,
             accept_state=accept_state,
+            on_uncertain=on_uncertain,
             command=f"backfill retry {job}",
             sinks=choose_sinks(log_form),
             say=None if quiet else lambda note: say([note], error=True),

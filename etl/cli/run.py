@@ -19,6 +19,7 @@ from etl.cli.options import (
     quiet_option,
     say,
     target_options,
+    uncertain_option,
     worst_exit_code,
 )
 from etl.cli.parameters import window_options
@@ -79,11 +80,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Choice(["check", "send"]),
     help="What of a new load may be at the destination already: look for it first, or send it. [default: the job's]",
 )
-@click.option(
-    "--on-uncertain",
-    type=click.Choice(["ask", "resend"]),
-    help="What may be stored though no answer proves it: ask for it, or send it again. [default: ask, where it reads]",
-)
+@uncertain_option
 @click.option(
     "--canary",
     type=click.IntRange(0, 10_000),

@@ -33,7 +33,7 @@ from etl.state.kept_load import kept_folder
 from etl.state.open_job import OpenJob
 from etl.state.rejects import TAKEN_SCHEMA
 from etl.typed import type_command
-from etl.values.remapped import Remapped
+from etl.values.remapped import AskedFirst, Remapped
 from etl.values.rows import Transformed
 from etl.values.staged import DELIVERED, PENDING, REFUSED, StagedLoad, StagedPart
 
@@ -101,19 +101,26 @@ def settle_open_load(
     show: Callable[[int, int], None],
     *,
     accepts: bool,
+    ask: Callable[[], AskedFirst],
     started: datetime,
     now: float,
 ) -> Remapped | None:
     """Bring the open `load` under the job's mapping as it is now, and return what that changes, or None for nothing.
 
-    Raises `JobError` where it changes something and the caller doesn't accept that, and what `restage_load` raises.
+    `ask` settles what of it is there already, before what isn't gets other ids. Raises `JobError` where it changes
+    something and the caller doesn't accept that, and what `restage_load` and `ask` raise.
     """
     job, folder, ledger = opened.job, opened.folder, opened.ledger
     restaged = restage_load(opened, load, show, started=started, now=now)
     change = replace(restaged.change, maybe_sent=_was_killed(ledger, load))
     if accepts and not change.changes_nothing:
+        asked = ask()
+        if asked.found:
+            # What was staged a moment ago would send them once more.
+            _remove(load_folder(folder, restaged.load.number))
+            restaged = restage_load(opened, load, show, started=started, now=now)
         ledger.take_over(load.number, restaged.load, settled=restaged.settled, now=now)
-        return change
+        return replace(restaged.change, found_there=asked.found, maybe_sent=asked.maybe_there > 0)
     _remove(load_folder(folder, restaged.load.number))
     if change.changes_nothing:
         ledger.adopt_mapping(load.number, mapping_fingerprint(job), ID_SCHEME_VERSION)

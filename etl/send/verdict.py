@@ -8,9 +8,13 @@ one whose JSON carries our id counts as delivered.
     409                              delivered or rejected, as the job says
     401, 403                         stop: the key is refused
     404, 405, 3XX                    stop: the endpoint is wrong
-    408, 425, 429, 5XX               retry
+    408, 425, 429, 501, 503, 505,
+    507, 511                         retry: they say that it wasn't done
+    5XX otherwise                    retry, uncertain: a gateway that lost the answer (502, 504), and a server that
+                                     failed (500), say nothing of what was done before
     4XX otherwise                    rejected
-    no whole answer                  retry; no trusted TLS connection: stop
+    no connection                    retry; no trusted TLS connection: stop
+    no whole answer on one           retry, uncertain
 """
 
 from enum import StrEnum
@@ -27,6 +31,8 @@ ConflictPolicy = Literal["rejected", "delivered"]
 _KEY_REFUSED: Final = frozenset({401, 403})
 _ENDPOINT_WRONG: Final = frozenset({404, 405})
 _TRANSIENT: Final = frozenset({408, 425, 429})
+# RFC 9110, 4918, 6585: the method isn't known, the service is down, there is no room, the network wants a login.
+_NOT_DONE: Final = frozenset({501, 503, 505, 507, 511})
 _FAILURE_TEXT: Final = {
     FailureKind.CONNECT: "no connection",
     FailureKind.TLS: "no trusted TLS connection",
@@ -92,7 +98,15 @@ def _classify_error(answer: Answer, conflict: ConflictPolicy) -> Verdict:
     said = f"{status} {problem.code or _phrase(status)}".rstrip()
     reason = f"{said}: {problem.detail}" if problem.detail else said
     return Verdict(
-        outcome, status, reason, code, problem.code, problem.detail, problem.request_id, stops=stops
+        outcome,
+        status,
+        reason,
+        code,
+        problem.code,
+        problem.detail,
+        problem.request_id,
+        is_uncertain=status >= 500 and status not in _NOT_DONE,
+        stops=stops,
     )
 
 

@@ -124,6 +124,16 @@ class Asker:
         self._earlier.update(event.place for event in events)
         self._hold(events)
 
+    async def wait_for_all(self) -> None:
+        """Wait until of each event is known whether it is there, or nobody can be asked."""
+        while self._is_unknown and self._problem is None:
+            await self._next_change()
+
+    @property
+    def _is_unknown(self) -> bool:
+        one = self._uncertain
+        return bool(one.count or one.found)
+
     @property
     def pending(self) -> int:
         """How many events stay pending that may be there."""

@@ -45,7 +45,7 @@ from etl.witness.inquiry import Inquiry, Presence
 from etl.witness.result_page import Problem, ProblemKind
 from etl.witness.sent import SentEvents
 
-__all__ = ["CanaryCheck", "send_canary"]
+__all__ = ["CanaryCheck", "run_stoppable", "send_canary"]
 
 TIMEOUT_SECONDS: Final = 30.0
 OUTAGE_SECONDS: Final = 60.0

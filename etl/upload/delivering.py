@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from etl.intake.new_ids import keep_new_ids
 from etl.job.model import MaxRejects
 from etl.ledger.facts import LoadEntry
 from etl.stage.parts import load_folder
 from etl.state.place import SANDBOX_MARK
 from etl.state.rejects import count_rejects, open_reject_frames
+from etl.upload.ask_first import FirstAsking
 from etl.upload.canary import CanaryCheck, send_canary
+from etl.upload.canary_parts import CanaryParts
 from etl.upload.closing import complete_load
 from etl.upload.conclusion import check_rejects
 from etl.upload.context import RunContext
@@ -17,6 +20,7 @@ from etl.upload.overlap import is_to_be_looked_for, look_for_load
 from etl.upload.policy import UncertainPolicy
 from etl.upload.sending import Sending, SendingTerms, send_load
 from etl.values.delivery import UncertainCounts
+from etl.values.remapped import AskedFirst
 
 __all__ = ["Delivering"]
 
@@ -58,6 +62,18 @@ class Delivering:
             if run.ledger.books(load.number).pending:
                 return
             complete_load(run.opened, load.number, completed_at=run.wall_clock())
+
+    def ask_first(self, load: int) -> AskedFirst:
+        """Settle what is there already of a load whose rows are to be staged again; sends nothing."""
+        run = self.run
+        parts = [LoadParts(run.ledger, load, load_folder(run.folder, load))]
+        if (canary := run.ledger.notes.canary.of(load)) is not None:
+            parts.insert(0, CanaryParts(run.ledger, load, load_folder(run.folder, load), canary=canary))
+        asking = FirstAsking(run.job, run.destination, self.policy, run.options.stop)
+        asked = [asking.ask(one) for one in parts]
+        if found := sum(one.found for one in asked):
+            keep_new_ids(run.job, run.folder, run.ledger, run.started)
+        return AskedFirst(found, sum(one.maybe_there for one in asked))
 
     def may_go_on(self) -> bool:
         """Return whether nothing ended the last sending early."""

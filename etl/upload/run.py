@@ -150,7 +150,7 @@ class _Run:
         run, delivering = self.context, self._delivering
         run.status.publish_phase("starting")
         self._take_up_untold()
-        self.staging.settle_mapping()
+        self.staging.settle_mapping(delivering.ask_first)
         discard_stale_load(run.opened)
         finish_closing(run.opened, now=run.wall_clock())
         delivering.finish_open_loads()

@@ -1,5 +1,6 @@
 """The first half of a run: the open load is brought under the job's mapping, and what is new is staged."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from etl.intake.clock import CLOCK_FIX
@@ -13,7 +14,7 @@ from etl.intake.retry import RetryRequest, StagedRetry, stage_retry
 from etl.intake.staging import stage_new_rows
 from etl.upload.closing import can_discard
 from etl.upload.context import RunContext
-from etl.values.remapped import Remapped
+from etl.values.remapped import AskedFirst, Remapped
 
 __all__ = ["RunStaging"]
 
@@ -28,8 +29,11 @@ class RunStaging:
     remapped: Remapped | None = None
     retried: StagedRetry = field(default_factory=lambda: StagedRetry(None, ()))
 
-    def settle_mapping(self) -> None:
-        """Go on under the mapping as it is now where it may change nothing that was delivered, or was accepted."""
+    def settle_mapping(self, ask_first: Callable[[int], AskedFirst]) -> None:
+        """Go on under the mapping as it is now where it may change nothing that was delivered, or was accepted.
+
+        `ask_first` settles what is there already of a load, before its rows are staged again.
+        """
         run = self.run
         job, ledger, folder = run.job, run.ledger, run.folder
         load, accepts = ledger.open_load(), run.options.accept_new_mapping
@@ -42,6 +46,7 @@ class RunStaging:
                 load,
                 run.view_reading().read,
                 accepts=accepts,
+                ask=lambda: ask_first(load.number),
                 started=run.started,
                 now=run.wall_clock(),
             )

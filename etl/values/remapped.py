@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-__all__ = ["Remapped", "RowChange"]
+__all__ = ["AskedFirst", "Remapped", "RowChange"]
+
+
+class AskedFirst(NamedTuple):
+    """What came of asking for a load's uncertain events: how many were found there, and how many still may be."""
+
+    found: int = 0
+    maybe_there: int = 0
 
 
 class RowChange(NamedTuple):
@@ -22,6 +29,7 @@ class Remapped:
     `new_ids` counts those that go with another id, `new_bodies` those that keep it with another content, `dropped`
     those that were pending and go no more: as rejects, as duplicates, or because they are left out; `revived` go that
     were duplicates. `delivered_differ` counts delivered events that the new mapping would have sent otherwise.
+    `found_there` of those delivered were found at the destination before the others got other ids.
     `maybe_sent`: some of those that go may have arrived under their old ids already, because the run that sent them was
     killed.
     """
@@ -33,6 +41,7 @@ class Remapped:
     dropped: int = 0
     revived: int = 0
     delivered_differ: int = 0
+    found_there: int = 0
     maybe_sent: bool = False
     example: RowChange | None = None
 
@@ -63,6 +72,10 @@ class Remapped:
                 f"{self.delivered_differ:,} of those delivered would be sent otherwise now",
             ),
             (
+                self.found_there,
+                f"{self.found_there:,} of those delivered had no answer, were asked for and found there",
+            ),
+            (
                 self.maybe_sent,
                 (
                     "The run that sent them was killed: the last ones that it sent may have arrived under their old "
@@ -87,6 +100,7 @@ class Remapped:
             "dropped": self.dropped,
             "revived": self.revived,
             "delivered_differ": self.delivered_differ,
+            "found_there": self.found_there,
             "maybe_sent": self.maybe_sent,
             "example": self.example._asdict() if self.example else None,
         }

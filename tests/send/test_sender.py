@@ -170,7 +170,10 @@ def test_a_passing_failure_is_tried_again_with_the_same_bytes(status: int) -> No
 
     sink = Sink(answer)
     report = run(sink, 8).report
-    assert (report.sent, report.refused, report.attempts, report.retries, report.resent) == (8, 0, 10, 2, 0)
+    # What a server that failed did before it did so, nobody knows.
+    resent = 2 if status in (500, 502, 504, 599) else 0
+    assert (report.sent, report.refused, report.attempts, report.retries) == (8, 0, 10, 2)
+    assert report.resent == resent
     bodies = [request.body for request in sink.requests if request.id == "id-2"]
     assert len(bodies) == 2
     assert bodies[0] == bodies[1]

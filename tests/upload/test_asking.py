@@ -193,3 +193,89 @@ def test_what_is_there_twice_or_otherwise_is_told(tmp_path: Path, there: Destina
     assert "  uncertain: 2 found there, 3 sent again, not there after 1.0 s\n" in said.out
     again = f"backfill verify {job} --endpoint {there.url}"
     assert f"  of those found there 1 more than once, 1 not as sent: {again} names each\n" in said.out
+
+
+def mend(job: Path) -> None:
+    """Let what is sent from here on carry another property."""
+    text = job.read_text(encoding="utf-8")
+    job.write_text(text.replace("[upload]", 'mended = { value = "yes" }\n[upload]'), encoding="utf-8")
+
+
+def bodies_of(job: Path, *places: int) -> list[dict[str, Any]]:
+    with ledger_of(job) as ledger:
+        parts = LoadParts(ledger, 1, load_folder(ledger_folder(job), 1))
+        return [json.loads(body) for *_, body in parts.read(EventPlace(0, at) for at in places).values()]
+
+
+def test_what_a_killed_run_brought_there_is_asked_for_before_its_rows_are_staged_again(
+    tmp_path: Path, there: Destination
+) -> None:
+    job = write_job(tmp_path, 40, id_spec='{ duplicates = "collapse" }')
+    begin(job, there, 10, 29)
+    there.bodies += bodies_of(job, *range(12, 20))
+    mend(job)
+    code, outcome = run(job, there)
+    assert (code, there.queries) == (2, 1)
+    code, outcome = run(job, there, "--accept-new-mapping")
+    assert code == 0
+    assert outcome["remapped"] | {"example": None} == {
+        "delivered_before": 18,
+        "going": 22,
+        "new_ids": 22,
+        "new_bodies": 0,
+        "dropped": 0,
+        "revived": 0,
+        "delivered_differ": 18,
+        "found_there": 8,
+        "maybe_sent": False,
+        "example": None,
+    }
+    assert "8 of those delivered had no answer, were asked for and found there" in outcome["notes"], outcome[
+        "notes"
+    ]
+    rows = [body["searchQuery"] for body in there.bodies]
+    assert len(rows) == len(set(rows)) == 40
+    assert sum("mended" in body["properties"] for body in there.bodies) == 22
+    assert (outcome["rows"]["delivered"], outcome["rows"]["pending"]) == (40, 0)
+
+
+def test_a_load_is_not_staged_again_while_what_may_be_there_cannot_be_told(
+    tmp_path: Path, there: Destination
+) -> None:
+    job = write_job(tmp_path, 40)
+    begin(job, there, 10, 29)
+    mend(job)
+    there.queries = 0
+    there.asked = lambda request: there.show(request) if there.queries == 1 else GONE
+    code, outcome = run(job, there, "--accept-new-mapping")
+    assert (code, len(there.bodies)) == (5, 10)
+    assert outcome["message"] == (
+        "Expected to know what of the load is there before its rows get other ids, found: 20 events may be there "
+        "already, and nobody can be asked: the destination takes no queries: status 404 - POST "
+        f"{there.url}/query/events"
+    )
+    assert outcome["fix"] == (
+        "Run the same command again later; or send what may be there again, unasked: --on-uncertain resend"
+    )
+    code, outcome = run(job, there, "--accept-new-mapping", "--on-uncertain", "resend")
+    assert (code, len(there.bodies), outcome["remapped"]["maybe_sent"]) == (0, 40, True)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_server_that_stored_and_then_failed_is_asked(
+    tmp_path: Path, there: Destination, status: int
+) -> None:
+    job = write_job(tmp_path, 20)
+    there.loses = lambda request: request.number == 4
+    there.lost_reply = Reply(status)
+    code, outcome = run(job, there)
+    assert (code, outcome["uncertain"]["found_there"], len(there.bodies)) == (0, 1, 20)
+
+
+def test_a_server_that_says_it_did_nothing_is_not_asked(tmp_path: Path, there: Destination) -> None:
+    job = write_job(tmp_path, 20)
+    there.loses = lambda request: request.number == 4
+    there.lost_reply = Reply(503)
+    code, outcome = run(job, there)
+    assert (code, outcome["uncertain"]["found_there"], outcome["retries"]) == (0, 0, 1)
+    assert there.queries == 1
