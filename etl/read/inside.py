@@ -33,8 +33,15 @@ def is_archive(name: str, path: Path, *, names_members: bool) -> bool:
         return False
     if names_members:
         return True
+    try:
+        inside = _list_files(path)
+    except (zipfile.BadZipFile, NotImplementedError):  # told where it is read
+        return False
+    return len(inside) > 1
+
+
+def _list_files(path: Path) -> list[zipfile.ZipInfo]:
     with zipfile.ZipFile(path) as archive:
-        inside = [
+        return [
             one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")
         ]
-    return len(inside) > 1

@@ -255,3 +255,15 @@ def test_without_the_library_one_sentence_says_what_to_install(tmp_path: Path) -
         "Expected the library that reads workbooks, found it isn't installed - b.xlsx\n"
         "Install it: pip install 'inkeep-backfill[excel]', or save the sheet as CSV (UTF-8)\n",
     )
+
+
+@pytest.mark.parametrize("at", [0x1204, 48, 76])
+def test_an_xls_whose_sectors_lead_in_a_circle_is_refused_at_once(tmp_path: Path, at: int) -> None:
+    path = write_xls(tmp_path / "b.xls", ROWS)
+    data = bytearray(path.read_bytes())
+    table = 512 + 512 * int.from_bytes(data[76:80], "little")
+    place = table + at - 0x1200 if at >= 0x1200 else at
+    data[place : place + 4] = (1).to_bytes(4, "little")  # the second sector comes after itself, or twice
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="Expected a whole workbook, found"):
+        read(path)

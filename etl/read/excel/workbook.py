@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from etl.errors import InputError, JobError
+from etl.read.excel.probe import survives_reading
 
 if TYPE_CHECKING:
     from fastexcel import ExcelReader
@@ -23,6 +24,7 @@ __all__ = ["MOST_SHEET_BYTES", "Cells", "Sheet", "Workbook", "open_workbook"]
 
 # A sheet is held whole: reading it takes about five times its XML.
 MOST_SHEET_BYTES: Final = 1 << 29
+_COMPOUND: Final = b"\xd0\xcf\x11\xe0"
 _ERRORS: Final = {
     "Div0": "#DIV/0!",
     "NA": "#N/A",
@@ -114,6 +116,7 @@ def open_workbook(path: Path, name: str) -> Workbook:
     """
     library = _import_library(name)
     _check_size(path, name)
+    _check_survival(path, name)
     with _explained(name):
         # By its name the library would take an .xlsx called .xls for what it isn't; by its bytes it finds out.
         is_old = path.suffix.lower() == ".xls"
@@ -137,12 +140,26 @@ def _import_library(name: str) -> ModuleType:
 def _check_size(path: Path, name: str) -> None:
     size = path.stat().st_size
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            size = max((member.file_size for member in archive.infolist()), default=0)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                size = max((member.file_size for member in archive.infolist()), default=0)
+        except (zipfile.BadZipFile, NotImplementedError):  # the library tells it
+            return
     if size > MOST_SHEET_BYTES:
         raise InputError(
             f"Expected sheets of at most {MOST_SHEET_BYTES >> 20:,} MB unpacked, found {size >> 20:,} MB - {name}",
             "Save the sheet as CSV (UTF-8), which is read in pieces",
+        )
+
+
+def _check_survival(path: Path, name: str) -> None:
+    """Refuse an .xls that would end the process, or never come to an end."""
+    with path.open("rb") as file:
+        is_old = file.read(len(_COMPOUND)) == _COMPOUND
+    if is_old and not survives_reading(path):
+        raise InputError(
+            f"Expected a whole workbook, found one that nothing reads to its end - {name}",
+            "Open it in a spreadsheet and save it again as .xlsx: it is truncated or damaged",
         )
 
 
