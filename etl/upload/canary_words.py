@@ -92,7 +92,7 @@ def untold(problem: Problem, count: int) -> BackfillError:
     return error(
         f"Expected to find the canary as it was sent, found that it can't be told: {problem.reason}; its {count:,} "
         "events were sent, the others of the load are pending",
-        _AGAIN,
+        f"{_AGAIN}; or send the others nevertheless: {type_command('run', '--canary', '0')}",
     )
 
 

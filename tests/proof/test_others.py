@@ -45,6 +45,8 @@ def test_events_of_another_job_on_the_same_days_are_told_and_no_difference(tmp_p
             "  others     12  of the same types, from 2024-01-31 to 2024-01-31, that this job did not send"
         )
         assert others(job, sandbox.url) == 12
+        # Of a sample nothing follows.
+        assert "others" not in verify(job, sandbox.url, "--sample", "10").out
 
 
 def test_the_jobs_own_count_is_right_where_they_are_missing_doubled_and_altered(tmp_path: Path) -> None:
@@ -140,12 +142,6 @@ def test_nothing_is_said_while_some_of_the_jobs_own_may_be_there_unsettled(tmp_p
         found = verify(job, sandbox.url)
         assert line_of(found).endswith("can't be told: some of its own are still pending, and may be there")
         run(job, sandbox.url)
-        assert others(job, sandbox.url) == 0
-
-
-def test_a_sample_says_nothing_of_others(tmp_path: Path) -> None:
-    with delivered(tmp_path, rows=30) as (job, sandbox):
-        assert "others" not in verify(job, sandbox.url, "--sample", "10").out
         assert others(job, sandbox.url) == 0
 
 
