@@ -58,6 +58,7 @@ class RunStaging:
             check_mapping(job, folder, ledger, run.started)
             accepts = not was_accepted
         if accepts:
+            run.status.publish_phase("staging")
             renamed = keep_new_ids(job, folder, ledger, run.started)
             if not was_accepted:
                 run.tell(*renamed.accepted())
