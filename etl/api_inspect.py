@@ -136,8 +136,8 @@ def dismiss(
     endpoint: str | None = None,
     state_dir: PathLike | None = None,
 ) -> Dismissed:
-    """Close the open rejects of `job` that have one of `codes` or are at `rows`, or `every` one, for `reason`, and
-    return what changed.
+    """Close open rejects of `job`, for `reason`: those with one of `codes`, those at `rows`, or `every` one. Return
+    what changed.
 
     `file`, `load`: only those of it. `undo`: open them again instead. Raises `JobError` where nothing is named, a named
     row has no reject, or the job has never run; `JobLocked` and `StateError` as `read_rejects` does.

@@ -1,5 +1,5 @@
-"""Tells what was delivered under an older mapping and would be another event now; keeps its ids of now, so that a row
-which comes again is found to be a duplicate.
+"""Compares what was delivered under an older mapping with what it would be now, and keeps its ids of now. So a row that
+comes again is found to be a duplicate.
 
 Rule: what is kept of a load is noted in one step with the files that hold it, and is of one mapping, that of now.
 """

@@ -99,8 +99,8 @@ def typed_frames(
     numbers: pl.Series,
     edits: Sequence[tuple[int, dict[str, Any], frozenset[str]]],
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows `numbers`, which ascend, of a typed format as they stand in the source file at `index`, with the
-    edited values put in, a batch at a time.
+    """Yield the rows `numbers` of a typed format, which ascend, from the source file at `index`, with their edited
+    values.
 
     Raises `InputError` where a row is not there any more, or an edited value is not of its column's type.
     """

@@ -38,8 +38,8 @@ class _Now(NamedTuple):
 def pair_delivered(
     job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime
 ) -> Iterator[pl.DataFrame]:
-    """Yield the delivered events of `load`: `file`, `row`, `id`, `content`; what they are now: `id_now`, `content_now`;
-    and what differs, each a Boolean: `new_id`, `new_content`, `gone`, `unknown`.
+    """Yield the delivered events of `load` beside what they are now, with what differs. Columns: `file`, `row`, `id`,
+    `content`, `id_now`, `content_now`, and as Booleans `new_id`, `new_content`, `gone`, `unknown`.
 
     Raises `InputError` where its rows can't be had any more.
     """

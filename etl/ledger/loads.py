@@ -138,8 +138,8 @@ class Loads:
             LOADS.update(connection, replace(entry, ids_kept=True))
 
     def keep_renamed(self, number: int, kept: Iterable[KeptFile], renamed: Renamed) -> None:
-        """Note what the delivered events of a load would be under another mapping than its own, and the files that keep
-        their ids under it, in place of those for the mapping before.
+        """Note what a load's delivered events would be under another mapping, and the files that keep their ids under
+        it. They replace those for the mapping before.
         """
         with self._session.writing() as connection:
             before = list(KEPT.select(connection, "WHERE load = ? AND name GLOB 'renamed-*'", (number,)))

@@ -14,9 +14,7 @@ _FIX = "Put back the copy that was kept of it, or ask for the receipts anew wher
 
 
 class Chained(NamedTuple):
-    """How many receipts before a receipt, and after it, lie beside it and are those of its chain; `goes_on` says that
-    there was one before those, which isn't there.
-    """
+    """How many receipts of its chain lie beside a receipt, before and after it; `goes_on`: earlier ones are missing."""
 
     before: int = 0
     after: int = 0

@@ -90,8 +90,8 @@ def read_ids_at(
     *,
     takes_over: bool = False,
 ) -> pl.DataFrame:
-    """Return columns, such as `id` and `content` where it was kept, of a part at the bits that are set, be its events
-    still there or not.
+    """Return columns of a part's events, such as `id` and `content`, at the bits that are set, also once its events are
+    removed.
 
     With `takes_over`, also those that its rows would have by now that an earlier load delivered. Raises `StateError`
     where they can't be read or believed.

@@ -21,8 +21,8 @@ def read_proven(ledger: Ledger, now: float) -> Proven | None:
 
 
 def _count_delivered(ledger: Ledger, load: LoadEntry, verification: Verification | None) -> int:
-    """Return how many events of a load are delivered, without those that a later load corrected, where that is known:
-    a verification of all of a complete load asks for no others.
+    """Return how many events of a load count as delivered. A verification of all of a complete load asks for none that
+    a later load corrected, so that its count holds.
     """
     if verification is not None and verification.sample is None and verification.ended_at is not None:
         completed_at = load.completed_at

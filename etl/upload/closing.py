@@ -60,8 +60,7 @@ def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
 
 
 def discard_stale_load(opened: OpenJob) -> int | None:
-    """Drop the open load where nothing of it was ever sent and its job or its files were mended since; return its
-    number.
+    """Drop the open load where none of it was sent and its job or files were mended since; return its number.
 
     Its rows are then staged again, as the job and the files are now.
     """

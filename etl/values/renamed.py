@@ -11,8 +11,7 @@ __all__ = ["CameAgain", "Renamed", "RenamedLoads"]
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """What the events that one load delivered would be under `mapping`: how many have another id, the same one with
-    another content, or would not be sent at all.
+    """What a load's delivered events would be under `mapping`: how many get another id or content, or wouldn't be sent.
 
     `unknown`: no digest of their content was kept. `parts`: so many files keep what differs. `problem` says why none of
     it can be told.

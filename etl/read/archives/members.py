@@ -38,8 +38,8 @@ _DAMAGE: Final = (
 
 
 class Member(NamedTuple):
-    """A file in an archive: the name it is known by, the archive's own name for it, its size unpacked in bytes, and
-    how many files stand before it.
+    """A file in an archive: how it is known, how the archive calls it, its unpacked size, and how many files precede
+    it.
     """
 
     name: str

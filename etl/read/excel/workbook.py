@@ -87,8 +87,8 @@ class Workbook:
         return Cells(table, errors)
 
     def read_elapsed(self, sheet: str, column: int, first_row: int) -> pa.Array | None:
-        """Return the elapsed times of a column in milliseconds; None where some of its cells from `first_row` on are
-        times of another kind, or none are elapsed.
+        """Return the elapsed times of a column in milliseconds, or None where its cells from `first_row` on aren't all
+        such.
         """
         with _explained(self._name):
             if not self._holds_elapsed(sheet, column, first_row):

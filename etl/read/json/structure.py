@@ -15,8 +15,8 @@ _KIND: Final = bytes(
 
 
 class Structure(NamedTuple):
-    """The brackets and commas outside of strings: where each stands (`at`), how many brackets are open after it more
-    than before the first byte (`depth`), and whether it is a comma; and whether the text ends inside a string.
+    """The brackets and commas outside of strings, in order. `at` is where each stands, `depth` how many brackets are
+    open after it, counted from the first byte on; `ends_inside`: the text ends inside a string.
     """
 
     at: NDArray[np.int64]
