@@ -12,7 +12,10 @@ from tests.workbench import call, row_of, write_job, write_rows
 
 __all__ = ["DAMAGES", "DamagedState", "try_damage"]
 
-COMMANDS = ("status", "loads", "rejects", "retry", "run", "validate", "doctor")
+COMMANDS = (
+    *("status", "loads", "rejects", "retry", "run", "validate", "doctor", "receipt", "verify", "adopt"),
+    "dismiss --all --reason mended",
+)
 # Told or refused as the command says; 1 is a bug, and 0 to 3 a state that the damage didn't touch.
 ALLOWED = (0, 3, 7)
 
@@ -51,7 +54,7 @@ class DamagedState:
 
     def call(self, command: str) -> int:
         quiet = ("--quiet",) if command in ("run", "retry", "validate") else ()
-        return call(command, "--state-dir", self.state, *quiet, self.job).code
+        return call(*command.split(), "--state-dir", self.state, *quiet, self.job).code
 
     def arrived(self) -> dict[str, tuple[str, int]]:
         return {event["id"]: (event["body"], event["attempts"]) for event in self.sandbox.events()}
