@@ -62,7 +62,9 @@ def _check_depth(line: bytes) -> None:
     for bracket in _BRACKET.findall(_STRING.sub(b"", line)):
         depth += 1 if bracket in b"[{" else -1
         if depth > MOST_DEPTH:
-            raise Unusable(RejectCode.MALFORMED_RECORD, f"the line nests more than {MOST_DEPTH} levels deep")
+            raise Unusable(
+                RejectCode.MALFORMED_RECORD, f"the record nests more than {MOST_DEPTH} levels deep"
+            )
 
 
 def _explain(line: bytes, error: orjson.JSONDecodeError) -> Unusable:
@@ -70,9 +72,10 @@ def _explain(line: bytes, error: orjson.JSONDecodeError) -> Unusable:
         line.decode()
     except UnicodeDecodeError as undecodable:
         octet = line[undecodable.start]
-        reason = f"byte 0x{octet:02x} at offset {undecodable.start} of the line is not UTF-8"
+        reason = f"byte 0x{octet:02x} at offset {undecodable.start} of the record is not UTF-8"
         return Unusable(RejectCode.INVALID_UTF8, reason)
-    return Unusable(RejectCode.MALFORMED_RECORD, f"the line is not JSON at column {error.colno}: {error.msg}")
+    at = f"column {error.colno}" + (f" of its line {error.lineno}" if error.lineno > 1 else "")
+    return Unusable(RejectCode.MALFORMED_RECORD, f"the record is not JSON at {at}: {error.msg}")
 
 
 def _kind(value: Any) -> str:

@@ -98,7 +98,7 @@ class NdjsonReader:
             size += len(text)
             try:
                 if is_long:
-                    reason = f"a line longer than {MOST_LINE_BYTES >> 20} MB"
+                    reason = f"a record longer than {MOST_LINE_BYTES >> 20} MB"
                     raise Unusable(RejectCode.MALFORMED_RECORD, reason)
                 objects.append({**self._set_rest_apart(parse_object(text)), **beside})
                 rows.append((row, line))

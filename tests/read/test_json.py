@@ -62,10 +62,11 @@ def test_lists_of_objects_are_found_and_counted() -> None:
 
 
 def test_a_broken_object_is_one_reject_with_its_line(tmp_path: Path) -> None:
-    text = b'[\n  {"a": 1},\n  {"a": tru},\n  7,\n  {\n    "a": 2\n  }\n]\n'
+    text = b'[\n  {"a": 1},\n  {"a": tru},\n  7,\n  {\n    "a": 2\n  },\n  {\n    "a": x\n  }\n]\n'
     rows, malformed = gather(open_json(source_at(tmp_path, text, "rows.json"), JsonSpec()).batches())
     assert rows == [(1, "1"), (4, "2")]
-    assert [(record.row, record.line) for record in malformed] == [(2, 3), (3, 4)]
+    assert [(record.row, record.line) for record in malformed] == [(2, 3), (3, 4), (5, 8)]
+    assert malformed[2].reason.startswith("the record is not JSON at column 10 of its line 2: ")
     assert malformed[1].reason == "expected a JSON object, found a number"
     assert malformed[0].raw == '{"a": tru}'
 
@@ -125,10 +126,11 @@ def test_a_document_is_written_a_job_validated_run_and_mended_without_an_edit(
     tmp_path: Path, sandbox: SandboxProcess
 ) -> None:
     file, job = tmp_path / "export.json", tmp_path / "export.toml"
-    damaged = [*MESSAGES[:3], {**MESSAGES[3], "at": "n/a"}, MESSAGES[4]]
-    file.write_text(json.dumps({"guild": {"id": "g"}, "messages": damaged}, indent=2), encoding="utf-8")
+    file.write_text(json.dumps({"guild": {"id": "g"}, "messages": MESSAGES}, indent=2), encoding="utf-8")
     said = call("init", file, "-o", job)
     assert said.code == 0, said.err
+    damaged = [*MESSAGES[:3], {**MESSAGES[3], "at": "n/a"}, MESSAGES[4]]
+    file.write_text(json.dumps({"guild": {"id": "g"}, "messages": damaged}, indent=2), encoding="utf-8")
     assert 'path = "messages"' in job.read_text(encoding="utf-8")
     job.write_text(job.read_text(encoding="utf-8").replace('"5%"', '"50%"'), encoding="utf-8")
     assert json.loads(call("validate", "--json", job).out)["rows"]["rejected"] == 1
