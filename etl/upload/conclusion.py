@@ -115,7 +115,7 @@ def _unproven(report: SendReport | None, reason: str) -> Conclusion:
     """Return how a run ended whose successes didn't carry the events: at the wrong place, or at one that changed."""
     fix = (
         f"See what it answers with ({type_command('doctor')}), and run again once that is mended; what was "
-        "answered so may be stored there, stays pending, and is sent again with the same id"
+        "answered so may be stored there, stays pending, and keeps its id"
     )
     if report is not None and report.sent:
         problem = f"The destination stopped proving what it takes: {reason}"

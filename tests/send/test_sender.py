@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 import orjson
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from etl.errors import StateError
 from etl.send.account import SendProgress
 from etl.send.answer import Answer
+from etl.send.connect import open_transport
 from etl.send.redact import Redactor
 from etl.send.sender import send_events
 from etl.send.settings import Ends, SendSettings
@@ -292,6 +293,61 @@ def test_told_to_stop_it_takes_nothing_new_and_settles_what_is_in_flight() -> No
             assert sent.report.unanswered == 0
             assert progress.state == "stopping"
             assert progress.in_flight == 0
+
+    asyncio.run(use())
+
+
+class _NoRoom:
+    """Takes what is uncertain apart, and never has room for more."""
+
+    def __init__(self) -> None:
+        self.is_closed = asyncio.Event()
+        self.held = 0
+
+    async def _wait(self) -> bool:
+        await self.is_closed.wait()
+        return False
+
+    def hold(self, event: Outgoing, reason: str) -> Awaitable[bool]:
+        assert reason
+        self.held += 1
+        return self._wait()
+
+    def again(self) -> Outgoing | None:
+        return None
+
+    def missed(self) -> Outgoing | None:
+        return None
+
+    async def wait(self, *, for_missed: bool) -> bool:
+        assert for_missed
+        return await self._wait()
+
+    def close(self) -> None:
+        self.is_closed.set()
+
+    @property
+    def unresolved(self) -> None:
+        return None
+
+
+def test_told_to_stop_while_nothing_more_can_be_held_apart_it_ends_at_once() -> None:
+    async def use() -> None:
+        stop, apart = asyncio.Event(), _NoRoom()
+        async with Sink(lambda request: Reply(reset=True)) as sink:
+            transport = open_transport(sink.url, "CANARY-c0ffee")
+            asyncio.get_running_loop().call_later(0.3, stop.set)
+            began_at = time.monotonic()
+            report = await send_events(
+                iter(make_events(50)),
+                Ends(transport, lambda *_: None, apart),
+                SendSettings(drain_seconds=60.0),
+                stop=stop,
+            )
+            await transport.close()
+        assert (report.stopped, report.unanswered, report.sent) == ("interrupted", 0, 0)
+        assert apart.held > 0
+        assert time.monotonic() - began_at < 20
 
     asyncio.run(use())
 

@@ -25,8 +25,7 @@ def test_a_place_that_never_proves_an_event_is_not_the_events_api(tmp_path: Path
             "The endpoint is not the events API: 2 answers in a row prove nothing; the last: expected the event in the "
             f"answer, found 204 with no body - POST {sink.url}/events\n"
             f"Check [upload] endpoint. See what it answers with (backfill doctor {job} --endpoint {sink.url}), and "
-            "run again once that is mended; what was answered so may be stored there, stays pending, and is sent again "
-            "with the same id\n"
+            "run again once that is mended; what was answered so may be stored there, stays pending, and keeps its id\n"
         ) in said.err + said.out
         assert sink.ids[0] == sink.ids[1]
         assert len(sink.requests) == 2
