@@ -22,11 +22,13 @@ from etl.job.model import OWN_FIELDS, Job
 from etl.job.references import fill_in
 from etl.job.toml_faults import explain_toml, no_job_file
 from etl.limited import read_limited
+from etl.times.zone_names import advise_zone
 from etl.values.parameters import NO_PARAMETERS, Parameters
 
 __all__ = ["load_job", "parse_job"]
 
 MOST_DEPTH: Final = 32
+_LONGEST_SHORT: Final = 5
 MOST_BYTES: Final = 8_000_000
 # What reading a dotted key takes grows with the square of its dots, time and memory: this many are seen before it is
 # read.
@@ -152,11 +154,22 @@ def _check_timezone(job: Job) -> None:
         ZoneInfo(zone)
     except (ValueError, OSError, KeyError):  # an unknown name is a KeyError of a kind
         place = place_of(job, "event", "createdAt")
-        guess = nearest_name(zone, available_timezones())
         raise JobError(
             f"Expected an IANA time zone like `America/Los_Angeles`, found `{zone}` - {place}",
-            f'Set timezone = "{guess or "UTC"}" in createdAt',
+            _advise_zone(zone),
         ) from None
+
+
+def _advise_zone(name: str) -> str:
+    """Return what to set: whose clock a short name is, and only for a longer one how it may be spelt."""
+    known = advise_zone(name)
+    if isinstance(known, tuple):
+        zones = ", or ".join(f'timezone = "{zone}"' for zone in known)
+        return f"Say whose clock {name} is: {zones}, in createdAt"
+    guess = known or (nearest_name(name, available_timezones()) if len(name) > _LONGEST_SHORT else None)
+    if guess is None:
+        return 'Name the place whose clock it is, as in timezone = "Europe/Berlin", in createdAt'
+    return f'Set timezone = "{guess}" in createdAt'
 
 
 def _check_endpoint(job: Job) -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["DISPUTED", "FIXED_OFFSETS", "ZONE_OF", "advise_zone", "offsets_of"]
+__all__ = ["DISPUTED", "ZONE_OF", "advise_zone", "offsets_of"]
 
 # Minutes ahead of UTC. Those of North America are what such logs mean: no other clock that is in use has the name.
 _OFFSETS: Final = {
@@ -46,16 +46,6 @@ DISPUTED: Final = {
     "ADT": ("America/Halifax", "Asia/Baghdad"),
     "GST": ("Asia/Dubai", "Atlantic/South_Georgia"),
     "SST": ("Pacific/Pago_Pago", "Asia/Singapore"),
-}
-# IANA knows these as zones whose clock is never changed, which hardly anybody means: the zone that is meant.
-FIXED_OFFSETS: Final = {
-    "EST": "America/New_York",
-    "MST": "America/Denver",
-    "HST": "Pacific/Honolulu",
-    "EST5EDT": "America/New_York",
-    "CST6CDT": "America/Chicago",
-    "MST7MDT": "America/Denver",
-    "PST8PDT": "America/Los_Angeles",
 }
 
 

@@ -405,3 +405,22 @@ def test_tables_deeper_than_any_job_needs_are_an_error(text: str) -> None:
 def test_a_key_with_dots_in_quotes_is_a_name() -> None:
     job = parse_job(GOOD + f'[event.properties]\n"{"a." * 300}a" = "c"\n', Path("jobs/j.toml"))
     assert list(job.event.properties.fields) == ["a." * 300 + "a"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "fix"),
+    [
+        ("PST", 'Set timezone = "America/Los_Angeles" in createdAt'),
+        ("CEST", 'Set timezone = "Europe/Berlin" in createdAt'),
+        (
+            "IST",
+            'Say whose clock IST is: timezone = "Asia/Kolkata", or timezone = "Asia/Jerusalem", or '
+            'timezone = "Europe/Dublin", in createdAt',
+        ),
+        ("XQZ", 'Name the place whose clock it is, as in timezone = "Europe/Berlin", in createdAt'),
+        ("America/Los_Angles", 'Set timezone = "America/Los_Angeles" in createdAt'),
+    ],
+)
+def test_a_short_name_of_a_zone_is_advised_by_what_it_means(zone: str, fix: str) -> None:
+    text = GOOD.replace('createdAt = "at"', f'createdAt = {{ column = "at", timezone = "{zone}" }}')
+    assert problem_with(text).splitlines()[1] == fix
