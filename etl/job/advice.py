@@ -71,7 +71,7 @@ FIXES: Final = {
     "open_rejects": 'Set open_rejects = "warn" or "fail"',
     "not_before": "Set the earliest time that is credible: not_before = 2015-01-01",
     "not_after": "Set the latest time that is credible: not_after = 2024-12-31",
-    "keep": "Set keep = true, or leave it out",
+    "keep": 'Set keep = true, or under [state] keep = "until-verified"; or leave it out',
     "id": 'Name what an id is made of: id = { columns = ["session", "seq"] }, or leave it out',
     "createdAt": 'Name the column of the time: createdAt = { column = "started", format = "iso8601" }',
     "source": 'Write a table: [source] with paths = ["logs/*.csv"]',

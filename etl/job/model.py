@@ -12,7 +12,7 @@ from etl.job.amounts import MaxRejects, Rate, parse_rate
 from etl.job.event_spec import EventSpec, FieldSpec, IdSpec, PropertiesSpec, TimestampSpec
 from etl.job.source_spec import CsvDialect, ExcelSpec, JsonSpec, NdjsonSpec, SourceSpec
 from etl.job.toml_table import Table
-from etl.job.unattended import NoticeCause, NotifySpec, StateSpec
+from etl.job.unattended import Keeping, NoticeCause, NotifySpec, StateSpec
 from etl.job.unfit import Unfit
 from etl.job.upload_spec import DEFAULT_ENDPOINT, Limits, UploadSpec
 
@@ -102,9 +102,14 @@ class Job(Table):
     state: StateSpec = StateSpec()
     """How much of the past to keep."""
     keep: bool = Field(False, examples=[True])
-    """Keep the staged events of finished loads, and not their ids alone. They take about as much room as the source."""
+    """The same as `keep = true` under `[state]`."""
 
     @property
     def folder(self) -> Path:
         """The job file's own folder."""
         return self.path.parent
+
+    @property
+    def keeps(self) -> Keeping:
+        """Whether the staged events of finished loads are kept."""
+        return self.keep or self.state.keep

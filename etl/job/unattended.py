@@ -12,8 +12,10 @@ from etl.job.amounts import MaxRejects, parse_max_rejects
 from etl.job.toml_table import Table
 from etl.job.unfit import Unfit
 
-__all__ = ["NoticeCause", "NotifySpec", "StateSpec"]
+__all__ = ["Keeping", "NoticeCause", "NotifySpec", "StateSpec"]
 
+# Whether the staged events of finished loads are kept.
+Keeping = bool | Literal["until-verified"]
 NoticeCause = Literal["failure", "rejects", "nothing_new"]
 
 
@@ -63,8 +65,11 @@ class NotifySpec(Table):
 
 
 class StateSpec(Table):
-    """How much of the past to keep: the files of the newest loads (None: of all), and the logs of the newest runs."""
+    """How much of the past to keep: of which loads the parts, or any files, and the logs of which runs."""
 
+    keep: Keeping = Field(False, examples=["until-verified"])
+    """The staged events of finished loads, not their ids alone: `true` always, `"until-verified"` until `verify` has
+    confirmed each of them, so that `--repair` needs no source. About as much room as the source takes."""
     keep_loads: Annotated[int, Field(ge=1)] | None = Field(None, examples=[12])
     """How many loads keep their ids and rejects, the newest ones; of older ones the books stay. Left out: all."""
     keep_logs: Annotated[int, Field(ge=1, le=10_000)] = Field(30, examples=[90])

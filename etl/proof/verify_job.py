@@ -24,6 +24,7 @@ from etl.send.redact import Redactor
 from etl.send.transport import Transport
 from etl.state.kept_load import KeptLoad
 from etl.state.place import Destination, JobPlace
+from etl.state.retiring import retire_parts
 from etl.values.verification import DifferenceKind, JobVerification, Others, Verification, VerificationCounts
 from etl.witness.asking import MOST_IN_FLIGHT, QUERIES_PER_SECOND, Asking, ask_all, query_endpoint
 from etl.witness.inquiry import MOST_IDS, Finding, Inquiry
@@ -82,6 +83,8 @@ def verify_job(
             stopped, number = run_cancellable(work.run())
             for load in work.loads:
                 issue_verified(place.folder, ledger, load, issued_at=wall_clock())
+                if job.keeps == "until-verified":
+                    retire_parts(place.folder, ledger, ledger.load(load), job.keeps)
             if output is not None:
                 write_differences(difference_frames(place.folder, ledger, work.loads), output)
             return _sum_up(work, stopped, number, time.monotonic() - began)

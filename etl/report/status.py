@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from etl.report.proven import proven_line
 from etl.report.summary import book_lines, format_duration
+from etl.report.validation import format_bytes
 from etl.typed import JobName
 from etl.values.outcome import CorrectionCounts
 from etl.values.status import Standing
@@ -44,6 +45,8 @@ def standing_lines(standing: Standing, name: JobName) -> Iterator[str]:
     if standing.attempts:
         again = f", {standing.retries:,} retries" if standing.retries else ""
         yield f"  {standing.attempts:,} attempts{again}"
+    if standing.waiting_loads:
+        yield f"  {_waiting(standing)}: {name.type('verify')}"
     if standing.state == "running":
         if standing.note:
             yield f"  {standing.note}"
@@ -75,6 +78,12 @@ def _correction_lines(counts: CorrectionCounts, name: JobName) -> Iterator[str]:
             f"  {rows} came again with another content than was delivered; those that are open: "
             f"{name.type('rejects', '--corrections')}"
         )
+
+
+def _waiting(standing: Standing) -> str:
+    count = standing.waiting_loads
+    loads = f"{count:,} load{'s' if count != 1 else ''}"
+    return f"the parts of {loads} are kept until verified, {format_bytes(standing.waiting_bytes)}"
 
 
 def _headline(standing: Standing) -> Iterator[str]:

@@ -17,6 +17,7 @@ from etl.state.marks import Marks
 from etl.state.place import JobPlace
 from etl.state.proven import read_proven
 from etl.state.rejects import add_counts, count_open
+from etl.state.retiring import waiting_loads
 from etl.values.books import Books
 from etl.values.status import Standing
 
@@ -63,6 +64,7 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
     state = "new" if last is None else last.state or "killed"
     if state == "complete" and books.pending:
         state = "incomplete"
+    waiting = waiting_loads(ledger, job.keeps)
     codes = add_counts(count_open(place.folder, ledger).values())
     reports = tuple(path for path in (place.rejects_csv, place.rejects_jsonl) if path.exists())
     return Standing(
@@ -72,6 +74,8 @@ def _from_ledger(job: Job, place: JobPlace, ledger: Ledger) -> Standing:
         rejects=codes,
         dismissed=ledger.dismissals.count(),
         found_there=sum(ledger.proofs.count_found(load.number) for load in loads),
+        waiting_loads=len(waiting),
+        waiting_bytes=sum(part.size_bytes for load in waiting for part in ledger.parts(load)),
         attempts=sum(run.attempts for run in runs),
         retries=sum(run.retries for run in runs),
         loads=len(loads),

@@ -6,16 +6,14 @@ from pathlib import Path
 from etl.errors import InputError
 from etl.intake.fingerprint import mapping_fingerprint
 from etl.job.model import Job
-from etl.ledger.bitmap import set_indices
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.read.files import fingerprint
 from etl.read.resolve import resolve_files
 from etl.receipts.issue import issue_due
-from etl.stage.kept import retire_part
-from etl.stage.parts import explain_disk, load_folder, remove_parts
-from etl.state.kept_load import kept_folder
+from etl.stage.parts import explain_disk, load_folder
 from etl.state.open_job import OpenJob
+from etl.state.retiring import retire_parts
 
 __all__ = [
     "can_discard",
@@ -28,8 +26,7 @@ __all__ = [
 def complete_load(opened: OpenJob, load: int, *, completed_at: float) -> None:
     """Close the books of a load, keep of its parts only the ids and what the report needs, and issue its receipt."""
     opened.ledger.complete_load(load, completed_at=completed_at)
-    if not opened.job.keep:
-        retire_parts(opened.folder, opened.ledger, load)
+    retire_parts(opened.folder, opened.ledger, opened.ledger.load(load), opened.job.keeps)
     issue_due(opened.folder, opened.ledger, issued_at=completed_at)
 
 
@@ -37,26 +34,8 @@ def finish_closing(opened: OpenJob, *, now: float) -> None:
     """Do what a run that was killed while it closed a load has left: ids put beside parts, parts removed, a receipt."""
     folder, ledger = opened.folder, opened.ledger
     for load in ledger.loads():
-        if load.state != "complete":
-            continue
-        if load.ids_kept:
-            remove_parts(load_folder(folder, load.number))
-        elif not opened.job.keep:
-            retire_parts(folder, ledger, load.number)
+        retire_parts(folder, ledger, load, opened.job.keeps)
     issue_due(folder, ledger, issued_at=now)
-
-
-def retire_parts(folder: Path, ledger: Ledger, load: int) -> None:
-    """Put the ids of a complete load beside its parts, and remove the parts; doing it again changes nothing."""
-    parts, kept = ledger.parts(load), kept_folder(folder, ledger, load)
-    takes_over = ledger.takes_over(load) is not None
-    files = [
-        file
-        for part in parts
-        for file in retire_part(kept, part.number, set_indices(part.refused), takes_over=takes_over)
-    ]
-    ledger.keep_ids(load, files)
-    remove_parts(load_folder(folder, load))
 
 
 def discard_stale_load(opened: OpenJob) -> int | None:

@@ -25,6 +25,7 @@ from etl.state.owner import claim_state
 from etl.state.place import Destination, JobPlace
 from etl.state.proven import read_proven
 from etl.state.retention import clear_old_loads
+from etl.state.retiring import waiting_loads
 from etl.state.status_file import StatusFile
 from etl.state.told import begin_telling, note_told
 from etl.upload.accounting import RunTimes, sum_up
@@ -140,7 +141,8 @@ class _Run:
         sendings = self._delivering.sendings
         if sendings and (cause := sendings[-1].report.stopped) is not None:
             run.watch.watcher.stopped(cause)
-        clear_old_loads(run.folder, run.ledger, keep=run.job.state.keep_loads)
+        waiting = waiting_loads(run.ledger, run.job.keeps)
+        clear_old_loads(run.folder, run.ledger, keep=run.job.state.keep_loads, waiting=waiting)
         # A run that was stopped gave its own exit code, so that of a load which it found untold is still to come.
         if outcome.state == "complete" or not self._untold:
             note_told(run.ledger)

@@ -21,7 +21,8 @@ class Standing:
     ended so, what to do, and where its log is, as it told them. `found_there` of the delivered were
     found at the destination, instead of being answered to. `proven` is what verifying found, None where nothing was
     verified; `second_event` what is known of a second event of one id; `corrections` rows of all loads that came again
-    with another content. `mark` is where what its runs have done is marked, outside its folder.
+    with another content. `mark` is where what its runs have done is marked, outside its folder. The parts of
+    `waiting_loads` take `waiting_bytes` until they are verified, as the job asks.
     """
 
     job: str
@@ -33,6 +34,8 @@ class Standing:
     seconds_left: float | None = None
     dismissed: int = 0
     found_there: int = 0
+    waiting_loads: int = 0
+    waiting_bytes: int = 0
     attempts: int = 0
     retries: int = 0
     loads: int = 0
@@ -68,6 +71,7 @@ class Standing:
             "corrections": self.corrections.to_json(),
             "dismissed": self.dismissed,
             "found_there": self.found_there,
+            "waiting": {"loads": self.waiting_loads, "bytes": self.waiting_bytes},
             "events_per_s": self.events_per_second,
             "left_s": self.seconds_left,
             "attempts": self.attempts,
