@@ -7,6 +7,9 @@ from etl import dismiss, load_job, preview, read_rejects, retry, run, status, va
     run(job, sandbox=True)             # a rehearsal against a local stand-in
     run(job, check=True)               # the upload; raises unless every row is settled
     read_rejects(job)                  # what was left behind, as a Polars frame
+    verify(job)                        # each delivered event asked for at the destination, by its id
+    receipt(job).ids_sha256            # what was delivered, as a document to keep
+    next(events(job))                  # the typed events that its rows become
     dismiss(job, codes=["unparsable_timestamp"], reason="a test account")
 
 Rule: importing this loads nothing else; each name is found when it is first used.
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from etl.api import ProgressView, retry, run, validate
     from etl.api_inspect import dismiss, load_job, preview, read_rejects, status
-    from etl.api_proof import adopt, verify
+    from etl.api_proof import adopt, receipt, verify
     from etl.errors import (
         BackfillError,
         DestinationDiffers,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from etl.values.books import Books
     from etl.values.findings import Finding, Validation
     from etl.values.outcome import Outcome
+    from etl.values.receipt import Receipt
     from etl.values.status import Standing
     from etl.values.verification import JobVerification
 
@@ -51,6 +55,7 @@ __all__ = [
     "Dismissed",
     "EndpointError",
     "Event",
+    "EventReader",
     "Finding",
     "Incomplete",
     "InputError",
@@ -64,6 +69,9 @@ __all__ = [
     "Outcome",
     "Preview",
     "ProgressView",
+    "Receipt",
+    "RejectedRow",
+    "RowsLeftOut",
     "SearchEvent",
     "Standing",
     "StateError",
@@ -71,9 +79,11 @@ __all__ = [
     "Validation",
     "adopt",
     "dismiss",
+    "events",
     "load_job",
     "preview",
     "read_rejects",
+    "receipt",
     "retry",
     "run",
     "status",
@@ -89,7 +99,13 @@ _HOMES = {
     "MessageEvent": "etl.event",
     "SearchEvent": "etl.event",
     "StoredEvent": "etl.event",
+    "EventReader": "etl.api_events",
+    "Receipt": "etl.values.receipt",
+    "RejectedRow": "etl.api_events",
+    "RowsLeftOut": "etl.api_events",
     "adopt": "etl.api_proof",
+    "events": "etl.api_events",
+    "receipt": "etl.api_proof",
     "dismiss": "etl.api_inspect",
     "Dismissed": "etl.state.dismiss",
     "verify": "etl.api_proof",

@@ -1,21 +1,25 @@
-"""The part of the Python API that asks the destination: verify what was delivered, adopt what is there already.
+"""The part of the Python API that proves: verify what was delivered, adopt what is there already, issue receipts.
 
 Rule: as `etl.api`. Nothing is sent, but what `verify(repair=True)` found missing.
 """
 
 import os
 import threading
+import time
 from contextlib import ExitStack
 
 from etl.api import destination_of, outside_any_loop
 from etl.api_inspect import JobLike, PathLike, check_count, job_of, path_of, place_of
 from etl.proof.verify_job import VerifyOptions, verify_job
+from etl.receipts.issue import find_load, issue_receipt
+from etl.state.lookup import look_into
 from etl.state.marks import Marks
 from etl.upload.adopt import AdoptOptions, adopt_job
 from etl.values.adoption import Adoption
+from etl.values.receipt import Receipt
 from etl.values.verification import JobVerification
 
-__all__ = ["adopt", "verify"]
+__all__ = ["adopt", "receipt", "verify"]
 
 
 def verify(
@@ -72,3 +76,25 @@ def adopt(
         return outside_any_loop(
             lambda: adopt_job(parsed, place, destination, options, marks, lambda *_: None), threading.Event()
         )
+
+
+def receipt(
+    job: JobLike,
+    *,
+    load: int | None = None,
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    state_dir: PathLike | None = None,
+) -> Receipt:
+    """Return the receipt of a load of `job`, the newest or number `load`: what it delivered, for an auditor to keep.
+
+    One that is out of date is issued anew, into the state folder. `model_dump_json()` of it is a JSON document. Raises
+    `JobError` where there is no such load, `JobLocked` while a run holds the job, `StateError` as `verify` does.
+    """
+    check_count(load, "load")
+    parsed = job_of(job)
+    place = place_of(parsed, endpoint, state_dir, sandbox=sandbox)
+    with look_into(place.folder, "etl.receipt") as ledger:
+        wanted = find_load(parsed, ledger, load)
+        assert ledger is not None  # else it had no load
+        return issue_receipt(place.folder, ledger, wanted, issued_at=time.time()).receipt

@@ -6,8 +6,6 @@ from pathlib import Path
 import click
 
 from etl.cli.options import Target, job_argument, say, target_options
-from etl.errors import JobError
-from etl.typed import type_command
 
 __all__ = ["receipt"]
 
@@ -58,7 +56,7 @@ def receipt(
     """  # noqa: D301 - `\b` is click's mark for lines that stay as they are
     from etl.output import check_output, open_output
     from etl.receipts.compose import write_ids
-    from etl.receipts.issue import issue_receipt
+    from etl.receipts.issue import find_load, issue_receipt
     from etl.report.receipt import receipt_lines
     from etl.state.lookup import look_into
     from etl.values.receipt import render_receipt
@@ -68,19 +66,8 @@ def receipt(
         check_output(path, "the receipt")
     place = target.find_place(parsed)
     with look_into(place.folder, f"backfill receipt {job}") as ledger:
-        there = (
-            []
-            if ledger is None
-            else [load.number for load in ledger.loads() if load.number > ledger.cleared_through]
-        )
-        wanted = number if number is not None else max(there, default=0)
-        if ledger is None or wanted not in there:
-            known = f"loads {there[0]} to {there[-1]}" if there else "none"
-            raise JobError(
-                f"Expected {f'load {number}' if number else 'a load'} of {parsed.name} whose files are kept, found "
-                f"{known} - {job}",
-                f"See them: {type_command('loads')}",
-            )
+        wanted = find_load(parsed, ledger, number)
+        assert ledger is not None
         issued = issue_receipt(place.folder, ledger, wanted, issued_at=time.time())
         found = issued.receipt
         if issued.break_reason:

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from etl.errors import JobError
+from etl.job.model import Job
 from etl.ledger.store import Ledger
 from etl.receipts.chain import append_receipt, read_chain
 from etl.receipts.compose import compose_receipt
+from etl.typed import type_command
 from etl.values.receipt import Receipt
 
-__all__ = ["Issued", "issue_due", "issue_receipt", "issue_verified"]
+__all__ = ["Issued", "find_load", "issue_due", "issue_receipt", "issue_verified"]
 
 
 class Issued(NamedTuple):
@@ -19,6 +22,21 @@ class Issued(NamedTuple):
     path: Path
     receipt: Receipt
     break_reason: str = ""
+
+
+def find_load(job: Job, ledger: Ledger | None, number: int | None) -> int:
+    """Return the load that is meant: load `number`, or the newest; raises `JobError` where its files aren't kept."""
+    loads = ledger.loads() if ledger is not None else ()
+    there = [load.number for load in loads if ledger is None or load.number > ledger.cleared_through]
+    wanted = number if number is not None else max(there, default=0)
+    if wanted not in there:
+        known = f"loads {there[0]} to {there[-1]}" if there else "none"
+        raise JobError(
+            f"Expected {f'load {number}' if number else 'a load'} of {job.name} whose files are kept, found {known} - "
+            f"{job.path}",
+            f"See them: {type_command('loads')}",
+        )
+    return wanted
 
 
 def issue_receipt(folder: Path, ledger: Ledger, load: int, *, issued_at: float) -> Issued:
