@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from etl.api_inspect import JobLike, job_of
+from etl.errors import InputError
 from etl.event import Event, parse_body
 from etl.intake.batches import TransformedBatch, open_rows, transform_rows
 from etl.intake.window import job_window
@@ -82,8 +83,15 @@ class EventReader(Iterator[Event]):
             self.read += sum(batch.rows.values())
             self.skipped += batch.transformed.skipped
             self._take_rejects(batch, names)
-            for body in batch.transformed.events["body"]:
-                yield parse_body(body)
+            for file, row, body in batch.transformed.events.select("file", "row", "body").iter_rows():
+                try:
+                    event = parse_body(body)
+                except RecursionError:
+                    raise InputError(
+                        f"Expected an event to hold, found one nested too deeply - {names[file]} row {row}",
+                        "Leave the column that holds it out of [event]; a run does send it",
+                    ) from None
+                yield event
         if self.rejected and self._on_reject is None:
             codes = ", ".join(f"{code.value} {count:,}" for code, count in self.rejected.most_common())
             warnings.warn(

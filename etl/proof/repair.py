@@ -16,13 +16,14 @@ from etl.state.place import Destination
 from etl.values.delivery import Outgoing, Refusal
 from etl.values.verification import DifferenceKind, EventDifference, Verification
 from etl.witness.asking import Asking
-from etl.witness.inquiry import Inquiry, Presence
+from etl.witness.inquiry import Inquiry
 from etl.witness.sent import SentEvents
 
 __all__ = ["Repaired", "repair_load"]
 
 MOST_AT_ONCE = 10_000
 
+_Place = tuple[int, int]
 ReadAgain = Callable[[Mapping[str, bytes | None]], Iterator[tuple[str, str]]]
 
 
@@ -57,17 +58,46 @@ async def repair_load(
     done = Repaired(verification)
     for start in range(0, len(missing), MOST_AT_ONCE):
         some = {(one.part, one.index): one for one in missing[start : start + MOST_AT_ONCE]}
-        bodies = _find_bodies(load.files, some, read_again)
-        lost = [one for place, one in some.items() if place not in bodies]
+        # What was missing then may be there by now: sent again, it could be there twice.
+        before = await _look(load, some, replace(asking, patience_seconds=0.0), read_again)
+        known = _note(load.ledger, done.verification, some, before.found)
+        left = {place: one for place, one in some.items() if _is_missing(before.found.get(place))}
+        bodies = _find_bodies(load.files, left, read_again)
+        lost = [one for place, one in left.items() if place not in bodies]
         sent, reason = await _send(job, destination, [(*place, *event) for place, event in bodies.items()])
-        there = await _ask(load.files, sent, asking)
-        verification = _note(load.ledger, done.verification, some, there)
-        done = Repaired(
-            verification, done.sent + len(sent), done.there + len(there), (*done.lost, *lost), reason
-        )
+        after = await _look(load, sent, asking, read_again)
+        known = _note(load.ledger, known, left, after.found)
+        there = sum(difference is None for difference in after.found.values())
+        reason = reason or before.stop_reason or after.stop_reason
+        done = Repaired(known, done.sent + len(sent), done.there + there, (*done.lost, *lost), reason)
         if reason:
             break
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """How events are at the destination now, by place: None where they are as they were sent."""
+
+    found: dict[_Place, EventDifference | None]
+    stop_reason: str = ""
+
+
+async def _look(load: KeptLoad, places: Iterable[_Place], asking: Asking, read_again: ReadAgain) -> _Looked:
+    by_part: dict[int, list[int]] = {}
+    for part, index in places:
+        by_part.setdefault(part, []).append(index)
+    events = SentEvents(load.files, by_part.items(), asking.clean)
+    inquiry = Inquiry(events.ids(), patience_seconds=asking.patience_seconds, most_ids=asking.most_ids)
+    settled = [events.settle(finding) async for finding in asking.ask(inquiry)]
+    if events.suspects:
+        settled += events.settle_suspects(read_again(events.suspects))
+    found = {(one[0].part, one[0].at): one[1] for one in settled if one is not None}
+    return _Looked(found, inquiry.stopped.reason if inquiry.stopped else "")
+
+
+def _is_missing(difference: EventDifference | None) -> bool:
+    return difference is not None and difference.kind is DifferenceKind.MISSING
 
 
 def _find_bodies(
@@ -119,31 +149,25 @@ async def _send(
     return stored, report.stop_reason if report.stopped else ""
 
 
-async def _ask(kept: KeptFolder, sent: list[tuple[int, int]], asking: Asking) -> list[tuple[int, int]]:
-    """Return which of the events that were sent again are there now, once and as they were sent."""
-    by_part: dict[int, list[int]] = {}
-    for part, index in sent:
-        by_part.setdefault(part, []).append(index)
-    events = SentEvents(kept, by_part.items())
-    there = []
-    async for finding in asking.ask(Inquiry(events.ids(), patience_seconds=asking.patience_seconds)):
-        settled = events.settle(finding)
-        if finding.presence is Presence.THERE and settled is not None and settled[1] is None:
-            there.append((settled[0].part, settled[0].at))
-    return there
-
-
 def _note(
     ledger: Ledger,
     verification: Verification,
-    missing: Mapping[tuple[int, int], EventDifference],
-    there: list[tuple[int, int]],
+    missing: Mapping[_Place, EventDifference],
+    found: Mapping[_Place, EventDifference | None],
 ) -> Verification:
-    counts = verification.counts
-    repaired = replace(
-        verification,
-        counts=replace(counts, missing=counts.missing - len(there), confirmed=counts.confirmed + len(there)),
+    """Record what became of `missing` events that are missing no more, be they there as they were sent or otherwise."""
+    there = [missing[place] for place, difference in found.items() if difference is None]
+    otherwise = [one for one in found.values() if one is not None and not _is_missing(one)]
+    counts = replace(
+        verification.counts,
+        missing=verification.counts.missing - len(there) - len(otherwise),
+        confirmed=verification.counts.confirmed + len(there),
     )
+    for one in otherwise:
+        word = one.kind.value
+        counts = replace(counts, **{word: getattr(counts, word) + 1})
+    repaired = replace(verification, counts=counts)
     events = {part.number: part.events for part in ledger.parts(verification.load)}
-    ledger.proofs.note_repaired(repaired, [missing[place] for place in there], events)
+    ledger.proofs.note_repaired(repaired, there, events)
+    ledger.proofs.note(repaired, {}, otherwise, events)
     return repaired

@@ -35,11 +35,11 @@ ROUNDS_AT_FULL_PACE: Final = 4
 
 
 class UncertainEvent(NamedTuple):
-    """An event that may be stored: its place, its id, the digest of what was sent, and why nothing proves it."""
+    """An event that may be stored: its place, its id, its digest if there is one, and why nothing proves it."""
 
     place: EventPlace
     id: str
-    digest: bytes
+    digest: bytes | None
     reason: str = "the run that sent it was killed"
 
 

@@ -25,8 +25,15 @@ DIGEST_BYTES: Final = 16
 _FILLED_IN: Final = ("projectId", "integrationId")
 
 
-def digest_body(body: bytes | str) -> bytes:
-    """Return the digest of an event as it is sent."""
+def digest_body(body: bytes | str) -> bytes | None:
+    """Return the digest of an event as it is sent; None for one that is nested too deeply."""
+    try:
+        return _digest_body(body)
+    except RecursionError:
+        return None
+
+
+def _digest_body(body: bytes | str) -> bytes:
     event = orjson.loads(body)
     own = ENTITY_FIELDS[event["entityType"]]
     given = {name: event[name] for name in _FILLED_IN if event.get(name) is not None}
@@ -55,9 +62,14 @@ def digest_stored(stored: StoredEvent, *, filled_in: bool) -> bytes | None:
     return _digest(stored.type, own[0], own_value, moment, given, stored.properties, stored.userProperties)
 
 
-def has_digest(stored: StoredEvent, digest: bytes) -> bool:
+def has_digest(stored: StoredEvent, digest: bytes | None) -> bool:
     """Whether an event is shown with `digest`, whatever was filled in; that it isn't proves no difference."""
-    return any(digest_stored(stored, filled_in=filled_in) == digest for filled_in in (True, False))
+    if digest is None:
+        return False
+    try:
+        return any(digest_stored(stored, filled_in=filled_in) == digest for filled_in in (True, False))
+    except RecursionError:  # nested too deeply
+        return False
 
 
 def _moment(created_at: datetime) -> str:

@@ -103,6 +103,8 @@ def _read_page(body: bytes, asked: frozenset[str]) -> Page | Problem:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         return _no_answer("JSON", "something else")
+    if isinstance(answer, dict) and answer.get("status", "ok") != "ok":
+        return _no_answer('the status "ok"', "another one")
     data = answer.get("data") if isinstance(answer, dict) else None
     rows = data.get("result") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(rows, list):

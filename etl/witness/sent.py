@@ -24,6 +24,7 @@ _UNKNOWN_CONTENT: Final = (
     "it isn't written as it was sent, and what was sent isn't kept any more: whether it differs can't be told"
 )
 _UNSHOWN: Final = "the answer doesn't show {}: whether it is as it was sent can't be told"
+_TOO_DEEP: Final = "it is nested too deeply to be compared"
 _DIFFERENT: Final = {Presence.MISSING: DifferenceKind.MISSING, Presence.DOUBLED: DifferenceKind.DOUBLED}
 
 
@@ -90,7 +91,7 @@ class SentEvents:
         if finding.presence is not Presence.THERE:
             return place, EventDifference(*at, _DIFFERENT[finding.presence])
         stored = finding.events[0]
-        if digest is not None and has_digest(stored, digest):
+        if has_digest(stored, digest):
             return place, None
         if (body := self._body(place)) is not None:
             return place, self._compare(place, body, stored)
@@ -103,7 +104,10 @@ class SentEvents:
 
     def _compare(self, place: EventPlace, body: str, stored: StoredEvent) -> EventDifference | None:
         at = (place.part, place.at)
-        comparison = compare_event(parse_body(body), stored)
+        try:
+            comparison = compare_event(parse_body(body), stored)
+        except RecursionError:
+            return EventDifference(*at, DifferenceKind.UNKNOWN, reason=_TOO_DEEP)
         if (difference := comparison.difference) is not None:
             expected, found = _json(difference.expected), self._clean(_json(difference.found))
             return EventDifference(*at, DifferenceKind.ALTERED, difference.field, expected, found)
@@ -123,4 +127,7 @@ class SentEvents:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return '"nested too deeply to be shown"'

@@ -57,6 +57,10 @@ def test_a_result_that_is_no_event_is_told_apart() -> None:
     ("body", "reason"),
     [
         (b"<html>", "expected JSON, found something else"),
+        (
+            b'{"status":"partial","data":{"result":[],"total":0,"count":0}}',
+            'expected the status "ok", found another one',
+        ),
         (b"[]", "expected a list of results, found none"),
         (b'{"data":{"result":{}}}', "expected a list of results, found none"),
         (
