@@ -29,7 +29,7 @@ def retire_parts(folder: Path, ledger: Ledger, load: LoadEntry, keep: Keeping) -
         return
     if load.ids_kept:
         remove_parts(load_folder(folder, load.number))
-    elif keep is False or (keep == _UNTIL_VERIFIED and _is_proved(ledger, load.number)):
+    elif keep is False or (keep == _UNTIL_VERIFIED and _is_proved(ledger, load)):
         _put_ids(folder, ledger, load.number)
 
 
@@ -38,15 +38,21 @@ def waiting_loads(ledger: Ledger, keep: Keeping) -> tuple[int, ...]:
     if keep != _UNTIL_VERIFIED:
         return ()
     whole = [load for load in ledger.loads() if load.state == "complete" and not load.ids_kept]
-    return tuple(load.number for load in whole if not _is_proved(ledger, load.number))
+    return tuple(load.number for load in whole if not _is_proved(ledger, load))
 
 
-def _is_proved(ledger: Ledger, load: int) -> bool:
-    """Whether all delivered events of a load were asked for, and each was there once and as it was sent."""
-    delivered, newest = ledger.books(load).delivered, ledger.proofs.newest(load)
-    if not delivered:
+def _is_proved(ledger: Ledger, load: LoadEntry) -> bool:
+    """Whether all delivered events of a complete load were asked for, and each was there once and as it was sent.
+
+    Those of which a later load sent a correction are asked for there.
+    """
+    newest = ledger.proofs.newest(load.number)
+    if not ledger.books(load.number).delivered:
         return True
-    return newest is not None and newest.ended_at is not None and newest.counts.confirmed == delivered
+    if newest is None or newest.ended_at is None or newest.sample is not None:
+        return False
+    is_of_all = load.completed_at is not None and newest.began_at >= load.completed_at
+    return is_of_all and newest.counts.confirmed == newest.counts.asked
 
 
 def _put_ids(folder: Path, ledger: Ledger, load: int) -> None:

@@ -94,5 +94,7 @@ def _faults(again: Said, standing: dict[str, Any], folder: Path) -> Iterator[str
         yield f"exit {again.code}, {told['rows']['read']} rows told"
     if left := [path.name for path in (*folder.glob("loads/*/events-*"), *folder.glob(".*.new"))]:
         yield f"left behind: {left[0]}"
+    if (receipts := sorted(path.name for path in folder.glob("receipts/*"))) != ["000001.json"]:
+        yield f"the receipts are {receipts}"
     if len((folder / "rejects.jsonl").read_text().splitlines()) != 2:
         yield "the report isn't true"

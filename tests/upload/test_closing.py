@@ -45,6 +45,8 @@ STEPS = [
     Step("openat", ".rejects.csv.new"),
     Step("rename", ".rejects.csv.new"),
     Step("rename", ".rejects.jsonl.new"),
+    Step("openat", "receipts/.000001.json.new"),
+    Step("rename", "receipts/.000001.json.new"),
 ]
 
 
@@ -65,6 +67,7 @@ def test_killed_at_a_step_of_closing_the_next_run_tells_what_the_load_came_to(
     folder = place_of(job).folder
     assert [path.name for path in folder.glob("loads/*/events-*")] == []
     assert [path.name for path in folder.glob(".*.new")] == []
+    assert [path.name for path in (folder / "receipts").iterdir()] == ["000001.json"]
     assert [json.loads(line)["row"] for line in (folder / "rejects.jsonl").read_text().splitlines()] == [4, 5]
     assert call("run", "--quiet", "--sandbox", "--json", job).code == 0
 
