@@ -15,7 +15,7 @@ __all__ = ["DISPUTED", "ZONE_OF", "advise_zone", "offsets_of"]
 # Minutes ahead of UTC. Those of North America are what such logs mean: no other clock that is in use has the name.
 _OFFSETS: Final = {
     "UTC": 0, "GMT": 0, "Z": 0, "UT": 0, "WET": 0, "WEST": 60, "CET": 60, "CEST": 120, "MEZ": 60, "MESZ": 120,
-    "EET": 120, "EEST": 180, "MSK": 180, "EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480,
+    "EET": 120, "EEST": 180, "EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480,
     "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600, "NST": -210, "NDT": -150, "BRT": -180, "JST": 540, "KST": 540,
     "HKT": 480, "SGT": 480, "WIB": 420, "PKT": 300, "NPT": 345, "AEST": 600, "AEDT": 660, "ACST": 570, "ACDT": 630,
     "AWST": 480, "NZST": 720, "NZDT": 780, "SAST": 120, "EAT": 180, "WAT": 60, "CAT": 120,
@@ -51,8 +51,11 @@ DISPUTED: Final = {
 
 @lru_cache(maxsize=64)
 def offsets_of(timezone: str | None) -> Mapping[str, int]:
-    """Return what the names mean, in minutes ahead of UTC; those of the clock `timezone` mean that clock's."""
-    own = {}
+    """Return what the names mean, in minutes ahead of UTC; those of the clock `timezone` mean that clock's.
+
+    A name that meant several offsets over the years, as MSK did, is not among them: such a row is a reject.
+    """
+    own: dict[str, set[int]] = {}
     if timezone is not None:
         clock = ZoneInfo(timezone)
         for year in range(1990, 2038):
@@ -60,8 +63,11 @@ def offsets_of(timezone: str | None) -> Mapping[str, int]:
                 moment = datetime(year, month, 1, tzinfo=UTC).astimezone(clock)
                 ahead, name = moment.utcoffset(), moment.tzname()
                 if ahead is not None and name and name.isalpha():
-                    own[name] = round(ahead.total_seconds() / 60)
-    return MappingProxyType({**_OFFSETS, **own})
+                    own.setdefault(name, set()).add(round(ahead.total_seconds() / 60))
+    known = {**_OFFSETS, **{name: min(offsets) for name, offsets in own.items()}}
+    return MappingProxyType(
+        {name: offset for name, offset in known.items() if len(own.get(name, (offset,))) == 1}
+    )
 
 
 def advise_zone(name: str) -> str | tuple[str, ...] | None:

@@ -83,6 +83,14 @@ def test_what_says_no_time_is_read_as_none(text: str, pattern: str) -> None:
     assert read(text, pattern, None if "%z" in pattern or "%Z" in pattern else "UTC") == UNPARSABLE
 
 
+@pytest.mark.parametrize("timezone", [None, "Europe/Moscow"])
+def test_a_name_that_meant_another_offset_in_other_years_is_no_time(timezone: str | None) -> None:
+    """Moscow was four hours ahead from 2011 to 2014, and called MSK all the while."""
+    assert read("2012-07-01 09:30 MSK", "%Y-%m-%d %H:%M %Z", timezone) == UNPARSABLE
+    assert read("2012-07-01 09:30 MSK", "%Y-%m-%d %H:%M MSK", "Europe/Moscow") == "2012-07-01T05:30:00"
+    assert read("2018-07-01 09:30 MSK", "%Y-%m-%d %H:%M MSK", "Europe/Moscow") == "2018-07-01T06:30:00"
+
+
 @settings(max_examples=100)
 @given(
     st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1)), st.sampled_from(sorted(MONTHS)), st.booleans()
