@@ -19,6 +19,11 @@ __all__ = ["find_warnings"]
 
 MIDNIGHT_SHARE: Final = 0.05
 FEW_EVENTS: Final = 20
+# Zones that are called like a clock with summer time and have none: what they are, what is meant, what they are like.
+FIXED_CLOCKS: Final = {
+    "EST": (5, "America/New_York", "America/Panama"),
+    "MST": (7, "America/Denver", "America/Phoenix"),
+}
 MANY_MESSAGES: Final = 100
 SHARED_IDS: Final = 0.1
 MOST_TYPES_TOLD: Final = 10
@@ -57,6 +62,13 @@ def _look_at_times(job: Job, tally: EventTally, books: Books, now: datetime) -> 
         what = f"the time is in the future; the last is {last:%Y-%m-%d %H:%M:%S} UTC"
         fix = "local times read as UTC do that: name their zone with `timezone` in createdAt"
         yield _at_time(job, "warning", "future_times", what, 1, books, fix)
+    if tally.events and spec.timezone in FIXED_CLOCKS:
+        behind, place, same_all_year = FIXED_CLOCKS[spec.timezone]
+        what = f"`{spec.timezone}` is {behind} hours behind UTC all year: it knows no summer time"
+        fix = (
+            f'name the place whose clock it is: timezone = "{place}"; without summer time: "{same_all_year}"'
+        )
+        yield _at_time(job, "warning", "fixed_offset_zone", what, tally.events, books, fix)
     if tally.changed_hour and spec.ambiguous != "reject":
         what = f"the hour happened twice in {spec.timezone}, and is read as the {spec.ambiguous} one"
         yield _at_time(

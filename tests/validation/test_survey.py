@@ -147,6 +147,21 @@ def test_dates_at_midnight_are_noticed_in_the_jobs_own_zone(tmp_path: Path) -> N
     assert codes(validate(job))["midnight_times"] == 60
 
 
+def test_a_zone_that_is_called_like_a_clock_and_knows_no_summer_is_noticed(tmp_path: Path) -> None:
+    job = write_job(tmp_path, [row_of(n, at="2024-07-01T05:00:00") for n in range(3)])
+    text = job.read_text()
+    job.write_text(text.replace('{ column = "at" }', '{ column = "at", timezone = "EST" }'))
+    (finding,) = [found for found in validate(job).findings if found.code == "fixed_offset_zone"]
+    assert (finding.level, finding.rows) == ("warning", 3)
+    assert finding.what == "`EST` is 5 hours behind UTC all year: it knows no summer time"
+    assert finding.fix == (
+        'name the place whose clock it is: timezone = "America/New_York"; without summer time: '
+        '"America/Panama"'
+    )
+    job.write_text(text.replace('{ column = "at" }', '{ column = "at", timezone = "America/New_York" }'))
+    assert "fixed_offset_zone" not in codes(validate(job))
+
+
 def test_personal_data_is_noticed_by_property(tmp_path: Path) -> None:
     rows = [
         f"{n:05d},2024-01-31T09:30:00Z,q,mail who{n}@example.com or call +1 415 555 0100,{n}"
