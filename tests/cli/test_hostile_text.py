@@ -166,7 +166,8 @@ def test_the_reports_hold_it_as_text(job: Path, tmp_path: Path) -> None:
     for page in pages:
         assert_harmless(page.read_text(encoding="utf-8"))
     for page in (pages[0], pages[3]):
-        assert "<script>" not in page.read_text(encoding="utf-8")
+        # Its own, which sorts the tables, and none of theirs.
+        assert page.read_text(encoding="utf-8").count("<script") == 1
     assert Xml.parse(pages[1]).getroot().tag == "testsuites"
 
 

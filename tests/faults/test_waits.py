@@ -54,6 +54,17 @@ def test_a_thread_that_cannot_start_while_events_are_sent_ends_the_run() -> None
         assert len(list(sandbox.events())) == 300
 
 
+def await_tracer(pid: int) -> None:
+    """Wait until every thread of the process is traced."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        states = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/status")]
+        if all("TracerPid:\t0\n" not in state for state in states):
+            return
+        time.sleep(0.02)
+    raise AssertionError("nothing traces the process")
+
+
 @needs_strace
 def test_a_run_whose_disk_never_answers_ends_when_it_is_told_to_stop(tmp_path: Path) -> None:
     soon = "import etl.upload.sending as s; s.MOST_DRAIN_SECONDS = 1.0; from etl.cli import main; main()"
@@ -74,7 +85,7 @@ def test_a_run_whose_disk_never_answers_ends_when_it_is_told_to_stop(tmp_path: P
         inject = "inject=fdatasync:delay_enter=100000000"
         tracing = ("strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fdatasync", "-e", inject)
         tracer = subprocess.Popen([*tracing, "-p", str(process.pid)])
-        time.sleep(1.0)
+        await_tracer(process.pid)
         process.send_signal(signal.SIGTERM)
         until = time.monotonic() + 10
         # Its last thread is held by the tracer, so that it stays there, dead.
