@@ -40,7 +40,7 @@ def test_the_separator_is_found_whatever_the_name_promises(separator: str, usual
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(st.text('ab "\n'), min_size=3, max_size=3), min_size=3, max_size=20))
+@given(st.lists(st.lists(st.text('ab"\n'), min_size=3, max_size=3), min_size=3, max_size=20))
 def test_records_that_the_usual_separator_splits_evenly_are_never_split_by_another(rows: Any) -> None:
     assert guess_cut(write(rows, ","), ",")[0].separator == ","
 
