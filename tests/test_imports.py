@@ -36,7 +36,6 @@ LIBRARIES = {
     "obstore": {"read"},
     "matplotlib": {"report"},
     "fastexcel": {"read"},
-    "clevercsv": {"guess"},
     "charset_normalizer": {"guess"},
     "opentelemetry": {"watch"},
 }
