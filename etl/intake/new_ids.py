@@ -16,6 +16,7 @@ import polars as pl
 from etl.errors import InputError
 from etl.intake.fingerprint import is_mapped_alike, mapping_of
 from etl.intake.renaming import pair_delivered
+from etl.intake.rereading import Rereading
 from etl.job.model import Job
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
@@ -33,12 +34,10 @@ def compare_loads(
     job: Job, folder: Path, ledger: Ledger, loads: Iterable[LoadEntry], started: datetime
 ) -> RenamedLoads:
     """Return what the events that `loads` delivered would be under the job's mapping now. Changes nothing."""
+    again = Rereading(job, folder, ledger, started)
     delivered = [(load, count) for load in loads if (count := ledger.books(load.number).delivered)]
     return RenamedLoads(
-        [
-            (load.number, _compare(job, folder, ledger, load, started, count, lambda _: None))
-            for load, count in delivered
-        ]
+        [(load.number, _compare(again, load, count, lambda _: None)) for load, count in delivered]
     )
 
 
@@ -48,6 +47,7 @@ def keep_new_ids(job: Job, folder: Path, ledger: Ledger, started: datetime) -> R
     Return what they come to; of a load of which that is kept by now, nothing is read again. Raises `StateError`.
     """
     mapping, found = mapping_of(job), []
+    again = Rereading(job, folder, ledger, started)
     for load in ledger.loads():
         delivered = ledger.books(load.number).delivered
         if load.state != "complete" or load.number <= ledger.cleared_through or not delivered:
@@ -56,34 +56,29 @@ def keep_new_ids(job: Job, folder: Path, ledger: Ledger, started: datetime) -> R
             continue
         renamed = ledger.notes.renamed.of(load.number)
         if renamed is None or renamed.mapping != mapping:
-            renamed = _keep(job, folder, ledger, load, started, delivered)
+            renamed = _keep(again, load, delivered)
         found.append((load.number, renamed))
     return RenamedLoads(found)
 
 
 def _compare(
-    job: Job,
-    folder: Path,
-    ledger: Ledger,
-    load: LoadEntry,
-    started: datetime,
-    delivered: int,
-    keep: Callable[[pl.DataFrame], None],
+    again: Rereading, load: LoadEntry, delivered: int, keep: Callable[[pl.DataFrame], None]
 ) -> Renamed:
     """Return what becomes of the `delivered` events of `load`; `keep` gets the rows that differ."""
+    mapping = mapping_of(again.job)
     counts: Counter[str] = Counter()
     example: RowChange | None = None
     try:
-        for rows in pair_delivered(job, folder, ledger, load, started):
+        for rows in pair_delivered(again, load):
             counts.update({name: int(rows[name].sum()) for name in _COUNTED})
             changed = rows.filter(pl.col("new_id") | pl.col("new_content"))
             if changed.height:
-                example = example or _example_of(changed, ledger, load)
+                example = example or _example_of(changed, again.ledger, load)
                 keep(changed.select("file", "row", "id", "id_now", "content_now"))
     except InputError as error:
-        return Renamed(mapping_of(job), delivered, problem=error.problem)
+        return Renamed(mapping, delivered, problem=error.problem)
     return Renamed(
-        mapping_of(job),
+        mapping,
         delivered,
         new_id=counts["new_id"],
         new_content=counts["new_content"],
@@ -93,10 +88,8 @@ def _compare(
     )
 
 
-def _keep(
-    job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime, delivered: int
-) -> Renamed:
-    mapping, place = mapping_of(job), load_folder(folder, load.number)
+def _keep(again: Rereading, load: LoadEntry, delivered: int) -> Renamed:
+    mapping, place = mapping_of(again.job), load_folder(again.folder, load.number)
     files: list[KeptFile] = []
     waiting: list[pl.DataFrame] = []
 
@@ -109,13 +102,13 @@ def _keep(
         waiting.append(rows)
         write(MAX_PART_EVENTS)
 
-    renamed = _compare(job, folder, ledger, load, started, delivered, keep)
+    renamed = _compare(again, load, delivered, keep)
     if renamed.problem:
         files.clear()
     else:
         write(1)
     renamed = replace(renamed, parts=len(files))
-    ledger.keep_renamed(load.number, files, renamed)
+    again.ledger.keep_renamed(load.number, files, renamed)
     _remove_others(place, {file.name for file in files})
     return renamed
 

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,8 +11,7 @@ import polars as pl
 
 from etl.errors import InputError
 from etl.intake.load_rows import RowCursor
-from etl.intake.rereading import transform_unchanged
-from etl.job.model import Job
+from etl.intake.rereading import Rereading
 from etl.ledger.facts import LoadEntry
 from etl.ledger.store import Ledger
 from etl.stage.numbering import number_repeats
@@ -35,9 +33,7 @@ class _Now(NamedTuple):
     rows: pl.DataFrame
 
 
-def pair_delivered(
-    job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime
-) -> Iterator[pl.DataFrame]:
+def pair_delivered(again: Rereading, load: LoadEntry) -> Iterator[pl.DataFrame]:
     """Yield the delivered events of `load` beside what they are now, with what differs. Columns: `file`, `row`, `id`,
     `content`, `id_now`, `content_now`, and as Booleans `new_id`, `new_content`, `gone`, `unknown`.
 
@@ -45,12 +41,12 @@ def pair_delivered(
     """
     if load.kind != "files":
         raise InputError("its rows were rejects, which a person may have mended", "Set the mapping back")
-    if load.number <= ledger.cleared_through:
+    if load.number <= again.ledger.cleared_through:
         raise InputError(
             f"the ids of load {load.number} were removed, as [state] keep_loads asks", "Set the mapping back"
         )
-    before = RowCursor(_delivered(folder, ledger, load))
-    with _rows_now(job, folder, ledger, load, started) as every:
+    before = RowCursor(_delivered(again.folder, again.ledger, load))
+    with _rows_now(again, load) as every:
         for now in every:
             rows = before.take(now.file, now.last)
             if rows is None or not rows.height:
@@ -88,14 +84,9 @@ def _delivered(folder: Path, ledger: Ledger, load: LoadEntry) -> Iterator[pl.Dat
 
 
 @contextmanager
-def _rows_now(
-    job: Job, folder: Path, ledger: Ledger, load: LoadEntry, started: datetime
-) -> Iterator[Iterable[_Now]]:
-    rows = (
-        _Now(again.file, again.last, again.transformed.events)
-        for again in transform_unchanged(job, folder, ledger, load, started=started)
-    )
-    if job.event.id.duplicates == "number":
+def _rows_now(again: Rereading, load: LoadEntry) -> Iterator[Iterable[_Now]]:
+    rows = (_Now(some.file, some.last, some.transformed.events) for some in again.rows(load))
+    if again.job.event.id.duplicates == "number":
         with tempfile.TemporaryDirectory(prefix="backfill-") as scratch:
             yield _number(Path(scratch), rows)
     else:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +30,7 @@ from etl.values.reject import RejectCode
 from etl.values.rows import EVENT_SCHEMA, REJECT_SCHEMA, MalformedRecord, Transformed
 from etl.values.staged import SourceFile
 
-__all__ = ["Again", "transform_again", "transform_unchanged"]
+__all__ = ["Again", "Rereading", "transform_again"]
 
 
 def _start_over() -> str:
@@ -62,18 +64,31 @@ def transform_again(
             yield from kept.transform(position, file)
 
 
-def transform_unchanged(
-    job: Job, folder: Path, ledger: Ledger, load: LoadEntry, *, started: datetime
-) -> Iterator[Again]:
-    """Yield the rows of `load` as the job transforms them now, read from its files; one that is gone or changed raises
-    `InputError`.
-    """
-    source, plans = open_rows(job, started, with_source=False, fetched=folder / "fetched")
-    for position, file in enumerate(ledger.files(load.number)):
-        index = _find_unchanged(source, file)
-        if index is None:
-            raise InputError(f"the file that was delivered is gone or changed - {file.path}", "Put it back")
-        yield from _from_file(source, plans, index, position, file)
+@dataclass(frozen=True)
+class Rereading:
+    """The loads of a job, read again from their files as the job reads them now; the files are opened once for all."""
+
+    job: Job
+    folder: Path
+    ledger: Ledger
+    started: datetime
+
+    @cached_property
+    def _opened(self) -> tuple[Source, Plans]:
+        return open_rows(self.job, self.started, with_source=False, fetched=self.folder / "fetched")
+
+    def rows(self, load: LoadEntry) -> Iterator[Again]:
+        """Yield the rows of `load` as the job transforms them now; raises `InputError` for a file that is gone or
+        changed.
+        """
+        source, plans = self._opened
+        for position, file in enumerate(self.ledger.files(load.number)):
+            index = _find_unchanged(source, file)
+            if index is None:
+                raise InputError(
+                    f"the file that was delivered is gone or changed - {file.path}", "Put it back"
+                )
+            yield from _from_file(source, plans, index, position, file)
 
 
 def _open(
