@@ -11,6 +11,7 @@ from etl.guess.choices import Choice, Sureness
 from etl.guess.names import find_column, fold
 from etl.guess.profiles import Profile
 from etl.guess.shares import MOSTLY, percent
+from etl.guess.writing import render_name
 
 __all__ = ["choose_entity", "find_by_content", "find_own_fields", "top_columns"]
 
@@ -144,7 +145,8 @@ def _rows(profiles: Profiles) -> int:
 def _tell_entities_apart(own: dict[str, Choice], fields: list[str]) -> Choice:
     kinds = {name: kind for kind, name in ENTITY_FIELDS.items()}
     cases = " ".join(
-        f"WHEN \"{own[field].value}\" IS NOT NULL THEN '{kinds[field]}'" for field in fields[:-1]
+        f"WHEN {render_name(str(own[field].value))} IS NOT NULL THEN '{kinds[field]}'"
+        for field in fields[:-1]
     )
     sql = f"CASE {cases} ELSE '{kinds[fields[-1]]}' END"
     return Choice({"sql": sql}, "rows fill one of these columns or the other", Sureness.LIKELY)

@@ -13,6 +13,7 @@ from etl.guess.properties import columns_of, shape_properties
 from etl.guess.shares import LEAST_FILLED, MOSTLY, percent
 from etl.guess.types import choose_type
 from etl.guess.when import choose_time
+from etl.guess.writing import render_name
 
 __all__ = ["guess_mapping"]
 
@@ -76,7 +77,7 @@ def _choose_rows(
     doubts = [f"of the rows {lacks}: they are skipped, as of another kind"] if sparse else []
     if repeated in profiles:
         text = repeated.replace("'", "''")
-        parts.append(f"COALESCE({_quote(repeated)}, '') <> '{text}'")
+        parts.append(f"COALESCE({render_name(repeated)}, '') <> '{text}'")
         doubts.append("rows that are the header again are skipped")
     if not parts:
         return None
@@ -84,13 +85,8 @@ def _choose_rows(
 
 
 def _is_filled(profile: Profile) -> str:
-    name = _quote(profile.name)
+    name = render_name(profile.name)
     return f"{name} <> ''" if profile.is_text else f"{name} IS NOT NULL"
-
-
-def _quote(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
 
 
 def _choose_id(profiles: Profiles) -> Choice | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from etl.guess.choices import Choice, Dialect, JobGuess, Reading, Sureness
 
-__all__ = ["CHECK_MARK", "render_value", "write_job", "write_reading"]
+__all__ = ["CHECK_MARK", "render_name", "render_value", "write_job", "write_reading"]
 
 CHECK_MARK: Final = "# CHECK:"
 _RESERVED: Final = {"*", "except"}
@@ -55,6 +55,12 @@ def write_reading(reading: Reading) -> list[str]:
     if reading.table:
         lines += ["", f"[source.{reading.format}]", *_write_fields(reading.table)]
     return lines
+
+
+def render_name(column: str) -> str:
+    """Return a column's name as SQL writes it, whatever stands in it."""
+    doubled = column.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def render_value(value: Any) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 
 from etl.event import ENTITY_FIELDS
 from etl.guess.times import TimeGuess, guess_time
-from etl.guess.writing import render_value
+from etl.guess.writing import render_name, render_value
 from etl.job.line_numbers import Place, place_of
 from etl.job.model import FieldSpec, Job
 from etl.plain import shorten
@@ -224,8 +224,7 @@ def _filter(job: Job, cause: Cause, condition: str) -> str:
     # SQL reads whole columns: none of a path into one, and none that SQL made.
     if spec is None or spec.column != cause.column or "." in cause.column:
         return " with [filter]"
-    name = '"' + cause.column.replace('"', '""') + '"'
-    return f": sql = {render_value(f'{name} {condition}')} under [filter]"
+    return f": sql = {render_value(f'{render_name(cause.column)} {condition}')} under [filter]"
 
 
 def _fix_body(*_: object) -> str:

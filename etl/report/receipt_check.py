@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from etl.plain import plain_line
-from etl.report.summary import format_duration
+from etl.report.verification import effort_line
 from etl.values.receipt_check import ReceiptCheck
 
 __all__ = ["receipt_check_lines"]
@@ -30,7 +30,7 @@ def receipt_check_lines(found: ReceiptCheck, *, share: float | None = None) -> I
         yield f"  asked    {found.endpoint}; the receipt says that they were sent to {plain_line(found.sent_to)}"
     if found.asked:
         yield from _counts(found)
-        yield _effort(found)
+        yield effort_line(found)
     if share is not None:
         yield (
             f"  of {found.asked:,}, none missing: fewer than {100 * share:.2g} % are, with 95 % confidence"
@@ -76,12 +76,6 @@ def _counts(found: ReceiptCheck) -> Iterator[str]:
     width = max(len(f"{count:,}") for count in counts.values())
     for word, count in counts.items():
         yield f"  {word:<7}  {f'{count:,}':>{width}}  {_MEANING[word] if count else ''}".rstrip()
-
-
-def _effort(found: ReceiptCheck) -> str:
-    queries = f"{found.queries:,} quer{'y' if found.queries == 1 else 'ies'}"
-    lag = f"; some showed up to {format_duration(found.lag_seconds)} late" if found.lag_seconds else ""
-    return f"  each was asked for by its id: {queries} in {format_duration(found.elapsed_seconds)}{lag}"
 
 
 def _contents(found: ReceiptCheck) -> Iterator[str]:

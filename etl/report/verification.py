@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from etl.errors import DestinationDiffers
 from etl.report.summary import format_duration
 from etl.typed import JobName
+from etl.values.receipt_check import ReceiptCheck
 from etl.values.verification import JobVerification, VerificationCounts
 
-__all__ = ["describe_progress", "verification_lines"]
+__all__ = ["describe_progress", "effort_line", "verification_lines"]
 
 _WORDS = ("confirmed", "missing", "doubled", "altered", "unknown")
 _MEANING = {
@@ -31,7 +32,7 @@ def verification_lines(found: JobVerification, name: JobName, *, share: float | 
     yield f"{found.job}: {_headline(found)}"
     if found.counts.asked:
         yield from _counts(found)
-        yield _effort(found)
+        yield effort_line(found)
     if found.superseded:
         yield (
             f"  of {found.superseded:,} more, a later load sent a corrected row under the same id: what was sent last "
@@ -84,7 +85,8 @@ def _counts(found: JobVerification) -> Iterator[str]:
         yield f"  {word:<9}  {count:>{width}}  {note}".rstrip()
 
 
-def _effort(found: JobVerification) -> str:
+def effort_line(found: JobVerification | ReceiptCheck) -> str:
+    """Return what the asking took, and how late an event showed."""
     queries = f"{found.queries:,} quer{'y' if found.queries == 1 else 'ies'}"
     lag = f"; some showed up to {format_duration(found.lag_seconds)} late" if found.lag_seconds else ""
     return f"  each was asked for by its id: {queries} in {format_duration(found.elapsed_seconds)}{lag}"

@@ -4,11 +4,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.guess.choices import Choice, Dialect, JobGuess, Reading, Sureness
-from etl.guess.writing import CHECK_MARK, render_value, write_job
+from etl.guess.writing import CHECK_MARK, render_name, render_value, write_job
 from etl.job.load import parse_job
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -44,3 +45,8 @@ def test_a_job_over_columns_of_any_name_parses(names: Any, time: Any) -> None:
     assert job.source.csv.separator == ";"
     assert text.startswith("#:schema ./schema.json\n")
     assert CHECK_MARK in text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+def test_a_columns_name_is_read_back_from_sql(name: str) -> None:
+    assert pl.sql_expr(f"{render_name(name)} IS NOT NULL").meta.root_names() == [name]
