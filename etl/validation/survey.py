@@ -185,7 +185,10 @@ class _Survey:
         duplicates, repeats = self.ids.find()
         for facts in repeats:
             self.tally.remove(facts)
-        books = self.books = self.books + Books(duplicate=duplicates, pending=-duplicates)
+        refused = self._count_refused()
+        books = self.books = self.books + Books(
+            rejected=refused, duplicate=duplicates - refused, pending=-duplicates
+        )
         if not books.balances:
             raise AssertionError(f"the books of the dry run don't balance: {books}")
         findings = [describe_cause(self.job, cause, books.read) for cause in self.causes.causes()]
@@ -217,6 +220,10 @@ class _Survey:
             endpoint=self.job.upload.endpoint,
         )
 
+    def _count_refused(self) -> int:
+        """Return how many rows a run rejects because another content goes out under their id."""
+        return self.ids.differing if self.job.source.on_correction == "reject" else 0
+
     def _outcome(self, elapsed_seconds: float) -> Outcome:
         books, most = self.books, self.job.limits.max_rejects
         message = fix = ""
@@ -237,7 +244,8 @@ class _Survey:
             state="aborted" if message else "complete",
             exit_code=exit_code,
             books=books,
-            rejects=self.causes.counts(),
+            rejects=self.causes.counts()
+            | ({"conflict": refused} if (refused := self._count_refused()) else {}),
             elapsed_seconds=elapsed_seconds,
             stage_seconds=elapsed_seconds,
             message=message,

@@ -1,13 +1,13 @@
 """Finds what no check refuses and a person should still look at before sending. Pure: counts in, findings out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from etl.event_types import is_known_type, nearest_type
 from etl.guess.writing import render_value
-from etl.intake.id_audit import IdAudit
+from etl.intake.id_audit import IdAudit, Repeat
 from etl.job.line_numbers import place_of
 from etl.job.model import Job
 from etl.validation.body_findings import BodyLooks
@@ -83,10 +83,47 @@ def _look_at_times(job: Job, tally: EventTally, books: Books, now: datetime) -> 
 
 
 def _look_at_ids(job: Job, ids: IdAudit, books: Books, names: tuple[str, ...]) -> Iterator[Finding]:
+    differing, column = (
+        ids.differing,
+        ", ".join(job.event.id.key_columns or filter(None, (job.event.id.column,))),
+    )
+    place = place_of(job, "event", "id")
+    repeats = list(ids.repeats)
+    said = f"the id is that of an earlier row, but the content differs in {differing:,} of them"
+    apart = (
+        "if they are other events, add a column to `id` that tells them apart, or leave `id` out to make it of the "
+        "content"
+    )
+    if differing and job.source.on_correction == "reject":
+        yield Finding(
+            "error", "conflict", f'{said}: on_correction = "reject"', differing, differing / books.read, apart,
+            field="id", column=column,
+            examples=_show_repeats([repeat for repeat in repeats if repeat.differs], names),
+            job_file=str(place.path) if place.line else None, job_line=place.line,
+        )  # fmt: skip
+        differing, repeats = 0, [repeat for repeat in repeats if not repeat.differs]
     if not books.duplicate:
         return
-    place = place_of(job, "event", "id")
-    examples = tuple(
+    level: Level = "warning" if differing else "note"
+    what = "the id is that of an earlier row: the event is sent once"
+    fix = 'nothing to do for real repeats; to keep each, id = { duplicates = "number" }'
+    if job.event.id.kind == "verbatim":
+        fix = "nothing to do, if they are the same events exported twice"
+    if differing:
+        sends = job.source.on_correction == "send"
+        what = f"{said}: {'the last of each id is sent' if sends else 'those wait for `retry --corrections`'}"
+        fix = apart
+    yield Finding(
+        level, "id_collision" if differing else "duplicate", what, books.duplicate, books.duplicate / books.read,
+        fix,
+        field="id", column=column, examples=_show_repeats(repeats, names),
+        job_file=str(place.path) if place.line else None, job_line=place.line,
+    )  # fmt: skip
+
+
+def _show_repeats(repeats: Iterable[Repeat], names: tuple[str, ...]) -> tuple[Example, ...]:
+    """Return rows whose id an earlier row has, with where that one is."""
+    return tuple(
         Example(
             names[repeat.file],
             repeat.row,
@@ -98,26 +135,8 @@ def _look_at_ids(job: Job, ids: IdAudit, books: Books, names: tuple[str, ...]) -
                 else f"{names[repeat.first_file]} row {repeat.first_row}"
             ),
         )
-        for repeat in ids.repeats
+        for repeat in repeats
     )
-    level: Level = "warning" if ids.differing else "note"
-    what = "the id is that of an earlier row: the event is sent once"
-    fix = 'nothing to do for real repeats; to keep each, id = { duplicates = "number" }'
-    if job.event.id.kind == "verbatim":
-        fix = "nothing to do, if they are the same events exported twice"
-    if ids.differing:
-        what = (
-            f"the id is that of an earlier row, but the content differs in {ids.differing:,} of them: those would "
-            "be lost"
-        )
-        fix = "add a column to `id` that tells them apart, or leave `id` out to make it of the content"
-    yield Finding(
-        level, "id_collision" if ids.differing else "duplicate", what, books.duplicate, books.duplicate / books.read,
-        fix,
-        field="id", column=", ".join(job.event.id.key_columns or filter(None, (job.event.id.column,))),
-        examples=examples,
-        job_file=str(place.path) if place.line else None, job_line=place.line,
-    )  # fmt: skip
 
 
 def _look_at_messages(job: Job, looks: BodyLooks, books: Books) -> Iterator[Finding]:

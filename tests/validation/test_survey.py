@@ -112,6 +112,33 @@ def test_events_that_share_an_id_but_differ_are_a_collision(tmp_path: Path) -> N
     assert collision.examples[1].text == "repeats row 2"
 
 
+@pytest.mark.parametrize(
+    ("setting", "level", "code", "what"),
+    [
+        ("report", "warning", "id_collision", "1 of them: those wait for `retry --corrections`"),
+        ("send", "warning", "id_collision", "1 of them: the last of each id is sent"),
+        ("reject", "error", "conflict", '1 of them: on_correction = "reject"'),
+    ],
+)
+def test_what_becomes_of_them_is_what_a_run_makes_of_them(
+    tmp_path: Path, setting: str, level: str, code: str, what: str
+) -> None:
+    job = write_job(
+        tmp_path,
+        [row_of(1), row_of(2), row_of(1, count=7), row_of(2)],
+        source=f'on_correction = "{setting}"',
+    )
+    found = validate(job)
+    assert find(found, code).level == level
+    assert find(found, code).what.endswith(what)
+    with SandboxProcess() as sandbox:
+        ran = run_here(job, sandbox)
+    dry = found.outcome
+    assert dry.books.pending == ran.books.delivered
+    assert (dry.books.rejected, dry.books.duplicate) == (ran.books.rejected, ran.books.duplicate)
+    assert (dry.exit_code, dry.rejects) == (ran.exit_code, ran.rejects)
+
+
 def test_repeats_by_content_are_a_note_and_do_not_fail(tmp_path: Path) -> None:
     found = validate(set_id(write_job(tmp_path, [row_of(1), row_of(2), row_of(1)]), "{}"))
     assert found.outcome.exit_code == 0
