@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from etl.guess.cells import DOUBTFUL_MARKERS, NULL_MARKERS, is_number
+from etl.guess.cells import is_number
+from etl.guess.markers import DOUBTFUL_MARKERS, NULL_MARKERS
 from etl.guess.times import looks_like_time
 
 __all__ = ["guess_null_values", "name_columns"]

@@ -4,12 +4,13 @@ What the texts leave open is said: whether 3/4 is in March or April, in which ye
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
 
 from etl.guess.layouts.find import MOST_TEXTS, Layout, find_layout
+from etl.guess.markers import NO_VALUES
 from etl.guess.numbers import guess_number
 from etl.times.patterns import parse_pattern
 from etl.times.zone_names import DISPUTED
@@ -57,7 +58,7 @@ def looks_like_time(text: str) -> bool:
 
 
 def guess_time(values: pl.Series) -> TimeGuess | None:
-    """Return how the non-null values are times; None where most aren't."""
+    """Return how the values are times; None where most of those that stand for anything aren't."""
     filled = values.drop_nulls()
     if not len(filled):
         return None
@@ -70,11 +71,20 @@ def guess_time(values: pl.Series) -> TimeGuess | None:
     if filled.dtype != pl.String:
         return None
     texts = filled.str.strip_chars()
+    # What stands for no value says nothing of how the others are written.
+    texts = texts.filter(~texts.is_in(list(NO_VALUES)))
+    if not len(texts):
+        return None
+    found = _guess_iso(texts) or _guess_number(texts) or _guess_pattern(texts)
+    return None if found is None else replace(found, share=found.share * len(texts) / len(filled))
+
+
+def _guess_iso(texts: pl.Series) -> TimeGuess | None:
     fits = texts.str.contains(ISO)
-    if (share := _share(fits)) >= LEAST_SHARE:
-        with_zone = _share(texts.filter(fits).str.contains(ISO_WITH_ZONE))
-        return TimeGuess("iso8601", with_zone > 0.99, share)
-    return _guess_number(texts) or _guess_pattern(texts)
+    if (share := _share(fits)) < LEAST_SHARE:
+        return None
+    with_zone = _share(texts.filter(fits).str.contains(ISO_WITH_ZONE))
+    return TimeGuess("iso8601", with_zone > 0.99, share)
 
 
 def _guess_number(values: pl.Series) -> TimeGuess | None:

@@ -142,6 +142,13 @@ def test_any_texts_are_times_or_not_and_never_an_error(values: Any) -> None:
     assert guess is None or guess.share >= 0.9
 
 
+def test_what_stands_for_no_value_is_no_reason_to_read_no_times() -> None:
+    found = guess_time(pl.Series(["2024-01-31 09:30:00", "2024-02-01 10:00:00", "n/a", "-"]))
+    assert found is not None
+    assert (found.format, found.share) == ("iso8601", 0.5)
+    assert guess_time(pl.Series(["n/a", "-", ""])) is None
+
+
 def test_words_and_small_numbers_are_no_times() -> None:
     assert guess_time(pl.Series(["one", "two"])) is None
     assert guess_time(pl.Series(["1", "250"])) is None
